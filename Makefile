@@ -1,0 +1,47 @@
+# pg_trace_bgw: extended SQL trace for PostgreSQL
+#
+#	make, make install		build and install, needs what packaging/packages lists
+#	sudo make demo			see it work, on a fresh machine as well
+#	sudo make test			run all tests, on a fresh machine as well
+
+EXTENSION = pg_trace_bgw
+MODULE_big = pg_trace_bgw
+DATA = sql/pg_trace_bgw--1.0.sql
+EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_trace_bgw.control)
+
+OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c bgworker/*.c))
+
+PG_CPPFLAGS = -I$(CURDIR) -DPGT_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers
+SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread
+
+EXTRA_CLEAN = bpf/.output .build regress/results regress/regression.diffs \
+	regress/regression.out tmp_check
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+# No bitcode: nothing here is called from queries often enough to be inlined.
+override with_llvm = no
+include $(PGXS)
+
+# Debian's PGXS knows no dependencies on headers.
+$(OBJS): $(wildcard extension/*.h bgworker/*.h bpf/*.h) pg_trace_bgw.control
+
+# ---- BPF program ----
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+BPF_CFLAGS = -g -O2 -Wall -Wextra -Werror -target bpf \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+bgworker/probes.o: bpf/.output/pg_trace.skel.h
+
+bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $(@:.o=.tmp.o)
+	$(BPFTOOL) gen object $@ $(@:.o=.tmp.o)
+
+bpf/.output/%.skel.h: bpf/.output/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+.DELETE_ON_ERROR:

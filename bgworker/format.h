@@ -1,0 +1,77 @@
+/*
+ * format.h
+ *		Turns records and waits into the lines of a trace file.
+ */
+#ifndef PGT_FORMAT_H
+#define PGT_FORMAT_H
+
+#include "lib/stringinfo.h"
+
+#include "bpf/pg_trace.h"
+#include "extension/session.h"
+
+/* Calls nested deeper than this are attributed to the last one kept. */
+#define PGT_FORMAT_MAX_DEPTH	64
+
+/* A call that runs longer than this is reported, and again each time. */
+#define PGT_RUNNING_INTERVAL_NS	UINT64CONST(10000000000)
+
+typedef struct PgtOpenCall
+{
+	uint32		cursor;
+	uint64		begin_ns;
+} PgtOpenCall;
+
+/* What has to be remembered of one file from line to line. */
+typedef struct PgtFormat
+{
+	StringInfo	out;			/* lines are appended here */
+	int			depth;			/* calls that are open */
+	PgtOpenCall calls[PGT_FORMAT_MAX_DEPTH];
+	uint32		last_cursor;	/* of the last call, while none is open */
+	bool		next_statement; /* the last call's statement is over */
+	uint64		running_due_ns; /* next RUNNING line; 0 if no call is open */
+	uint64		wall_clock_ns;	/* time of the last wall-clock line */
+	int			text_type;		/* PgtRecordType whose text isn't complete */
+	uint64		text_left;		/* of that */
+} PgtFormat;
+
+extern void pgt_format_init(PgtFormat *format, StringInfo out);
+
+/* The head of a new file.  path is the file's. */
+extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
+							  const char *path);
+
+/* A line of the form *** <text>. */
+extern void pgt_format_note(PgtFormat *format, const char *text);
+
+/* A wall-clock line, if the last one is more than ten seconds old. */
+extern void pgt_format_wall_clock(PgtFormat *format, uint64 time_ns);
+
+/* A record that a backend sent; it is sound (merge.c has checked that). */
+extern void pgt_format_record(PgtFormat *format, const PgtRecord *record);
+
+/* The text of the last record ends here, left bytes short. */
+extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
+
+/*
+ * A wait.  name is the event's; for_client: it is one for the client, which
+ * is no work on a statement; partial: it began before tracing, or was not
+ * over when tracing ended, so that only a part of it is known.
+ */
+extern void pgt_format_wait(PgtFormat *format, const char *name,
+							uint64 start_ns, uint64 end_ns,
+							bool for_client, bool partial);
+
+/*
+ * The statement that a process was running when tracing began, as far as
+ * pg_stat_activity knows its text; it is cursor 1.
+ */
+extern void pgt_format_running_statement(PgtFormat *format, const char *text,
+										 const PgtSession *session,
+										 uint64 start_ns);
+
+/* Report the open call, if that is due. */
+extern void pgt_format_running(PgtFormat *format, uint64 now_ns);
+
+#endif							/* PGT_FORMAT_H */

@@ -1,0 +1,514 @@
+/*
+ * tracer.c
+ *		The worker's part of one traced process.
+ *
+ * Ties together what belongs to a session's slot in the worker: the probes'
+ * link, the merge of both streams, the format's state and the file.
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/proc.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "bgworker/compat_bpf.h"
+#include "bgworker/tracer.h"
+#include "bgworker/waits.h"
+#include "extension/clock.h"
+#include "extension/compat.h"
+
+/* The buffer is written when it has grown to this size, at the latest. */
+#define FLUSH_SIZE		(256 * 1024)
+
+/* The class in a wait_event_info, as in PostgreSQL's wait_event.c */
+#define WAIT_CLASS_MASK	0xFF000000U
+
+/* ----------
+ * The merged stream
+ * ----------
+ */
+
+static void
+count_event(PgtTracer *tracer)
+{
+	tracer->unflushed++;
+	if (tracer->writer.buffer.len >= FLUSH_SIZE)
+		pgt_tracer_flush(tracer);
+}
+
+static void
+sink_record(void *arg, const PgtRecord *record)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	tracer->sql_events++;
+	/* a text that has begun is completed even past the limit */
+	if (record->type != PGT_RECORD_TEXT &&
+		!pgt_writer_has_room(&tracer->writer))
+	{
+		tracer->discarded++;
+		return;
+	}
+	if (record->type == PGT_RECORD_TEXT && tracer->format.text_left == 0)
+		return;
+	pgt_format_record(&tracer->format, record);
+	count_event(tracer);
+}
+
+static void
+sink_text_missing(void *arg, uint64 left)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	if (tracer->format.text_left > 0)
+		pgt_format_text_missing(&tracer->format, left);
+}
+
+static void
+sink_corrupt(void *arg)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	tracer->discarded++;
+	pgt_format_note(&tracer->format,
+					"LOST AN UNKNOWN NUMBER OF EVENTS: THE SESSION'S QUEUE WAS CORRUPT");
+	ereport(LOG,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the queue of traced process %d is corrupt",
+					tracer->pid)));
+}
+
+static void
+put_wait(PgtTracer *tracer, uint32 value, uint64 start_ns, uint64 end_ns,
+		 bool partial)
+{
+	tracer->wait_events++;
+	tracer->last_start_ns = start_ns;
+	if (!pgt_writer_has_room(&tracer->writer))
+	{
+		tracer->discarded++;
+		return;
+	}
+	pgt_format_wait(&tracer->format, pgt_wait_name(value), start_ns, end_ns,
+					(value & WAIT_CLASS_MASK) == PG_WAIT_CLIENT, partial);
+	count_event(tracer);
+}
+
+/*
+ * The first hit after the probes were attached.  The wait that the process
+ * was in at that time, if any, is over unless the word still has its value.
+ * If the hit came before the worker had looked, nothing is known but what
+ * the BPF program saw.
+ */
+static void
+sink_first_hit(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	if (event->end_ns < tracer->first_ns || tracer->first_value == 0)
+		return;
+
+	if (event->next_value == tracer->first_value)
+		tracer->unresolved_ns = event->end_ns;
+	else
+		put_wait(tracer, tracer->first_value, tracer->first_ns,
+				 event->end_ns, true);
+}
+
+static void
+sink_wait(void *arg, const struct pgt_wait_event *event)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	if (event->flags & PGT_WAIT_FIRST)
+		sink_first_hit(tracer, event);
+	else if (event->start_ns == tracer->unresolved_ns)
+		put_wait(tracer, event->wait_event_info, tracer->first_ns,
+				 event->end_ns, true);
+	else
+		put_wait(tracer, event->wait_event_info, event->start_ns,
+				 event->end_ns, false);
+}
+
+void
+pgt_tracer_add_wait(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	pgt_merge_add_wait(&tracer->merge, event);
+}
+
+void
+pgt_tracer_note(PgtTracer *tracer)
+{
+	tracer->head = pgt_queue_head(&tracer->session->queue);
+}
+
+static void
+note_bpf_counters(PgtTracer *tracer, struct pgt_wait_state state)
+{
+	tracer->hits = state.hits;
+	tracer->bpf_lost = state.lost + state.faults;
+}
+
+/* Waits that the BPF program or the merge had no room for */
+static void
+report_lost_waits(PgtTracer *tracer, const PgtProbes *probes)
+{
+	uint64		lost;
+	char		note[192];
+
+	if (tracer->attached)
+		note_bpf_counters(tracer, pgt_probes_state(probes, tracer->slot));
+	lost = tracer->bpf_lost + tracer->merge.dropped;
+	if (lost <= tracer->lost_waits || tracer->format.text_left > 0)
+		return;
+	snprintf(note, sizeof(note),
+			 "LOST " UINT64_FORMAT " WAIT EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE",
+			 lost - tracer->lost_waits);
+	if (pgt_writer_has_room(&tracer->writer))
+		pgt_format_note(&tracer->format, note);
+	tracer->lost_waits = lost;
+}
+
+int
+pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
+				 bool *held)
+{
+	PgtMergeSink sink = {
+		.record = sink_record,
+		.wait = sink_wait,
+		.text_missing = sink_text_missing,
+		.corrupt = sink_corrupt,
+		.arg = tracer,
+	};
+	PgtSession *session = tracer->session;
+	int			nevents;
+
+	nevents = pgt_merge_run(&tracer->merge, &session->queue, tracer->head,
+							safe_ns, &sink, held);
+	report_lost_waits(tracer, probes);
+
+	/* whoever waits for room has some now */
+	pg_atomic_write_u32(&session->half_full, 0);
+	pg_memory_barrier();
+	if (nevents > 0 && pg_atomic_read_u32(&session->waiting) != 0)
+		ConditionVariableBroadcast(&session->room_cv);
+	return nevents;
+}
+
+/* ----------
+ * Writing
+ * ----------
+ */
+
+static void
+set_last_error(PgtTracer *tracer, const char *error)
+{
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(tracer->session->last_error, error, PGT_ERROR_LEN);
+	LWLockRelease(pgt_shared->lock);
+}
+
+static void
+flush_failed(PgtTracer *tracer)
+{
+	char		error[PGT_ERROR_LEN];
+
+	snprintf(error, sizeof(error), "could not write to the trace file: %m");
+	set_last_error(tracer, error);
+	if (!tracer->write_failed)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not write to trace file \"%s\": %m",
+						tracer->writer.path),
+				 errdetail("Events are lost until writing succeeds again.")));
+	tracer->write_failed = true;
+	tracer->discarded += tracer->unflushed;
+}
+
+void
+pgt_tracer_flush(PgtTracer *tracer)
+{
+	PgtSession *session = tracer->session;
+	bool		failed_before = tracer->write_failed;
+
+	if (tracer->writer.fd < 0)
+		return;
+	if (tracer->writer.buffer.len > 0)
+	{
+		if (pgt_writer_flush(&tracer->writer))
+			tracer->write_failed = false;
+		else
+			flush_failed(tracer);
+		tracer->unflushed = 0;
+	}
+	if (failed_before && !tracer->write_failed)
+		appendStringInfo(&tracer->writer.buffer,
+						 "\n*** LOST EVENTS, " UINT64_FORMAT " SO FAR: THE FILE COULD NOT BE WRITTEN\n",
+						 tracer->discarded);
+
+	pg_atomic_write_u64(&session->bytes_written, tracer->writer.bytes);
+	pg_atomic_write_u64(&session->sql_events, tracer->sql_events);
+	pg_atomic_write_u64(&session->wait_events, tracer->wait_events);
+	pg_atomic_write_u64(&session->lost_events,
+						tracer->discarded + tracer->lost_waits);
+}
+
+uint64
+pgt_tracer_lost(const PgtTracer *tracer)
+{
+	return tracer->discarded + tracer->lost_waits +
+		pg_atomic_read_u64(&tracer->session->queue.lost);
+}
+
+/* ----------
+ * Beginning
+ * ----------
+ */
+
+/*
+ * The statement that the process is in the middle of, if it began before
+ * tracing did: since is when that was.
+ */
+static void
+put_running_statement(PgtTracer *tracer, TimestampTz since)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+
+	for (int i = 1; i <= nbackends; i++)
+	{
+		PgBackendStatus *status =
+			&pgt_local_beentry(i)->backendStatus;
+		uint64		age_us;
+
+		if (status->st_procpid != tracer->pid)
+			continue;
+		if ((status->st_state == STATE_RUNNING ||
+			 status->st_state == STATE_FASTPATH) &&
+			status->st_activity_start_timestamp <= since &&
+			status->st_activity_raw[0] != '\0')
+		{
+			age_us = GetCurrentTimestamp() -
+				status->st_activity_start_timestamp;
+			pgt_format_running_statement(&tracer->format,
+										 pgstat_clip_activity(status->st_activity_raw),
+										 tracer->session,
+										 pgt_clock_now() - age_us * 1000);
+		}
+		break;
+	}
+	pgstat_clear_backend_activity_snapshot();
+}
+
+static void
+attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
+{
+	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
+	volatile uint32 *word = (volatile uint32 *) &proc->wait_event_info;
+	char		error[PGT_ERROR_LEN];
+	char		note[PGT_ERROR_LEN + 64];
+
+	strlcpy(error, probe_error, sizeof(error));
+	if (probes != NULL &&
+		pgt_probes_attach(probes, tracer->slot, tracer->generation,
+						  tracer->pid, (const void *) word,
+						  error, sizeof(error)))
+	{
+		tracer->attached = true;
+		/* in this order: the value is one of not before that time */
+		tracer->first_value = *word;
+		pg_memory_barrier();
+		tracer->first_ns = pgt_clock_now();
+		pgt_format_note(&tracer->format, "WAIT TRACING STARTED");
+		return;
+	}
+	snprintf(note, sizeof(note), "WAITS ARE NOT TRACED: %s", error);
+	pgt_format_note(&tracer->format, note);
+	set_last_error(tracer, error);
+}
+
+/* Let the process's hooks send records from now on. */
+static void
+set_flag(const PgtTracer *tracer, uint32 value)
+{
+	pg_atomic_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
+						   value);
+}
+
+static void
+show_active(PgtTracer *tracer)
+{
+	PgtSession *session = tracer->session;
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	if (session->started_at == 0)
+		session->started_at = GetCurrentTimestamp();
+	strlcpy(session->probe, tracer->attached ? "uprobe" : "none",
+			PGT_PROBE_LEN);
+	strlcpy(session->trace_file, tracer->writer.path, MAXPGPATH);
+	if (session->state == PGT_SESSION_STARTING)
+		session->state = PGT_SESSION_ACTIVE;
+	LWLockRelease(pgt_shared->lock);
+	ConditionVariableBroadcast(&session->state_cv);
+}
+
+static bool
+watch_process(PgtTracer *tracer, char *error, size_t error_len)
+{
+	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
+
+	tracer->pidfd = pgt_pidfd_open(tracer->pid);
+	/* a pid that was given to another process would not be the proc's */
+	if (tracer->pidfd < 0 || proc->pid != tracer->pid)
+	{
+		snprintf(error, error_len, "process %d has ended", tracer->pid);
+		if (tracer->pidfd >= 0)
+			close(tracer->pidfd);
+		tracer->pidfd = -1;
+		return false;
+	}
+	ReserveExternalFD();
+	return true;
+}
+
+static void
+stop_watching(PgtTracer *tracer)
+{
+	if (tracer->pidfd < 0)
+		return;
+	close(tracer->pidfd);
+	ReleaseExternalFD();
+	tracer->pidfd = -1;
+}
+
+bool
+pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
+				 PgtProbes *probes, const char *probe_error,
+				 char *error, size_t error_len)
+{
+	PgtSession *session = &pgt_shared->sessions[slot];
+	TimestampTz since = GetCurrentTimestamp();
+	bool		opened;
+
+	memset(tracer, 0, sizeof(*tracer));
+	tracer->slot = slot;
+	tracer->session = session;
+	tracer->generation = session->generation;
+	tracer->pid = session->pid;
+	tracer->writer.fd = -1;
+	pgt_merge_init(&tracer->merge);
+
+	if (!watch_process(tracer, error, error_len))
+		return false;
+	if (resume)
+		opened = pgt_writer_reopen(&tracer->writer, session->trace_file,
+								   error, error_len);
+	else
+		opened = pgt_writer_create(&tracer->writer, tracer->pid,
+								   session->options.identifier,
+								   error, error_len);
+	if (!opened)
+	{
+		stop_watching(tracer);
+		return false;
+	}
+	tracer->in_use = true;
+
+	pgt_format_init(&tracer->format, &tracer->writer.buffer);
+	if (resume)
+	{
+		/* what was lost with the old worker's memory can't be counted */
+		pgt_format_note(&tracer->format,
+						"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
+		pgt_format_wall_clock(&tracer->format, pgt_clock_now());
+	}
+	else
+		pgt_format_header(&tracer->format, session, tracer->writer.path);
+
+	set_flag(tracer, slot + 1);
+	if (session->options.waits)
+		attach_probes(tracer, probes, probe_error);
+	if (session->remote && !resume)
+		put_running_statement(tracer, since);
+	pgt_tracer_flush(tracer);
+	show_active(tracer);
+	return true;
+}
+
+/* ----------
+ * Ending
+ * ----------
+ */
+
+bool
+pgt_tracer_can_end(const PgtTracer *tracer)
+{
+	if (tracer->gone)
+		return true;
+	if (!tracer->stopping)
+		return false;
+	/* first the flag, then the look at the writer: see emit.c */
+	set_flag(tracer, 0);
+	return pg_atomic_read_u32(&tracer->session->writing) == 0;
+}
+
+struct pgt_wait_state
+pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
+{
+	struct pgt_wait_state last = {0};
+
+	set_flag(tracer, 0);
+	if (tracer->attached)
+	{
+		last = pgt_probes_state(probes, tracer->slot);
+		note_bpf_counters(tracer, last);
+		pgt_probes_detach(probes, tracer->slot);
+		tracer->attached = false;
+	}
+	return last;
+}
+
+/* The wait that is going on while tracing ends */
+static void
+put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
+{
+	uint64		now_ns = pgt_clock_now();
+
+	if (last->generation == 0 || tracer->gone)
+		return;
+	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0)
+		put_wait(tracer, tracer->first_value, tracer->first_ns, now_ns, true);
+	else if (last->value != PGT_VALUE_UNKNOWN && last->value != 0 &&
+			 last->start_ns != tracer->last_start_ns)
+		put_wait(tracer, last->value,
+				 last->start_ns == tracer->unresolved_ns ?
+				 tracer->first_ns : last->start_ns, now_ns, true);
+}
+
+void
+pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
+			   const char *reason)
+{
+	PgtSession *session = tracer->session;
+
+	sink_text_missing(tracer, tracer->format.text_left);
+	put_last_wait(tracer, last);
+	if (tracer->session->options.waits)
+		pgt_format_note(&tracer->format, "WAIT TRACING STOPPED");
+	tracer->format.wall_clock_ns = 0;
+	pgt_format_wall_clock(&tracer->format, pgt_clock_now());
+	pgt_format_note(&tracer->format, reason);
+	pgt_tracer_flush(tracer);
+
+	pgt_writer_close(&tracer->writer);
+	pgt_merge_free(&tracer->merge);
+	stop_watching(tracer);
+	tracer->in_use = false;
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	session->state = PGT_SESSION_FREE;
+	LWLockRelease(pgt_shared->lock);
+	ConditionVariableBroadcast(&session->state_cv);
+}

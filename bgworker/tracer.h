@@ -1,0 +1,91 @@
+/*
+ * tracer.h
+ *		The worker's part of one traced process.
+ */
+#ifndef PGT_TRACER_H
+#define PGT_TRACER_H
+
+#include "bgworker/format.h"
+#include "bgworker/merge.h"
+#include "bgworker/probes.h"
+#include "bgworker/writer.h"
+#include "extension/session.h"
+
+typedef struct PgtTracer
+{
+	bool		in_use;
+	int			slot;
+	PgtSession *session;
+	uint32		generation;
+	int			pid;
+	int			pidfd;			/* readable when the process is gone */
+	bool		gone;			/* it is */
+	bool		stopping;		/* no longer to be traced */
+	uint64		head;			/* of the queue, as noted for this round */
+
+	/* Waits */
+	bool		attached;
+	uint32		first_value;	/* wait event when the probes were attached */
+	uint64		first_ns;		/* time of that */
+	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
+	uint64		last_start_ns;	/* of the last wait written */
+	uint64		hits;			/* runs of the BPF program */
+	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
+	uint64		lost_waits;		/* lost waits reported in the file */
+
+	PgtMerge	merge;
+	PgtFormat	format;
+	PgtWriter	writer;
+	uint64		sql_events;
+	uint64		wait_events;
+	uint64		unflushed;		/* events in the writer's buffer */
+	uint64		discarded;		/* events not written, in all */
+	bool		write_failed;	/* the last flush did; say so in the file */
+} PgtTracer;
+
+/*
+ * Begin the trace that is asked for in a slot; or, if resume is set, continue
+ * the one that was active when the worker was restarted.  probes is NULL if
+ * waits can't be observed; probe_error says why.  Returns false with a reason
+ * in error.
+ */
+extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
+							 PgtProbes *probes, const char *probe_error,
+							 char *error, size_t error_len);
+
+/* A wait event has come in for this process. */
+extern void pgt_tracer_add_wait(PgtTracer *tracer,
+								const struct pgt_wait_event *event);
+
+/* Note how far the queue is filled; before the ring buffer is drained. */
+extern void pgt_tracer_note(PgtTracer *tracer);
+
+/*
+ * Format what can be put in order now; see pgt_merge_run().  Returns the
+ * number of events, and sets *held if there are more to come soon.
+ */
+extern int	pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes,
+							 uint64 safe_ns, bool *held);
+
+/* Write out what was formatted, and show the counters. */
+extern void pgt_tracer_flush(PgtTracer *tracer);
+
+/* Has the backend let go of the queue, so that the trace can end? */
+extern bool pgt_tracer_can_end(const PgtTracer *tracer);
+
+/*
+ * Detach the probes.  A last round of note, drain and flush must follow, then
+ * pgt_tracer_end(), which is told the state that this returns.
+ */
+extern struct pgt_wait_state pgt_tracer_detach(PgtTracer *tracer,
+											   PgtProbes *probes);
+
+/* Records and waits that are missing in the file. */
+extern uint64 pgt_tracer_lost(const PgtTracer *tracer);
+
+/* Complete and close the file.  reason is the last line's text. */
+extern void pgt_tracer_end(PgtTracer *tracer,
+						   const struct pgt_wait_state *last,
+						   const char *reason);
+
+#endif							/* PGT_TRACER_H */

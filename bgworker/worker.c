@@ -1,0 +1,658 @@
+/*
+ * worker.c
+ *		The background worker that observes waits and writes trace files.
+ *
+ * One loop: begin and end the traces that sessions ask for, drain the BPF
+ * ring buffer and the sessions' queues in rounds (merge.c says why in which
+ * order), write, sleep.  While there is work the worker naps between rounds,
+ * so that it handles many events at a time; when there is none, it sleeps
+ * until its latch is set, a wait event comes in or a traced process ends.
+ */
+#include "postgres.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bgworker/probes.h"
+#include "bgworker/tracer.h"
+#include "bgworker/worker.h"
+#include "extension/clock.h"
+#include "extension/compat.h"
+#include "extension/guc.h"
+#include "extension/privilege.h"
+#include "extension/session.h"
+
+#define RESTART_SECONDS		1
+
+/* Between two rounds while there is work; a file is never older than this. */
+#define NAP_MS				100
+
+/* At shutdown, how long the traced processes have to end first. */
+#define SHUTDOWN_MS			500
+
+/* In the epoll set, what isn't a slot */
+#define RING_BUFFER_ID		PG_UINT32_MAX
+
+#define NO_CAPABILITIES \
+	"the worker lacks CAP_BPF and CAP_PERFMON"
+#define NO_CAPABILITIES_HINT \
+	"Start the server with both as ambient capabilities, e.g. with AmbientCapabilities=CAP_BPF CAP_PERFMON in a systemd drop-in."
+
+static PgtTracer *tracers = NULL;	/* [pgt_shared->nsessions] */
+static PgtProbes *probes = NULL;	/* NULL: waits aren't observed */
+static char probe_error[PGT_ERROR_LEN] = "";	/* why not */
+static bool has_capabilities = false;
+static uint64 ended_hits = 0;	/* of traces that have ended */
+static uint64 ended_lost = 0;
+static uint64 round_limit_ns;	/* events later than this end the drain */
+static int	epoll_fd = -1;		/* ring buffer and traced processes */
+static WaitEventSet *wait_set = NULL;
+
+void
+pgt_worker_register(void)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker.bgw_restart_time = RESTART_SECONDS;
+	strlcpy(worker.bgw_library_name, PGT_LIBRARY_NAME, BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, PGT_WORKER_MAIN, BGW_MAXLEN);
+	strlcpy(worker.bgw_name, "pg_trace_bgw", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "pg_trace_bgw", BGW_MAXLEN);
+	RegisterBackgroundWorker(&worker);
+}
+
+/* ----------
+ * What pg_trace_worker shows
+ * ----------
+ */
+
+static void
+set_state(const char *state)
+{
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(pgt_shared->worker.state, state,
+			sizeof(pgt_shared->worker.state));
+	LWLockRelease(pgt_shared->lock);
+}
+
+static void
+show_probes(void)
+{
+	PgtWorkerStatus *status = &pgt_shared->worker;
+	PgtProbesInfo info = {0};
+
+	if (probes != NULL)
+		pgt_probes_info(probes, &info);
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(status->probe, probes != NULL ? "uprobe" : "none", PGT_PROBE_LEN);
+	status->probe_sites = info.nsites;
+	status->expensive_sites = info.nexpensive;
+	status->ring_buffer_size = info.ring_size;
+	strlcpy(status->last_error, probe_error, PGT_ERROR_LEN);
+	LWLockRelease(pgt_shared->lock);
+}
+
+static void
+show_counters(void)
+{
+	PgtWorkerStatus *status = &pgt_shared->worker;
+	PgtProbesInfo info = {0};
+	uint64		hits = ended_hits;
+	uint64		lost = ended_lost;
+	int			nsessions = 0;
+
+	if (probes != NULL)
+		pgt_probes_info(probes, &info);
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (!tracers[i].in_use)
+			continue;
+		nsessions++;
+		hits += tracers[i].hits;
+		lost += pgt_tracer_lost(&tracers[i]);
+	}
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	status->ring_buffer_max_used = info.ring_max_used;
+	status->drained_events = info.drained;
+	status->probe_hits = hits;
+	status->lost_events = lost;
+	status->sessions = nsessions;
+	LWLockRelease(pgt_shared->lock);
+}
+
+/* ----------
+ * Probes
+ * ----------
+ */
+
+/* libbpf is on the stack: no errors here. */
+static int
+handle_wait(void *arg, const struct pgt_wait_event *event)
+{
+	if (event->slot < (uint32) pgt_shared->nsessions)
+	{
+		PgtTracer  *tracer = &tracers[event->slot];
+
+		if (tracer->in_use && tracer->generation == event->generation)
+			pgt_tracer_add_wait(tracer, event);
+	}
+	return event->end_ns > round_limit_ns ? 1 : 0;
+}
+
+static void
+watch_fd(int fd, uint32 id)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = id};
+
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("could not watch a file descriptor: %m")));
+}
+
+static void
+report_probe_error(const char *hint)
+{
+	ereport(LOG,
+			(errmsg("waits are not traced: %s", probe_error),
+			 hint != NULL ? errhint("%s", hint) : 0));
+	if (hint != NULL)
+	{
+		strlcat(probe_error, ". ", sizeof(probe_error));
+		strlcat(probe_error, hint, sizeof(probe_error));
+	}
+}
+
+/* Load the BPF program if waits are to be observed and it isn't loaded. */
+static void
+open_probes(void)
+{
+	const char *hint = NULL;
+
+	if (probes != NULL)
+		return;
+	if (pgt_wait_probe == PGT_WAIT_PROBE_OFF)
+		strlcpy(probe_error, "pg_trace.wait_probe is off",
+				sizeof(probe_error));
+	else if (!has_capabilities)
+	{
+		strlcpy(probe_error, NO_CAPABILITIES, sizeof(probe_error));
+		report_probe_error(NO_CAPABILITIES_HINT);
+	}
+	else
+	{
+		probe_error[0] = '\0';
+		probes = pgt_probes_open(pgt_shared->nsessions,
+								 (Size) pgt_ring_buffer_size * 1024,
+								 handle_wait, NULL,
+								 probe_error, sizeof(probe_error), &hint);
+		if (probes != NULL)
+			watch_fd(pgt_probes_fd(probes), RING_BUFFER_ID);
+		else
+			report_probe_error(hint);
+	}
+	show_probes();
+}
+
+/* No session may be attached. */
+static void
+close_probes(void)
+{
+	pgt_probes_close(probes);
+	probes = NULL;
+	probe_error[0] = '\0';
+	show_probes();
+}
+
+/* ----------
+ * Traces
+ * ----------
+ */
+
+/* A trace that can't begin: tell whoever waits for it. */
+static void
+refuse(int slot, const char *error)
+{
+	PgtSession *session = &pgt_shared->sessions[slot];
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(session->last_error, error, PGT_ERROR_LEN);
+	session->failed_generation = session->generation;
+	session->state = PGT_SESSION_FREE;
+	LWLockRelease(pgt_shared->lock);
+	pg_atomic_write_u32(&pgt_shared->flags[session->proc_number], 0);
+	ConditionVariableBroadcast(&session->state_cv);
+}
+
+static void
+begin_trace(int slot, bool resume)
+{
+	PgtTracer  *tracer = &tracers[slot];
+	MemoryContext caller = CurrentMemoryContext;
+	char		error[PGT_ERROR_LEN];
+
+	PG_TRY();
+	{
+		if (!pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
+							  error, sizeof(error)))
+			refuse(slot, error);
+		else
+			watch_fd(tracer->pidfd, slot);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		EmitErrorReport();
+		FlushErrorState();
+		if (tracer->in_use)
+			tracer->stopping = true;
+		else
+			refuse(slot, "an error occurred; see the server log");
+	}
+	PG_END_TRY();
+}
+
+/* Look what the sessions ask for. */
+static void
+handle_requests(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSessionState state;
+
+		LWLockAcquire(pgt_shared->lock, LW_SHARED);
+		state = session->state;
+		LWLockRelease(pgt_shared->lock);
+
+		if (state == PGT_SESSION_STARTING && !pgt_enabled)
+			refuse(i, "tracing is disabled");
+		else if (state == PGT_SESSION_STARTING && !tracers[i].in_use)
+			begin_trace(i, false);
+		else if (state == PGT_SESSION_STOPPING && !tracers[i].in_use)
+			refuse(i, "the trace was stopped before it began");
+		else if (state == PGT_SESSION_STOPPING)
+			tracers[i].stopping = true;
+	}
+}
+
+/* Continue what an earlier worker process has left active. */
+static void
+resume_traces(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSessionState state;
+
+		LWLockAcquire(pgt_shared->lock, LW_SHARED);
+		state = session->state;
+		LWLockRelease(pgt_shared->lock);
+		if (state == PGT_SESSION_ACTIVE ||
+			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
+			begin_trace(i, true);
+	}
+}
+
+/* ----------
+ * Rounds
+ * ----------
+ */
+
+/*
+ * Drain the ring buffer and all queues once.  Returns the number of events;
+ * *held is set if some are kept back until the next round.
+ */
+static int
+drain_round(bool *held)
+{
+	uint64		safe_ns = pgt_clock_now();
+	int			nevents = 0;
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use)
+			pgt_tracer_note(&tracers[i]);
+	}
+
+	/* events after this time aren't needed to order what was noted */
+	round_limit_ns = pgt_clock_now();
+	if (probes != NULL)
+		pgt_probes_drain(probes);
+
+	*held = false;
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		bool		session_held;
+
+		if (!tracers[i].in_use)
+			continue;
+		nevents += pgt_tracer_drain(&tracers[i], probes, safe_ns,
+									&session_held);
+		*held |= session_held;
+	}
+	return nevents;
+}
+
+/* Drain until nothing is kept back, then write. */
+static int
+drain(void)
+{
+	int			nevents = 0;
+	int			nrounds = 0;
+	bool		held;
+
+	do
+	{
+		nevents += drain_round(&held);
+		/* a text whose end isn't there yet may hold waits for longer */
+	} while (held && ++nrounds < 3);
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use)
+			pgt_tracer_flush(&tracers[i]);
+	}
+	return nevents + (held ? 1 : 0);
+}
+
+/* End the traces that are over; returns how many still have to wait. */
+static int
+end_traces(void)
+{
+	int			nwaiting = 0;
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtTracer  *tracer = &tracers[i];
+		struct pgt_wait_state last;
+
+		if (!tracer->in_use || !(tracer->gone || tracer->stopping))
+			continue;
+		if (!pgt_tracer_can_end(tracer))
+		{
+			nwaiting++;
+			continue;
+		}
+		last = pgt_tracer_detach(tracer, probes);
+		(void) drain();
+		ended_hits += tracer->hits;
+		ended_lost += pgt_tracer_lost(tracer);
+		pgt_tracer_end(tracer, &last, tracer->gone ?
+					   "TRACE ENDED: THE PROCESS HAS ENDED" :
+					   "TRACE ENDED");
+	}
+	return nwaiting;
+}
+
+static void
+stop_all(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use)
+			tracers[i].stopping = true;
+	}
+	while (end_traces() > 0)
+	{
+		(void) drain();
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
+						 PG_WAIT_EXTENSION);
+	}
+}
+
+/* ----------
+ * Sleeping
+ * ----------
+ */
+
+/* Which traced processes have ended? */
+static void
+look_for_ended_processes(void)
+{
+	struct epoll_event events[64];
+	int			nevents = epoll_wait(epoll_fd, events, lengthof(events), 0);
+
+	for (int i = 0; i < nevents; i++)
+	{
+		uint32		slot = events[i].data.u32;
+
+		if (slot != RING_BUFFER_ID && slot < (uint32) pgt_shared->nsessions &&
+			tracers[slot].in_use)
+			tracers[slot].gone = true;
+	}
+}
+
+/* When the next RUNNING line is due, in ms from now; -1 if none will be. */
+static long
+running_due_ms(void)
+{
+	uint64		now = pgt_clock_now();
+	long		due = -1;
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		uint64		at = tracers[i].format.running_due_ns;
+		long		left;
+
+		if (!tracers[i].in_use || at == 0)
+			continue;
+		if (at <= now)
+		{
+			pgt_format_running(&tracers[i].format, now);
+			pgt_tracer_flush(&tracers[i]);
+			at = tracers[i].format.running_due_ns;
+		}
+		left = at > now ? (at - now) / 1000000 + 1 : 1;
+		if (due < 0 || left < due)
+			due = left;
+	}
+	return due;
+}
+
+static bool
+queues_are_empty(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtQueue   *queue = &pgt_shared->sessions[i].queue;
+
+		if (tracers[i].in_use &&
+			pgt_queue_head(queue) != pg_atomic_read_u64(&queue->tail))
+			return false;
+	}
+	return true;
+}
+
+static void
+sleep_until_needed(void)
+{
+	static uint32 wait_event = 0;
+	WaitEvent	event;
+
+	/*
+	 * A backend that publishes a record after this looks at the flag, and
+	 * one that has published before it is seen below.
+	 */
+	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
+	if (queues_are_empty())
+		(void) WaitEventSetWait(wait_set, running_due_ms(), &event, 1,
+								pgt_wait_event(&wait_event,
+											   "PgTraceWorkerMain"));
+	pg_atomic_write_u32(&pgt_shared->worker_asleep, 0);
+}
+
+static void
+nap(long ms)
+{
+	static uint32 wait_event = 0;
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 ms, pgt_wait_event(&wait_event, "PgTraceWorkerNap"));
+}
+
+/* ----------
+ * Main
+ * ----------
+ */
+
+static void
+worker_exit(int code, Datum arg)
+{
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	pgt_shared->worker.pid = 0;
+	pgt_shared->worker.latch = NULL;
+	strlcpy(pgt_shared->worker.state, "stopped",
+			sizeof(pgt_shared->worker.state));
+	LWLockRelease(pgt_shared->lock);
+}
+
+static void
+initialize(void)
+{
+	PgtWorkerStatus *status = &pgt_shared->worker;
+	char		capabilities[sizeof(status->capabilities)];
+
+	has_capabilities = pgt_privilege_raise(capabilities,
+										   sizeof(capabilities));
+
+	tracers = MemoryContextAllocHuge(TopMemoryContext,
+									 sizeof(PgtTracer) *
+									 pgt_shared->nsessions);
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+		tracers[i].in_use = false;
+
+	ReserveExternalFD();
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("epoll_create1 failed: %m")));
+	wait_set = pgt_create_wait_event_set(3);
+	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
+					  NULL);
+	AddWaitEventToSet(wait_set, WL_SOCKET_READABLE, epoll_fd, NULL, NULL);
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	memset(status, 0, sizeof(*status));
+	status->pid = MyProcPid;
+	status->latch = MyLatch;
+	strlcpy(status->capabilities, capabilities, sizeof(status->capabilities));
+	pgt_probes_libbpf_version(status->libbpf, sizeof(status->libbpf));
+	LWLockRelease(pgt_shared->lock);
+	before_shmem_exit(worker_exit, (Datum) 0);
+}
+
+/* Follow pg_trace.enabled and pg_trace.wait_probe. */
+static void
+follow_settings(void)
+{
+	static int	opened_as = -1;
+
+	if (!pgt_enabled || (opened_as >= 0 && opened_as != pgt_wait_probe))
+	{
+		stop_all();
+		close_probes();
+		opened_as = -1;
+	}
+	if (pgt_enabled && opened_as < 0)
+	{
+		open_probes();
+		opened_as = pgt_wait_probe;
+	}
+	set_state(pgt_enabled ? "enabled" : "disabled");
+}
+
+/* The last rounds, while the traced sessions end with the server. */
+static void
+shut_down(void)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													   SHUTDOWN_MS);
+	int			nleft;
+
+	set_state("stopping");
+	do
+	{
+		nleft = 0;
+		ResetLatch(MyLatch);
+		(void) drain();
+		look_for_ended_processes();
+		(void) end_traces();
+		for (int i = 0; i < pgt_shared->nsessions; i++)
+			nleft += tracers[i].in_use;
+		if (nleft > 0)
+			nap(10);
+	} while (nleft > 0 && GetCurrentTimestamp() < deadline);
+
+	/* the others go on when the worker is started again */
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (!tracers[i].in_use)
+			continue;
+		pgt_format_note(&tracers[i].format, "THE WORKER STOPS");
+		pgt_tracer_flush(&tracers[i]);
+	}
+}
+
+void
+pgt_worker_main(Datum arg)
+{
+	bool		busy = false;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+
+	initialize();
+	follow_settings();
+	resume_traces();
+
+	while (!ShutdownRequestPending)
+	{
+		int			nwaiting;
+
+		ResetLatch(MyLatch);
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+			follow_settings();
+		}
+		handle_requests();
+		look_for_ended_processes();
+		nwaiting = end_traces();
+		busy = drain() > 0;
+		show_counters();
+
+		if (nwaiting > 0)
+			nap(1);
+		else if (busy)
+			nap(NAP_MS);
+		else
+			sleep_until_needed();
+	}
+
+	shut_down();
+	/* any other code would mean that the worker isn't to be restarted */
+	proc_exit(1);
+}

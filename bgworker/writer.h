@@ -1,0 +1,48 @@
+/*
+ * writer.h
+ *		Writes one trace file.
+ */
+#ifndef PGT_WRITER_H
+#define PGT_WRITER_H
+
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+
+typedef struct PgtWriter
+{
+	int			fd;				/* -1 is none */
+	char		path[MAXPGPATH];
+	StringInfoData buffer;		/* not written yet */
+	uint64		bytes;			/* in the file */
+	bool		limited;		/* max_file_size was reached; says so */
+} PgtWriter;
+
+/*
+ * Create a file for process pid in pg_trace.output_directory, which is
+ * created if it is missing.  Returns false with a reason in error; errors may
+ * be raised as well.
+ */
+extern bool pgt_writer_create(PgtWriter *writer, int pid,
+							  const char *identifier,
+							  char *error, size_t error_len);
+
+/* Open the file at path, which this has created earlier, to continue it. */
+extern bool pgt_writer_reopen(PgtWriter *writer, const char *path,
+							  char *error, size_t error_len);
+
+/*
+ * Is there room for more?  Once pg_trace.max_file_size is reached, the answer
+ * is no, and the file ends with a line that says so.
+ */
+extern bool pgt_writer_has_room(PgtWriter *writer);
+
+/*
+ * Write the buffer out.  Returns false, with errno set, if that fails; what
+ * was in the buffer is lost then.
+ */
+extern bool pgt_writer_flush(PgtWriter *writer);
+
+/* Close the file, without flushing, and free the buffer. */
+extern void pgt_writer_close(PgtWriter *writer);
+
+#endif							/* PGT_WRITER_H */

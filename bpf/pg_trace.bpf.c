@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * pg_trace.bpf.c - turns stores to a backend's wait_event_info into waits
+ *
+ * Attached by a uprobe_multi link per traced process to the instructions
+ * that bgworker/sites.c found: each one closely follows a store through
+ * PostgreSQL's my_wait_event_info, that is the body of an inlined
+ *
+ *	static inline void pgstat_report_wait_start(uint32 wait_event_info);
+ *	static inline void pgstat_report_wait_end(void);
+ *
+ * (all supported majors).  The program takes nothing from the registers.  It
+ * reads the word that the backend shows in pg_stat_activity and compares it
+ * with the value of the last hit: 0 to A starts a wait, A to 0 ends one, A to
+ * B does both, and a hit that changes nothing says nothing.  A finished wait
+ * goes to the worker through the ring buffer; whoever's ring buffer is full
+ * has the loss counted.
+ */
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_helpers.h>
+
+#include "pg_trace.h"
+
+/* Both sizes are set by the worker before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pgt_wait_state);
+} sessions SEC(".maps");
+
+static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot, __u64 now,
+					__u32 value)
+{
+	struct pgt_wait_event *event;
+
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		state->lost++;
+		return;
+	}
+	event->start_ns = state->start_ns;
+	event->end_ns = now;
+	event->generation = state->generation;
+	event->slot = slot;
+	event->wait_event_info = state->value;
+	event->next_value = value;
+	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
+	event->reserved = 0;
+	state->submitted++;
+
+	/*
+	 * No flag: the kernel wakes the worker only if it had read everything
+	 * before this event, so a burst costs one wakeup.
+	 */
+	bpf_ringbuf_submit(event, 0);
+}
+
+SEC("uprobe")
+int wait_site(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 slot = PGT_COOKIE_SLOT(cookie);
+	struct pgt_wait_state *state;
+	__u32 value;
+	__u64 now;
+
+	state = bpf_map_lookup_elem(&sessions, &slot);
+	/* A link that is still being detached outlives its session. */
+	if (!state || state->generation != PGT_COOKIE_GENERATION(cookie))
+		return 0;
+
+	state->hits++;
+	if (bpf_probe_read_user(&value, sizeof(value), (void *)state->address)) {
+		state->faults++;
+		return 0;
+	}
+	/*
+	 * Where the end of a wait is directly followed by the start of the
+	 * next, there is one probe for both, and the same event twice in a row
+	 * doesn't change the word.
+	 */
+	if (value == state->value && !((cookie & PGT_SITE_RESTART) && value))
+		return 0;
+
+	now = bpf_ktime_get_ns();
+	if (state->value)
+		submit_wait(state, slot, now, value);
+	state->start_ns = now;
+	state->value = value;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,132 @@
+/*
+ * calls.c
+ *		The calls of the trace: PARSE, EXEC, FETCH, CLOSE.
+ *
+ * A call is measured from pgt_call_begin() to pgt_call_end(), with everything
+ * that ran below it: elapsed and CPU time from the clocks, blocks as the
+ * difference of PostgreSQL's own counters, which are always kept.
+ */
+#include "postgres.h"
+
+#include "executor/instrument.h"
+
+#include "extension/calls.h"
+#include "extension/clock.h"
+#include "extension/emit.h"
+
+int			pgt_call_depth = 0;
+
+static bool failed = false;
+
+/* The counters behind p, cr and cu; temporary files aren't buffers. */
+static void
+read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
+{
+	const BufferUsage *usage = &pgBufferUsage;
+
+	*blocks_read = usage->shared_blks_read + usage->local_blks_read;
+	*blocks_got = *blocks_read +
+		usage->shared_blks_hit + usage->local_blks_hit;
+	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
+}
+
+void
+pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
+{
+	PgtBeginRecord *record;
+
+	call->cursor = cursor;
+	call->generation = pgt_trace.generation;
+	call->kind = kind;
+	call->depth = pgt_call_depth;
+
+	record = pgt_emit_begin(PGT_RECORD_BEGIN, sizeof(PgtBeginRecord), NULL, 0,
+							cursor->number, call->depth);
+	if (record != NULL)
+	{
+		record->kind = kind;
+		call->begin_ns = record->header.time_ns;
+		pgt_emit_commit();
+	}
+	else
+		call->begin_ns = pgt_clock_now();
+	call->begin_cpu_ns = pgt_clock_cpu();
+	read_counters(&call->blocks_read, &call->blocks_got,
+				  &call->blocks_dirtied);
+	pgt_call_enter(call);
+}
+
+void
+pgt_call_leave(const PgtCall *call)
+{
+	pgt_call_depth = call->depth;
+}
+
+void
+pgt_call_enter(const PgtCall *call)
+{
+	pgt_call_depth = call->depth + 1;
+}
+
+void
+pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
+{
+	PgtEndRecord *record;
+	int64		blocks_read;
+	int64		blocks_got;
+	int64		blocks_dirtied;
+	uint64		cpu_ns;
+
+	pgt_call_leave(call);
+
+	/* the trace may have ended, or another begun, in the meantime */
+	if (call->generation != pgt_trace.generation || !pgt_emit_active())
+		return;
+
+	cpu_ns = pgt_clock_cpu();
+	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
+							call->cursor->number, call->depth);
+	if (record == NULL)
+		return;
+	read_counters(&blocks_read, &blocks_got, &blocks_dirtied);
+	record->elapsed_ns = record->header.time_ns - call->begin_ns;
+	record->cpu_ns = cpu_ns - call->begin_cpu_ns;
+	record->blocks_read = blocks_read - call->blocks_read;
+	record->blocks_got = blocks_got - call->blocks_got;
+	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;
+	record->rows = rows;
+	record->kind = call->kind;
+	record->plan_hash = call->cursor->plan_hash;
+	record->missed = missed;
+	record->begun = true;
+	if (call->kind == PGT_CALL_CLOSE)
+		record->close_type = PGT_CLOSE_CACHED;
+	pgt_emit_commit();
+}
+
+void
+pgt_call_fail(const PgtCall *call)
+{
+	PgtErrorRecord *record;
+
+	pgt_call_end(call, 0, false);
+	if (call->generation != pgt_trace.generation)
+		return;
+
+	record = pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord), NULL, 0,
+							call->cursor->number, call->depth);
+	if (record == NULL)
+		return;
+	record->sqlstate = geterrcode();
+	pgt_emit_commit();
+	failed = true;
+}
+
+bool
+pgt_call_failed(void)
+{
+	bool		result = failed;
+
+	failed = false;
+	return result;
+}

@@ -1,0 +1,54 @@
+/*
+ * calls.h
+ *		The calls of the trace: PARSE, EXEC, FETCH, CLOSE.
+ */
+#ifndef PGT_CALLS_H
+#define PGT_CALLS_H
+
+#include "extension/cursor.h"
+#include "extension/event.h"
+
+/* A call that has begun; lives in the frame of the hook, or in an execution */
+typedef struct PgtCall
+{
+	PgtCursor  *cursor;			/* valid while generation is the trace's */
+	uint32		generation;
+	PgtCallKind kind;
+	int			depth;
+	uint64		begin_ns;
+	uint64		begin_cpu_ns;
+	int64		blocks_read;	/* counters when it began */
+	int64		blocks_got;
+	int64		blocks_dirtied;
+} PgtCall;
+
+/* How many calls this process is in, that is dep= of the next one. */
+extern int	pgt_call_depth;
+
+/*
+ * Begin a call, one level below those that are open, and say so to the
+ * worker.
+ */
+extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor);
+
+/*
+ * Leave a call for the moment, or enter it again: between the hooks of one
+ * execution, its caller's depth is the current one.
+ */
+extern void pgt_call_leave(const PgtCall *call);
+extern void pgt_call_enter(const PgtCall *call);
+
+/* End a call: its line with figures up to now.  missed: planned anew. */
+extern void pgt_call_end(const PgtCall *call, uint64 rows, bool missed);
+
+/*
+ * The same for a call that an error ends; to be called in PG_CATCH().
+ */
+extern void pgt_call_fail(const PgtCall *call);
+
+/*
+ * Has an error been reported by pgt_call_fail() since this was last called?
+ */
+extern bool pgt_call_failed(void);
+
+#endif							/* PGT_CALLS_H */

@@ -1,0 +1,130 @@
+/*
+ * compat.h
+ *		Every difference between the supported PostgreSQL majors (15 to 19).
+ *
+ * Hook signatures, renamed fields and moved headers are hidden here, so that
+ * no other file tests PG_VERSION_NUM.
+ */
+#ifndef PGT_COMPAT_H
+#define PGT_COMPAT_H
+
+#include "executor/execdesc.h"
+#include "postmaster/bgworker_internals.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/queryjumble.h"
+#else
+#include "utils/queryjumble.h"
+#endif
+#if PG_VERSION_NUM >= 180000
+#include "postmaster/postmaster.h"
+#include "storage/waiteventset.h"
+#endif
+
+#if PG_VERSION_NUM < 150000
+#error "pg_trace_bgw needs PostgreSQL 15 or newer"
+#endif
+
+/* planner_hook: 19 passes the ExplainState */
+#if PG_VERSION_NUM >= 190000
+#define PGT_PLANNER_PARAMS Query *parse, const char *query_string, \
+	int cursor_options, ParamListInfo bound_params, ExplainState *es
+#define PGT_PLANNER_ARGS parse, query_string, cursor_options, bound_params, es
+#else
+#define PGT_PLANNER_PARAMS Query *parse, const char *query_string, \
+	int cursor_options, ParamListInfo bound_params
+#define PGT_PLANNER_ARGS parse, query_string, cursor_options, bound_params
+#endif
+
+/* ExecutorRun_hook: execute_once went away in 18 */
+#if PG_VERSION_NUM >= 180000
+#define PGT_EXECUTOR_RUN_PARAMS QueryDesc *query, ScanDirection direction, \
+	uint64 count
+#define PGT_EXECUTOR_RUN_ARGS query, direction, count
+#else
+#define PGT_EXECUTOR_RUN_PARAMS QueryDesc *query, ScanDirection direction, \
+	uint64 count, bool execute_once
+#define PGT_EXECUTOR_RUN_ARGS query, direction, count, execute_once
+#endif
+
+/* A PGPROC's index in ProcGlobal->allProcs */
+#if PG_VERSION_NUM >= 170000
+#define PGT_PROC_NUMBER(proc) GetNumberFromPGProc(proc)
+#else
+#define PGT_PROC_NUMBER(proc) ((proc)->pgprocno)
+#endif
+
+/* WaitEventSets got a resource owner in 17 */
+#if PG_VERSION_NUM >= 170000
+#define pgt_create_wait_event_set(nevents) CreateWaitEventSet(NULL, nevents)
+#else
+#define pgt_create_wait_event_set(nevents) \
+	CreateWaitEventSet(TopMemoryContext, nevents)
+#endif
+
+/*
+ * Own wait event names exist from 17 on; before, all extensions share one.
+ * cache is a static uint32 of the caller.
+ */
+static inline uint32
+pgt_wait_event(uint32 *cache, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*cache == 0)
+		*cache = WaitEventExtensionNew(name);
+	return *cache;
+#else
+	(void) cache;
+	(void) name;
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* The i-th entry of the snapshot of pg_stat_activity, from 1 */
+#if PG_VERSION_NUM >= 160000
+#define pgt_local_beentry(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define pgt_local_beentry(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
+/* Query identifiers are signed from 19 on; they are printed unsigned. */
+#define PGT_QUERY_ID(id) ((uint64) (id))
+
+/*
+ * In the child of a fork by the postmaster, before any PostgreSQL code ran:
+ * the background worker that this child is going to be, or NULL if it is no
+ * background worker.  The postmaster assigns a child slot before it forks and
+ * stores the pid after it, so the worker being started is the one that has
+ * the former but not the latter.
+ */
+static inline BackgroundWorker *
+pgt_starting_worker(void)
+{
+#if PG_VERSION_NUM >= 180000
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &ActiveChildList)
+	{
+		PMChild    *child = dlist_container(PMChild, elem, iter.cur);
+
+		if (child->pid == 0)
+			return child->rw != NULL ? &child->rw->rw_worker : NULL;
+	}
+#else
+	slist_iter	iter;
+
+	slist_foreach(iter, &BackgroundWorkerList)
+	{
+		RegisteredBgWorker *rw =
+			slist_container(RegisteredBgWorker, rw_lnode, iter.cur);
+
+		if (rw->rw_pid == 0 && rw->rw_child_slot != 0)
+			return &rw->rw_worker;
+	}
+#endif
+	return NULL;
+}
+
+#endif							/* PGT_COMPAT_H */

@@ -1,0 +1,196 @@
+/*
+ * cursor.c
+ *		The cursor numbers of this process's trace.
+ *
+ * In the file, PARSING IN CURSOR gives a number to a statement text once, and
+ * all later calls refer to it.  This is the backend's side of that: a fixed
+ * table of the texts last used, by hash, so that a hook neither allocates
+ * memory nor sends a text twice.  When the table is full, the cursor that was
+ * unused for longest is closed and its number goes to the new text.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "extension/compat.h"
+#include "extension/cursor.h"
+#include "extension/emit.h"
+#include "extension/redact.h"
+
+#define MAX_CURSORS		1024
+#define NBUCKETS		1024	/* a power of two */
+
+typedef struct CursorTable
+{
+	PgtCursor	cursors[MAX_CURSORS];
+	dlist_head	buckets[NBUCKETS];
+	dlist_head	lru;
+	int			nused;
+	uint32		first_number;
+} CursorTable;
+
+static CursorTable *table = NULL;
+
+bool
+pgt_cursor_reset(uint32 first_number)
+{
+	if (table == NULL)
+		table = MemoryContextAllocExtended(TopMemoryContext,
+										   sizeof(CursorTable),
+										   MCXT_ALLOC_NO_OOM);
+	if (table == NULL)
+		return false;
+
+	memset(table->cursors, 0, sizeof(table->cursors));
+	for (int i = 0; i < NBUCKETS; i++)
+		dlist_init(&table->buckets[i]);
+	dlist_init(&table->lru);
+	table->nused = 0;
+	table->first_number = first_number;
+	return true;
+}
+
+/* Tell the worker that a cursor's number is free. */
+static bool
+send_close(const PgtCursor *cursor)
+{
+	PgtEndRecord *record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord),
+										  NULL, 0,
+										  cursor->number, cursor->depth);
+
+	if (record == NULL)
+		return false;
+	record->kind = PGT_CALL_CLOSE;
+	record->close_type = PGT_CLOSE_HARD;
+	pgt_emit_commit();
+	return true;
+}
+
+/* An entry for a new text, without a hash yet; NULL if all are pinned. */
+static PgtCursor *
+free_entry(void)
+{
+	dlist_iter	iter;
+
+	if (table->nused < MAX_CURSORS)
+	{
+		PgtCursor  *cursor = &table->cursors[table->nused];
+
+		cursor->number = table->first_number + table->nused++;
+		return cursor;
+	}
+
+	dlist_foreach(iter, &table->lru)
+	{
+		PgtCursor  *cursor = dlist_container(PgtCursor, lru, iter.cur);
+
+		if (cursor->pins > 0)
+			continue;
+		if (cursor->sent && !send_close(cursor))
+			return NULL;
+		dlist_delete(&cursor->chain);
+		dlist_delete(&cursor->lru);
+		return cursor;
+	}
+	return NULL;
+}
+
+/* Send PARSING IN CURSOR. */
+static bool
+send_text(const PgtCursor *cursor, const char *text, uint32 command,
+		  uint64 queryid)
+{
+	Size		len = cursor->len;
+	char	   *redacted = pgt_redact(text, &len);
+	PgtCursorRecord *record;
+
+	record = pgt_emit_begin(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),
+							redacted != NULL ? redacted : text, len,
+							cursor->number, cursor->depth);
+	if (record != NULL)
+	{
+		record->total_len = len;
+		record->hash = cursor->hash;
+		record->queryid = queryid;
+		record->userid = GetUserId();
+		record->loginid = GetSessionUserId();
+		record->command = command;
+		pgt_emit_commit();
+	}
+	if (redacted != NULL)
+		pfree(redacted);
+	return record != NULL;
+}
+
+PgtCursor *
+pgt_cursor_get(const char *query, int location, int len,
+			   uint32 command, uint64 queryid, int depth)
+{
+	dlist_head *bucket;
+	dlist_iter	iter;
+	PgtCursor  *cursor;
+	uint64		hash;
+
+	if (table == NULL)
+		return NULL;
+	if (query == NULL)
+	{
+		query = "";
+		location = -1;
+		len = 0;
+	}
+	query = CleanQuerytext(query, &location, &len);
+	hash = hash_bytes_extended((const unsigned char *) query, len, depth);
+	bucket = &table->buckets[hash & (NBUCKETS - 1)];
+
+	dlist_foreach(iter, bucket)
+	{
+		cursor = dlist_container(PgtCursor, chain, iter.cur);
+		if (cursor->hash == hash && cursor->len == (uint32) len &&
+			cursor->depth == depth)
+		{
+			dlist_delete(&cursor->lru);
+			dlist_push_tail(&table->lru, &cursor->lru);
+			return cursor;
+		}
+	}
+
+	cursor = free_entry();
+	if (cursor == NULL)
+		return NULL;
+	cursor->hash = hash;
+	cursor->len = len;
+	cursor->depth = depth;
+	cursor->pins = 0;
+	cursor->stat_sent = false;
+	cursor->plan = NULL;
+	cursor->plan_hash = 0;
+	dlist_push_head(bucket, &cursor->chain);
+	dlist_push_tail(&table->lru, &cursor->lru);
+
+	cursor->sent = send_text(cursor, query, command, queryid);
+	if (!cursor->sent)
+	{
+		/* the next execution tries again, under another number */
+		cursor->len = PG_UINT32_MAX;
+		dlist_delete(&cursor->lru);
+		dlist_push_head(&table->lru, &cursor->lru);
+		return NULL;
+	}
+	return cursor;
+}
+
+void
+pgt_cursor_pin(PgtCursor *cursor)
+{
+	cursor->pins++;
+}
+
+void
+pgt_cursor_unpin(PgtCursor *cursor)
+{
+	if (cursor->pins > 0)
+		cursor->pins--;
+}

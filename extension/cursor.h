@@ -1,0 +1,47 @@
+/*
+ * cursor.h
+ *		The cursor numbers of this process's trace.
+ */
+#ifndef PGT_CURSOR_H
+#define PGT_CURSOR_H
+
+#include "lib/ilist.h"
+#include "nodes/plannodes.h"
+
+/* A statement text at a depth; lives until its number is given to another. */
+typedef struct PgtCursor
+{
+	uint64		hash;			/* of the text */
+	uint32		len;			/* of the text */
+	uint32		number;			/* from 1 */
+	int			depth;
+	int			pins;			/* executions that are open */
+	bool		sent;			/* the worker knows the text */
+	bool		stat_sent;		/* STAT lines were sent once */
+	uint32		plan_hash;
+	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle */
+	dlist_node	chain;			/* in its hash bucket */
+	dlist_node	lru;			/* least recently used first */
+} PgtCursor;
+
+/*
+ * Forget all cursors and number new ones from first_number.  Returns false if
+ * there is no memory for them; pgt_cursor_get() returns NULL then.
+ */
+extern bool pgt_cursor_reset(uint32 first_number);
+
+/*
+ * The cursor of a statement at a depth.  query is the client's or function's
+ * whole string, of which location and len, as in PlannedStmt, name the
+ * statement.  What is new is sent as PARSING IN CURSOR, redacted, with the
+ * given command code and query identifier.  Returns NULL if it can't be sent
+ * or all cursors are open.
+ */
+extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
+								 uint32 command, uint64 queryid, int depth);
+
+/* While pinned, a cursor keeps its number. */
+extern void pgt_cursor_pin(PgtCursor *cursor);
+extern void pgt_cursor_unpin(PgtCursor *cursor);
+
+#endif							/* PGT_CURSOR_H */

@@ -1,0 +1,258 @@
+/*
+ * emit.c
+ *		Sends this backend's records to the worker.
+ *
+ * The hooks (calls.c and emit_*.c) build records in place in the session's
+ * queue between pgt_emit_begin() and pgt_emit_commit().  Room is reserved
+ * before the record's time is taken: if a backend has to wait for room, that
+ * wait lies before the record in time as it does in the file.
+ *
+ * The worker may end the trace at any moment and give the slot to another
+ * process.  So the backend announces that it is writing and only then looks
+ * whether the slot is still its own, while the worker first takes the slot
+ * away and then waits for the writer; with a full barrier on both sides one of
+ * them sees the other.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#include "extension/clock.h"
+#include "extension/compat.h"
+#include "extension/emit.h"
+#include "extension/guc.h"
+
+/* How long a backend waits for room before it drops records instead. */
+#define ROOM_TIMEOUT_MS		1000
+
+PgtTrace	pgt_trace = {NULL};
+
+static uint32 my_slot = 0;		/* of pgt_trace.session */
+static uint64 new_head;			/* of the queue, once the record is complete */
+static const char *rest_of_text;	/* what didn't fit into the record begun */
+static Size rest_len;
+static uint64 lost_unreported;	/* records lost since the last one sent */
+static bool stalled;			/* room was waited for in vain */
+
+void
+pgt_emit_attach(PgtSession *session, int slot)
+{
+	pgt_trace.session = session;
+	pgt_trace.generation = session->generation;
+	pgt_trace.options = session->options;
+	my_slot = slot;
+	lost_unreported = 0;
+	stalled = false;
+}
+
+void
+pgt_emit_detach(void)
+{
+	pgt_trace.session = NULL;
+}
+
+bool
+pgt_emit_active(void)
+{
+	return pgt_trace.session != NULL &&
+		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(MyProc)]) ==
+		my_slot + 1 &&
+		pgt_trace.session->generation == pgt_trace.generation;
+}
+
+static bool
+begin_writing(void)
+{
+	if (pgt_trace.session == NULL)
+		return false;
+
+	/* an exchange is a full barrier */
+	pg_atomic_exchange_u32(&pgt_trace.session->writing, pgt_trace.generation);
+	if (pgt_emit_active())
+		return true;
+
+	pg_atomic_write_u32(&pgt_trace.session->writing, 0);
+	return false;
+}
+
+static void
+end_writing(void)
+{
+	/* A full barrier again: the record is visible before the sleep is seen. */
+	pg_atomic_exchange_u32(&pgt_trace.session->writing, 0);
+
+	if (pg_atomic_read_u32(&pgt_shared->worker_asleep) != 0 &&
+		pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 0) != 0)
+		pgt_session_wake_worker();
+}
+
+static PgtRecord *
+wait_for_room(uint32 len)
+{
+	static uint32 wait_event = 0;
+	PgtSession *session = pgt_trace.session;
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													   ROOM_TIMEOUT_MS);
+	PgtRecord  *record;
+
+	/* A cancel request must not end a hook halfway. */
+	HOLD_INTERRUPTS();
+	ConditionVariablePrepareToSleep(&session->room_cv);
+	for (;;)
+	{
+		long		left_ms;
+
+		pg_atomic_exchange_u32(&session->waiting, 1);
+		record = pgt_queue_reserve(&session->queue, len, &new_head);
+		if (record != NULL || !pgt_emit_active())
+			break;
+
+		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+												  deadline);
+		if (left_ms <= 0)
+			break;
+		pgt_session_wake_worker();
+		ConditionVariableTimedSleep(&session->room_cv, left_ms,
+									pgt_wait_event(&wait_event,
+												   "PgTraceQueue"));
+	}
+	ConditionVariableCancelSleep();
+	pg_atomic_write_u32(&session->waiting, 0);
+	RESUME_INTERRUPTS();
+	return record;
+}
+
+/* Room for one record, or NULL, in which case it is counted as lost. */
+static PgtRecord *
+reserve(uint32 len)
+{
+	PgtQueue   *queue = &pgt_trace.session->queue;
+	PgtRecord  *record = pgt_queue_reserve(queue, len, &new_head);
+
+	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled)
+	{
+		record = wait_for_room(len);
+		stalled = record == NULL;
+	}
+	else if (record != NULL)
+		stalled = false;
+
+	if (record == NULL)
+	{
+		lost_unreported++;
+		pg_atomic_fetch_add_u64(&queue->lost, 1);
+	}
+	return record;
+}
+
+static void
+publish(void)
+{
+	PgtSession *session = pgt_trace.session;
+
+	pgt_queue_publish(&session->queue, new_head);
+
+	/* The worker drains at its own pace, unless the queue fills up. */
+	if (pgt_queue_half_full(&session->queue) &&
+		pg_atomic_exchange_u32(&session->half_full, 1) == 0)
+		pgt_session_wake_worker();
+}
+
+static void
+fill_header(PgtRecord *record, PgtRecordType type, uint32 len, uint32 cursor,
+			int depth, uint32 text_len)
+{
+	record->len = len;
+	record->type = type;
+	record->depth = Min(depth, PG_UINT16_MAX);
+	record->time_ns = pgt_clock_now();
+	record->cursor = cursor;
+	record->text_len = text_len;
+}
+
+static bool
+report_lost(void)
+{
+	PgtLostRecord *lost =
+		(PgtLostRecord *) pgt_queue_reserve(&pgt_trace.session->queue,
+											MAXALIGN(sizeof(PgtLostRecord)),
+											&new_head);
+
+	if (lost == NULL)
+		return false;
+	fill_header(&lost->header, PGT_RECORD_LOST,
+				MAXALIGN(sizeof(PgtLostRecord)), 0, 0, 0);
+	lost->count = lost_unreported;
+	publish();
+	lost_unreported = 0;
+	return true;
+}
+
+void *
+pgt_emit_begin(PgtRecordType type, Size fixed_len,
+			   const char *text, Size text_len,
+			   uint32 cursor, int depth)
+{
+	Size		piece = Min(text_len, PGT_RECORD_MAX - MAXALIGN(fixed_len));
+	uint32		len = MAXALIGN(fixed_len + piece);
+	PgtRecord  *record;
+
+	if (!begin_writing())
+		return NULL;
+
+	/*
+	 * While there is no room to say that records are missing, later ones
+	 * are missing, too, so that the gap is shown where it is.
+	 */
+	if (lost_unreported > 0 && !report_lost())
+	{
+		lost_unreported++;
+		pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
+		record = NULL;
+	}
+	else
+		record = reserve(len);
+
+	if (record == NULL)
+	{
+		end_writing();
+		return NULL;
+	}
+
+	memset(record, 0, fixed_len);
+	fill_header(record, type, len, cursor, depth, piece);
+	if (piece > 0)
+		memcpy((char *) record + fixed_len, text, piece);
+	rest_of_text = text + piece;
+	rest_len = text_len - piece;
+	return record;
+}
+
+void
+pgt_emit_commit(void)
+{
+	publish();
+
+	/*
+	 * The worker knows the whole length from the first record; if a piece is
+	 * lost, it fills up.
+	 */
+	while (rest_len > 0)
+	{
+		Size		piece = Min(rest_len, PGT_RECORD_MAX - sizeof(PgtRecord));
+		uint32		len = MAXALIGN(sizeof(PgtRecord) + piece);
+		PgtRecord  *record = reserve(len);
+
+		if (record == NULL)
+			break;
+		fill_header(record, PGT_RECORD_TEXT, len, 0, 0, piece);
+		memcpy((char *) (record + 1), rest_of_text, piece);
+		publish();
+		rest_of_text += piece;
+		rest_len -= piece;
+	}
+	end_writing();
+}

@@ -1,0 +1,50 @@
+/*
+ * emit.h
+ *		Sends this backend's records to the worker.
+ *
+ * None of these functions raises an error or blocks for long; what can't be
+ * sent is counted and shown in the file where it is missing.
+ */
+#ifndef PGT_EMIT_H
+#define PGT_EMIT_H
+
+#include "extension/event.h"
+#include "extension/session.h"
+
+/*
+ * This process's part of its trace.  options and generation are valid while
+ * session isn't NULL.
+ */
+typedef struct PgtTrace
+{
+	PgtSession *session;		/* NULL: not traced */
+	uint32		generation;
+	PgtOptions	options;
+} PgtTrace;
+
+extern PgtTrace pgt_trace;
+
+/* Use session's queue from now on.  slot is its index. */
+extern void pgt_emit_attach(PgtSession *session, int slot);
+
+/* Stop using it. */
+extern void pgt_emit_detach(void);
+
+/* Is this process's trace the one that the worker has active? */
+extern bool pgt_emit_active(void);
+
+/*
+ * Begin a record of the given type, whose fixed part has fixed_len bytes,
+ * followed by text.  Returns the record, in place, with its header filled and
+ * its time taken; the rest of the fixed part is zero and the caller's to
+ * fill.  Returns NULL if the record is lost or this process is no longer
+ * traced; then there is nothing to commit.
+ */
+extern void *pgt_emit_begin(PgtRecordType type, Size fixed_len,
+							const char *text, Size text_len,
+							uint32 cursor, int depth);
+
+/* Publish the record begun, and the rest of its text if that is long. */
+extern void pgt_emit_commit(void);
+
+#endif							/* PGT_EMIT_H */

@@ -1,0 +1,198 @@
+/*
+ * emit_plan.c
+ *		Sends plan statistics and identifies plans.
+ *
+ * STAT lines come from PostgreSQL's own Instrumentation, which the
+ * ExecutorStart hook switches on for the executions that are to be shown.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "executor/instrument.h"
+#include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
+
+#include "extension/calls.h"
+#include "extension/emit.h"
+#include "extension/emit_plan.h"
+#include "extension/plan_node.h"
+
+/* Longest op='...' */
+#define OPERATION_LEN	512
+
+typedef struct StatWalk
+{
+	const PgtCursor *cursor;
+	uint32		last_id;		/* given out so far */
+	uint32		parent;
+	uint32		last_position;	/* among the parent's children */
+} StatWalk;
+
+static uint32
+hash_list(const PlannedStmt *plan, const List *nodes, uint32 hash);
+
+static uint32
+hash_node(const PlannedStmt *plan, const Plan *node, uint32 hash)
+{
+	if (node == NULL)
+		return hash_combine(hash, 0);
+
+	hash = hash_combine(hash, (uint32) nodeTag(node));
+	switch (nodeTag(node))
+	{
+		case T_IndexScan:
+			hash = hash_combine(hash, ((const IndexScan *) node)->indexid);
+			hash = hash_combine(hash, ((const Scan *) node)->scanrelid);
+			break;
+		case T_IndexOnlyScan:
+			hash = hash_combine(hash, ((const IndexOnlyScan *) node)->indexid);
+			hash = hash_combine(hash, ((const Scan *) node)->scanrelid);
+			break;
+		case T_BitmapIndexScan:
+			hash = hash_combine(hash, ((const BitmapIndexScan *) node)->indexid);
+			break;
+		case T_SeqScan:
+		case T_SampleScan:
+		case T_BitmapHeapScan:
+		case T_TidScan:
+		case T_TidRangeScan:
+		case T_FunctionScan:
+		case T_ValuesScan:
+		case T_CteScan:
+		case T_ForeignScan:
+			hash = hash_combine(hash, ((const Scan *) node)->scanrelid);
+			break;
+		case T_NestLoop:
+		case T_MergeJoin:
+		case T_HashJoin:
+			hash = hash_combine(hash, ((const Join *) node)->jointype);
+			break;
+		case T_Agg:
+			hash = hash_combine(hash, ((const Agg *) node)->aggstrategy);
+			break;
+		case T_ModifyTable:
+			hash = hash_combine(hash, ((const ModifyTable *) node)->operation);
+			break;
+		case T_Append:
+			hash = hash_list(plan, ((const Append *) node)->appendplans, hash);
+			break;
+		case T_MergeAppend:
+			hash = hash_list(plan, ((const MergeAppend *) node)->mergeplans,
+							 hash);
+			break;
+		case T_BitmapAnd:
+			hash = hash_list(plan, ((const BitmapAnd *) node)->bitmapplans,
+							 hash);
+			break;
+		case T_BitmapOr:
+			hash = hash_list(plan, ((const BitmapOr *) node)->bitmapplans,
+							 hash);
+			break;
+		case T_SubqueryScan:
+			hash = hash_node(plan, ((const SubqueryScan *) node)->subplan, hash);
+			break;
+		case T_CustomScan:
+			hash = hash_list(plan, ((const CustomScan *) node)->custom_plans,
+							 hash);
+			break;
+		default:
+			break;
+	}
+	hash = hash_node(plan, node->lefttree, hash);
+	return hash_node(plan, node->righttree, hash);
+}
+
+static uint32
+hash_list(const PlannedStmt *plan, const List *nodes, uint32 hash)
+{
+	ListCell   *cell;
+
+	foreach(cell, nodes)
+		hash = hash_node(plan, (const Plan *) lfirst(cell), hash);
+	return hash;
+}
+
+uint32
+pgt_plan_hash(const PlannedStmt *plan)
+{
+	uint32		hash = plan->commandType;
+	ListCell   *cell;
+
+	if (plan->planTree == NULL)
+		return 0;
+
+	/* all relations, in the order in which the plan refers to them */
+	foreach(cell, plan->relationOids)
+		hash = hash_combine(hash, lfirst_oid(cell));
+	hash = hash_node(plan, plan->planTree, hash);
+	return hash_list(plan, plan->subplans, hash);
+}
+
+static void
+send_stat(PlanState *state, StatWalk *walk, uint32 id)
+{
+	const Instrumentation *instrument = state->instrument;
+	const BufferUsage *usage = &instrument->bufusage;
+	const Plan *plan = state->plan;
+	char		operation[OPERATION_LEN];
+	Oid			object;
+	PgtStatRecord *record;
+
+	pgt_plan_node_describe(state, operation, sizeof(operation), &object);
+	record = pgt_emit_begin(PGT_RECORD_STAT, sizeof(PgtStatRecord),
+							operation, strlen(operation),
+							walk->cursor->number, pgt_call_depth);
+	if (record == NULL)
+		return;
+	record->rows = (uint64) instrument->ntuples;
+	record->loops = (uint64) instrument->nloops;
+	record->blocks_read = usage->shared_blks_read + usage->local_blks_read +
+		usage->temp_blks_read;
+	record->blocks_got = usage->shared_blks_hit + usage->shared_blks_read +
+		usage->local_blks_hit + usage->local_blks_read;
+	record->blocks_written = usage->shared_blks_written +
+		usage->local_blks_written + usage->temp_blks_written;
+	record->timed = instrument->need_timer;
+	record->time_ns = (uint64) (instrument->total * 1e9);
+	record->cost = plan->total_cost;
+	record->plan_rows = plan->plan_rows;
+	record->plan_bytes = (uint64) (plan->plan_rows * plan->plan_width);
+	record->id = id;
+	record->parent = walk->parent;
+	record->position = walk->last_position;
+	record->object = object;
+	pgt_emit_commit();
+}
+
+static bool
+walk_node(PlanState *state, void *context)
+{
+	StatWalk   *walk = (StatWalk *) context;
+	StatWalk	children = *walk;
+	uint32		id = ++walk->last_id;
+
+	if (state->instrument == NULL)
+		return false;
+
+	walk->last_position++;
+	InstrEndLoop(state->instrument);
+	send_stat(state, walk, id);
+
+	children.last_id = id;
+	children.parent = id;
+	children.last_position = 0;
+	planstate_tree_walker(state, walk_node, &children);
+	walk->last_id = children.last_id;
+	return false;
+}
+
+void
+pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor)
+{
+	StatWalk	walk = {cursor, 0, 0, 0};
+
+	if (query->planstate != NULL)
+		walk_node(query->planstate, &walk);
+}

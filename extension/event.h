@@ -1,0 +1,172 @@
+/*
+ * event.h
+ *		The records that a traced backend sends to the worker.
+ *
+ * Records are built in place in the session's queue (queue.h) by emit*.c and
+ * read there by bgworker/.  They never leave the machine or outlive the
+ * server, so they use native types.  Variable-length text follows the fixed
+ * part of a record; what doesn't fit into one record of PGT_RECORD_MAX bytes
+ * goes on in PGT_RECORD_TEXT records right behind it.
+ *
+ * Sizes are bytes, times ns of CLOCK_MONOTONIC, durations ns, buffer figures
+ * blocks of BLCKSZ.
+ */
+#ifndef PGT_EVENT_H
+#define PGT_EVENT_H
+
+/* Largest record, so that a queue always holds several */
+#define PGT_RECORD_MAX 16384
+
+typedef enum PgtRecordType
+{
+	PGT_RECORD_PAD = 1,			/* rest of the ring before it wraps */
+	PGT_RECORD_TEXT,			/* continues the text of the one before */
+	PGT_RECORD_CURSOR,			/* PARSING IN CURSOR */
+	PGT_RECORD_BEGIN,			/* a call begins */
+	PGT_RECORD_END,				/* PARSE, EXEC, FETCH, CLOSE */
+	PGT_RECORD_BINDS,			/* BINDS, followed by nbinds PGT_RECORD_BIND */
+	PGT_RECORD_BIND,
+	PGT_RECORD_STAT,
+	PGT_RECORD_XACT,			/* XCTEND */
+	PGT_RECORD_ERROR,
+	PGT_RECORD_PARSE_ERROR,
+	PGT_RECORD_LOST,			/* records before this one are missing */
+	PGT_RECORD_EXIT				/* the process ends */
+} PgtRecordType;
+
+/* Every record starts with this. */
+typedef struct PgtRecord
+{
+	uint32		len;			/* of the whole record, MAXALIGNed */
+	uint16		type;			/* PgtRecordType */
+	uint16		depth;			/* dep: 0 is what the client sent */
+	uint64		time_ns;		/* when it happened */
+	uint32		cursor;			/* cursor number, 0 is none */
+	uint32		text_len;		/* length of the text in this record */
+} PgtRecord;
+
+typedef enum PgtCallKind
+{
+	PGT_CALL_PARSE,
+	PGT_CALL_EXEC,
+	PGT_CALL_FETCH,
+	PGT_CALL_CLOSE
+} PgtCallKind;
+
+typedef struct PgtCursorRecord
+{
+	PgtRecord	header;
+	uint64		queryid;
+	uint64		hash;
+	uint64		total_len;		/* of the text, over all its records */
+	Oid			userid;			/* current user */
+	Oid			loginid;		/* session user */
+	uint32		command;		/* Oracle's command code */
+} PgtCursorRecord;
+
+typedef struct PgtBeginRecord
+{
+	PgtRecord	header;
+	uint32		kind;			/* PgtCallKind */
+} PgtBeginRecord;
+
+typedef struct PgtEndRecord
+{
+	PgtRecord	header;
+	uint64		elapsed_ns;
+	uint64		cpu_ns;
+	int64		blocks_read;	/* p */
+	int64		blocks_got;		/* cr: hit + read */
+	int64		blocks_dirtied; /* cu */
+	uint64		rows;
+	uint32		kind;			/* PgtCallKind */
+	uint32		plan_hash;
+	uint32		missed;			/* planned anew */
+	uint32		close_type;		/* of a CLOSE: PGT_CLOSE_... */
+	uint32		begun;			/* ends the call of a PGT_RECORD_BEGIN */
+} PgtEndRecord;
+
+/* Oracle's type= of CLOSE lines */
+#define PGT_CLOSE_HARD		0	/* the number can be used again */
+#define PGT_CLOSE_CACHED	3	/* the cursor keeps its number */
+
+typedef struct PgtBindsRecord
+{
+	PgtRecord	header;
+	uint32		nbinds;
+} PgtBindsRecord;
+
+typedef enum PgtBindState
+{
+	PGT_BIND_VALUE,
+	PGT_BIND_NULL,
+	PGT_BIND_OMITTED			/* the text says why there is no value */
+} PgtBindState;
+
+typedef struct PgtBindRecord
+{
+	PgtRecord	header;
+	uint64		total_len;		/* of the text over all its records */
+	uint64		value_len;		/* of the whole value, if it was cut */
+	Oid			type;
+	int32		type_len;		/* typlen: -1 varlena, -2 cstring */
+	uint32		index;			/* from 0 */
+	uint32		state;			/* PgtBindState */
+	NameData	type_name;
+} PgtBindRecord;
+
+typedef struct PgtStatRecord
+{
+	PgtRecord	header;			/* text: the operation */
+	uint64		rows;			/* cnt, over all loops */
+	uint64		loops;			/* str */
+	uint64		blocks_read;	/* pr */
+	uint64		blocks_got;		/* cr */
+	uint64		blocks_written; /* pw, temporary files included */
+	uint64		time_ns;		/* inclusive of the nodes below */
+	double		cost;
+	double		plan_rows;		/* card */
+	uint64		plan_bytes;		/* size */
+	uint32		id;				/* from 1, in the order of EXPLAIN */
+	uint32		parent;			/* id of the parent, 0 for the top node */
+	uint32		position;		/* among the parent's children, from 1 */
+	Oid			object;			/* relation or index, 0 is none */
+	uint32		timed;			/* time_ns was measured */
+} PgtStatRecord;
+
+typedef struct PgtXactRecord
+{
+	PgtRecord	header;
+	uint32		rolled_back;
+	uint32		read_only;
+} PgtXactRecord;
+
+typedef struct PgtErrorRecord
+{
+	PgtRecord	header;
+	uint32		sqlstate;		/* packed by MAKE_SQLSTATE() */
+} PgtErrorRecord;
+
+typedef struct PgtParseErrorRecord
+{
+	PgtRecord	header;			/* text: the statement */
+	uint64		total_len;
+	Oid			userid;
+	Oid			loginid;
+	uint32		sqlstate;
+	uint32		position;		/* in characters from 1, 0 is unknown */
+} PgtParseErrorRecord;
+
+typedef struct PgtLostRecord
+{
+	PgtRecord	header;
+	uint64		count;			/* records that found no room */
+} PgtLostRecord;
+
+typedef struct PgtExitRecord
+{
+	PgtRecord	header;
+	int32		code;			/* proc_exit()'s argument */
+} PgtExitRecord;
+
+#endif							/* PGT_EVENT_H */

@@ -1,0 +1,41 @@
+/*
+ * executions.h
+ *		The executions that are open in this process.
+ */
+#ifndef PGT_EXECUTIONS_H
+#define PGT_EXECUTIONS_H
+
+#include "executor/execdesc.h"
+
+#include "extension/calls.h"
+
+/* Lives in the query's own memory context, and ends with it. */
+typedef struct PgtExecution
+{
+	dlist_node	node;
+	QueryDesc  *query;
+	PgtCursor  *cursor;
+	uint32		generation;
+	bool		is_dml;			/* all in EXEC, no FETCH */
+	bool		want_stat;		/* STAT lines are to be sent */
+	bool		call_open;		/* call has begun and isn't ended */
+	PgtCall		call;			/* EXEC of DML; CLOSE of the rest */
+	MemoryContextCallback callback;
+} PgtExecution;
+
+/*
+ * Register an execution that ExecutorStart has just prepared; pins the
+ * cursor.  Returns NULL if there is no memory.
+ */
+extern PgtExecution *pgt_execution_add(QueryDesc *query, PgtCursor *cursor);
+
+/* The execution of a query in the current trace, or NULL. */
+extern PgtExecution *pgt_execution_find(QueryDesc *query);
+
+/* It has ended in the ordinary way. */
+extern void pgt_execution_remove(PgtExecution *execution);
+
+/* A new trace begins: those of the one before are no longer looked up. */
+extern void pgt_executions_reset(void);
+
+#endif							/* PGT_EXECUTIONS_H */

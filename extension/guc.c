@@ -1,0 +1,231 @@
+/*
+ * guc.c
+ *		The settings pg_trace.*
+ *
+ * Read by the hooks (what a session traces), by the SQL functions (what a new
+ * trace includes) and by the worker (where it writes).  Whatever starts or
+ * stops tracing isn't done here: an assign hook must not fail, so it only
+ * makes the next executor, planner or utility hook look (pgt_hooks_recheck).
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "extension/event.h"
+#include "extension/guc.h"
+#include "extension/hooks.h"
+
+bool		pgt_enabled = false;
+bool		pgt_session = false;
+bool		pgt_waits = true;
+bool		pgt_binds = true;
+int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
+int			pgt_node_timing = PGT_NODE_TIMING_EXACT;
+int			pgt_max_bind_length = 4096;
+int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
+int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
+int			pgt_queue_size = 1024;
+int			pgt_ring_buffer_size = 16384;
+int			pgt_max_sessions = 64;
+int			pgt_max_file_size = 1024;
+char	   *pgt_output_directory = NULL;
+char	   *pgt_tracefile_identifier = NULL;
+
+static const struct config_enum_entry plan_stat_options[] = {
+	{"never", PGT_PLAN_STAT_NEVER, false},
+	{"first_execution", PGT_PLAN_STAT_FIRST, false},
+	{"all_executions", PGT_PLAN_STAT_ALL, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry node_timing_options[] = {
+	{"off", PGT_NODE_TIMING_OFF, false},
+	{"exact", PGT_NODE_TIMING_EXACT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry on_overflow_options[] = {
+	{"wait", PGT_OVERFLOW_WAIT, false},
+	{"discard", PGT_OVERFLOW_DISCARD, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry wait_probe_options[] = {
+	{"auto", PGT_WAIT_PROBE_AUTO, false},
+	{"uprobe", PGT_WAIT_PROBE_UPROBE, false},
+	{"off", PGT_WAIT_PROBE_OFF, false},
+	{NULL, 0, false}
+};
+
+static void
+assign_recheck(bool newval, void *extra)
+{
+	pgt_hooks_recheck();
+}
+
+/* Both sizes become powers of two; a ring buffer map must be one. */
+static bool
+check_power_of_two_kb(int *newval, void **extra, GucSource source)
+{
+	if ((*newval & (*newval - 1)) != 0)
+	{
+		GUC_check_errdetail("The value must be a power of two times 1 kB.");
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_output_directory(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0' || strlen(*newval) > MAXPGPATH / 2)
+	{
+		GUC_check_errdetail("The directory's name must have 1 to %d bytes.",
+							MAXPGPATH / 2);
+		return false;
+	}
+	return true;
+}
+
+/* It becomes a part of a file name: nothing but letters, digits, _ and -. */
+static bool
+check_tracefile_identifier(char **newval, void **extra, GucSource source)
+{
+	if (strlen(*newval) >= NAMEDATALEN ||
+		strspn(*newval, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			   "0123456789_-") != strlen(*newval))
+	{
+		GUC_check_errdetail("The identifier may have up to %d letters, digits, underscores and hyphens.",
+							NAMEDATALEN - 1);
+		return false;
+	}
+	return true;
+}
+
+static void
+define_session_settings(void)
+{
+	DefineCustomBoolVariable("pg_trace.session",
+							 "Traces this session.",
+							 "Can be set for a role or database, too.",
+							 &pgt_session, false,
+							 PGC_SUSET, 0,
+							 NULL, assign_recheck, NULL);
+	DefineCustomBoolVariable("pg_trace.waits",
+							 "New traces include waits.",
+							 NULL,
+							 &pgt_waits, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trace.binds",
+							 "New traces include bind values.",
+							 NULL,
+							 &pgt_binds, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trace.plan_stat",
+							 "Executions of a cursor for which new traces include plan statistics.",
+							 NULL,
+							 &pgt_plan_stat, PGT_PLAN_STAT_FIRST,
+							 plan_stat_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trace.node_timing",
+							 "How the time of plan nodes is measured.",
+							 NULL,
+							 &pgt_node_timing, PGT_NODE_TIMING_EXACT,
+							 node_timing_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_bind_length",
+							"Longer bind values are cut.",
+							NULL,
+							&pgt_max_bind_length, 4096, 0, 1024 * 1024 * 1024 - 1,
+							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trace.on_overflow",
+							 "What a traced session does when its queue is full.",
+							 NULL,
+							 &pgt_on_overflow, PGT_OVERFLOW_WAIT,
+							 on_overflow_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_trace.tracefile_identifier",
+							   "Suffix of the names of new trace files.",
+							   NULL,
+							   &pgt_tracefile_identifier, "",
+							   PGC_USERSET, 0,
+							   check_tracefile_identifier, NULL, NULL);
+}
+
+static void
+define_server_settings(void)
+{
+	DefineCustomBoolVariable("pg_trace.enabled",
+							 "Allows sessions to be traced.",
+							 "Turning it off ends all tracing and detaches every probe.",
+							 &pgt_enabled, false,
+							 PGC_SIGHUP, 0,
+							 NULL, assign_recheck, NULL);
+	DefineCustomEnumVariable("pg_trace.wait_probe",
+							 "How waits are observed.",
+							 NULL,
+							 &pgt_wait_probe, PGT_WAIT_PROBE_AUTO,
+							 wait_probe_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_trace.output_directory",
+							   "Directory of the trace files.",
+							   "A relative name is relative to the data directory.",
+							   &pgt_output_directory, "pg_trace",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_output_directory, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_file_size",
+							"Largest size of one trace file; 0 is no limit.",
+							NULL,
+							&pgt_max_file_size, 1024, 0, INT_MAX / 2,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_sessions",
+							"Most processes that can be traced at the same time.",
+							NULL,
+							&pgt_max_sessions, 64, 1, 4096,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.queue_size",
+							"Size of each traced session's queue to the worker.",
+							NULL,
+							&pgt_queue_size, 1024,
+							4 * PGT_RECORD_MAX / 1024, 1024 * 1024,
+							PGC_POSTMASTER, GUC_UNIT_KB,
+							check_power_of_two_kb, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.ring_buffer_size",
+							"Size of the BPF ring buffer for wait events.",
+							NULL,
+							&pgt_ring_buffer_size, 16384, 64, 1024 * 1024,
+							PGC_POSTMASTER, GUC_UNIT_KB,
+							check_power_of_two_kb, NULL, NULL);
+}
+
+void
+pgt_guc_define(void)
+{
+	define_session_settings();
+	define_server_settings();
+	MarkGUCPrefixReserved("pg_trace");
+}
+
+const char *
+pgt_plan_stat_name(int plan_stat)
+{
+	for (int i = 0; plan_stat_options[i].name != NULL; i++)
+	{
+		if (plan_stat_options[i].val == plan_stat)
+			return plan_stat_options[i].name;
+	}
+	return "unknown";
+}
+
+int
+pgt_plan_stat_parse(const char *name)
+{
+	for (int i = 0; plan_stat_options[i].name != NULL; i++)
+	{
+		if (pg_strcasecmp(plan_stat_options[i].name, name) == 0)
+			return plan_stat_options[i].val;
+	}
+	return -1;
+}

@@ -1,0 +1,60 @@
+/*
+ * guc.h
+ *		The settings pg_trace.*
+ */
+#ifndef PGT_GUC_H
+#define PGT_GUC_H
+
+typedef enum PgtPlanStat
+{
+	PGT_PLAN_STAT_NEVER,
+	PGT_PLAN_STAT_FIRST,
+	PGT_PLAN_STAT_ALL
+} PgtPlanStat;
+
+typedef enum PgtNodeTiming
+{
+	PGT_NODE_TIMING_OFF,
+	PGT_NODE_TIMING_EXACT
+} PgtNodeTiming;
+
+typedef enum PgtOverflow
+{
+	PGT_OVERFLOW_WAIT,
+	PGT_OVERFLOW_DISCARD
+} PgtOverflow;
+
+typedef enum PgtWaitProbe
+{
+	PGT_WAIT_PROBE_AUTO,
+	PGT_WAIT_PROBE_UPROBE,
+	PGT_WAIT_PROBE_OFF
+} PgtWaitProbe;
+
+extern bool pgt_enabled;
+extern bool pgt_session;
+extern bool pgt_waits;
+extern bool pgt_binds;
+extern int	pgt_plan_stat;
+extern int	pgt_node_timing;
+extern int	pgt_max_bind_length;	/* bytes */
+extern int	pgt_on_overflow;
+extern int	pgt_wait_probe;
+extern int	pgt_queue_size;			/* kB */
+extern int	pgt_ring_buffer_size;	/* kB */
+extern int	pgt_max_sessions;
+extern int	pgt_max_file_size;		/* MB */
+extern char *pgt_output_directory;
+extern char *pgt_tracefile_identifier;
+
+/* Postmaster, at load: define all settings. */
+extern void pgt_guc_define(void);
+
+/*
+ * The name of a plan_stat value, and the value of a name (-1 if there is no
+ * such name).
+ */
+extern const char *pgt_plan_stat_name(int plan_stat);
+extern int	pgt_plan_stat_parse(const char *name);
+
+#endif							/* PGT_GUC_H */

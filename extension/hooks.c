@@ -1,0 +1,669 @@
+/*
+ * hooks.c
+ *		The executor, planner, utility and error hooks.
+ *
+ * In a process that isn't traced, each hook tests one flag in shared memory
+ * and calls the next one.  In a traced one it brackets what PostgreSQL does
+ * with the calls of the trace (calls.h):
+ *
+ *		planner			PARSE
+ *		ExecutorStart	BINDS; EXEC, the whole of it for a query
+ *		ExecutorRun		FETCH for a query, nothing for DML
+ *		ExecutorFinish	ends the EXEC of DML; STAT
+ *		ExecutorEnd		CLOSE
+ *		ProcessUtility	EXEC
+ *		emit_log		PARSE ERROR, ERROR
+ *		end of transaction	XCTEND
+ *
+ * An error that passes through a hook ends its call in the trace and goes on;
+ * none is ever raised on the trace's account.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "access/parallel.h"
+
+#include "extension/calls.h"
+#include "extension/command.h"
+#include "extension/compat.h"
+#include "extension/emit.h"
+#include "extension/emit_binds.h"
+#include "extension/emit_plan.h"
+#include "extension/executions.h"
+#include "extension/guc.h"
+#include "extension/hooks.h"
+#include "extension/redact.h"
+
+/* How long the first statement of a session with pg_trace.session waits */
+#define START_TIMEOUT_MS	10000
+
+static planner_hook_type prev_planner = NULL;
+static ExecutorStart_hook_type prev_executor_start = NULL;
+static ExecutorRun_hook_type prev_executor_run = NULL;
+static ExecutorFinish_hook_type prev_executor_finish = NULL;
+static ExecutorEnd_hook_type prev_executor_end = NULL;
+static ProcessUtility_hook_type prev_process_utility = NULL;
+static emit_log_hook_type prev_emit_log = NULL;
+
+/*
+ * The flag that the hooks test: this process's in shared memory once that is
+ * known, or one that is always set, so that the next hook calls
+ * pgt_hooks_check().
+ */
+static pg_atomic_uint32 always_set = {1};
+static pg_atomic_uint32 *flag = &always_set;
+
+static bool checking = false;	/* in pgt_hooks_check() */
+static bool setting_followed = false;	/* pg_trace.session was acted upon */
+static bool started_by_setting = false;
+
+static bool look(void);
+
+/* The one test that a process that isn't traced pays for. */
+static inline bool
+traced(void)
+{
+	return unlikely(pg_atomic_read_u32(flag) != 0) && look();
+}
+
+/* The flag is set: is it for an active trace of this process? */
+static bool
+look(void)
+{
+	if (flag == &always_set || !pgt_emit_active())
+		pgt_hooks_check();
+	return pgt_emit_active();
+}
+
+void
+pgt_hooks_recheck(void)
+{
+	flag = &always_set;
+	setting_followed = false;
+}
+
+/* ----------
+ * Starting and stopping
+ * ----------
+ */
+
+/* The process ends: the last record of its trace. */
+static void
+send_exit(int code, Datum arg)
+{
+	PgtExitRecord *record;
+
+	if (!pgt_emit_active())
+		return;
+	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
+							0, 0);
+	if (record != NULL)
+	{
+		record->code = code;
+		pgt_emit_commit();
+	}
+	pgt_emit_detach();
+}
+
+/* Take part in the trace that the worker has begun for this process. */
+static void
+join_trace(uint32 slot)
+{
+	static bool exit_registered = false;
+	PgtSession *session = &pgt_shared->sessions[slot];
+
+	if (session->pid != MyProcPid)
+		return;					/* left behind by the proc's last user */
+
+	if (!exit_registered)
+	{
+		before_shmem_exit(send_exit, (Datum) 0);
+		exit_registered = true;
+	}
+	pgt_executions_reset();
+	/* number 1 is the statement that was running already */
+	(void) pgt_cursor_reset(session->remote ? 2 : 1);
+	pgt_emit_attach(session, slot);
+}
+
+/* Start or stop as pg_trace.session says. */
+static void
+follow_setting(void)
+{
+	bool		wanted = pgt_session && pgt_enabled;
+	char		path[MAXPGPATH];
+	char		error[PGT_ERROR_LEN];
+	const char *hint;
+
+	setting_followed = true;
+	if (wanted && !pgt_emit_active())
+	{
+		PgtSession	self;
+
+		memset(&self, 0, sizeof(self));
+		pgt_session_describe_self(&self);
+		self.options.waits = pgt_waits;
+		self.options.binds = pgt_binds;
+		self.options.plan_stat = pgt_plan_stat;
+		strlcpy(self.options.identifier, pgt_tracefile_identifier,
+				NAMEDATALEN);
+		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
+											   path, error, &hint);
+		if (!started_by_setting)
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("this session could not be traced: %s", error),
+					 hint != NULL ? errhint("%s", hint) : 0));
+	}
+	else if (!wanted && started_by_setting)
+	{
+		started_by_setting = false;
+		if (pgt_emit_active())
+			(void) pgt_session_stop(MyProcPid, START_TIMEOUT_MS,
+									path, error, &hint);
+	}
+}
+
+void
+pgt_hooks_check(void)
+{
+	uint32		value;
+
+	/* the postmaster and a process that isn't set up yet have no entry */
+	if (pgt_shared == NULL || MyProc == NULL || checking ||
+		PGT_PROC_NUMBER(MyProc) >= pgt_shared->nprocs)
+		return;
+
+	checking = true;
+	PG_TRY();
+	{
+		/* parallel workers inherit the setting, but aren't sessions */
+		if (!setting_followed && !IsParallelWorker())
+			follow_setting();
+	}
+	PG_FINALLY();
+	{
+		checking = false;
+	}
+	PG_END_TRY();
+
+	flag = &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
+	value = pg_atomic_read_u32(flag);
+	if (pgt_trace.session != NULL && !pgt_emit_active())
+		pgt_emit_detach();
+	if (value != 0 && pgt_trace.session == NULL &&
+		value <= (uint32) pgt_shared->nsessions)
+		join_trace(value - 1);
+}
+
+/* ----------
+ * Planner
+ * ----------
+ */
+
+static PlannedStmt *
+next_planner(PGT_PLANNER_PARAMS)
+{
+	if (prev_planner)
+		return prev_planner(PGT_PLANNER_ARGS);
+	return standard_planner(PGT_PLANNER_ARGS);
+}
+
+static PlannedStmt *
+hook_planner(PGT_PLANNER_PARAMS)
+{
+	PlannedStmt *result;
+	PgtCursor  *cursor;
+	PgtCall		call;
+
+	if (likely(!traced()))
+		return next_planner(PGT_PLANNER_ARGS);
+
+	cursor = pgt_cursor_get(query_string, parse->stmt_location,
+							parse->stmt_len,
+							pgt_command_of_operation(parse->commandType),
+							PGT_QUERY_ID(parse->queryId), pgt_call_depth);
+	if (cursor == NULL)
+		return next_planner(PGT_PLANNER_ARGS);
+
+	/* what runs in the planner may need many cursors */
+	pgt_cursor_pin(cursor);
+	pgt_call_begin(&call, PGT_CALL_PARSE, cursor);
+	PG_TRY();
+	{
+		result = next_planner(PGT_PLANNER_ARGS);
+	}
+	PG_CATCH();
+	{
+		pgt_call_fail(&call);
+		pgt_cursor_unpin(cursor);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	cursor->plan = result;
+	cursor->plan_hash = pgt_plan_hash(result);
+	pgt_call_end(&call, 0, true);
+	pgt_cursor_unpin(cursor);
+	return result;
+}
+
+/* ----------
+ * Executor
+ * ----------
+ */
+
+static void
+next_executor_start(QueryDesc *query, int eflags)
+{
+	if (prev_executor_start)
+		prev_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/* The cursor of an execution; its plan may be one that was made before. */
+static PgtCursor *
+cursor_of_query(const QueryDesc *query)
+{
+	const PlannedStmt *plan = query->plannedstmt;
+	PgtCursor  *cursor;
+
+	cursor = pgt_cursor_get(query->sourceText, plan->stmt_location,
+							plan->stmt_len,
+							pgt_command_of_operation(query->operation),
+							PGT_QUERY_ID(plan->queryId), pgt_call_depth);
+	if (cursor != NULL && cursor->plan != plan)
+	{
+		cursor->plan = plan;
+		cursor->plan_hash = pgt_plan_hash(plan);
+	}
+	return cursor;
+}
+
+static bool
+wants_stat(const PgtCursor *cursor)
+{
+	switch (pgt_trace.options.plan_stat)
+	{
+		case PGT_PLAN_STAT_FIRST:
+			return !cursor->stat_sent;
+		case PGT_PLAN_STAT_ALL:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static int
+instrument_options(void)
+{
+	return INSTRUMENT_ROWS | INSTRUMENT_BUFFERS |
+		(pgt_node_timing == PGT_NODE_TIMING_EXACT ? INSTRUMENT_TIMER : 0);
+}
+
+static void
+hook_executor_start(QueryDesc *query, int eflags)
+{
+	PgtCursor  *cursor;
+	PgtExecution *execution;
+	PgtCall		call;
+	bool		want_stat;
+
+	if (likely(!traced()) || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+		(cursor = cursor_of_query(query)) == NULL)
+	{
+		next_executor_start(query, eflags);
+		return;
+	}
+
+	want_stat = wants_stat(cursor);
+	if (want_stat)
+		query->instrument_options |= instrument_options();
+	if (pgt_trace.options.binds)
+		pgt_emit_binds(query->params, cursor);
+
+	pgt_cursor_pin(cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	PG_TRY();
+	{
+		next_executor_start(query, eflags);
+	}
+	PG_CATCH();
+	{
+		pgt_call_fail(&call);
+		pgt_cursor_unpin(cursor);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	execution = pgt_execution_add(query, cursor);
+	pgt_cursor_unpin(cursor);
+	if (execution != NULL)
+		execution->want_stat = want_stat;
+	if (execution != NULL && execution->is_dml)
+	{
+		execution->call = call;
+		execution->call_open = true;
+		pgt_call_leave(&call);
+	}
+	else
+		pgt_call_end(&call, 0, false);
+}
+
+static void
+next_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	if (prev_executor_run)
+		prev_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	else
+		standard_ExecutorRun(PGT_EXECUTOR_RUN_ARGS);
+}
+
+static void
+hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	PgtExecution *execution;
+	PgtCall		call;
+
+	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	{
+		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+		return;
+	}
+
+	if (execution->call_open)
+	{
+		call = execution->call;
+		pgt_call_enter(&call);
+	}
+	else
+		pgt_call_begin(&call, PGT_CALL_FETCH, execution->cursor);
+
+	PG_TRY();
+	{
+		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	}
+	PG_CATCH();
+	{
+		execution->call_open = false;
+		pgt_call_fail(&call);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	if (execution->call_open)
+		pgt_call_leave(&call);
+	else
+		pgt_call_end(&call, query->estate->es_processed, false);
+}
+
+static void
+next_executor_finish(QueryDesc *query)
+{
+	if (prev_executor_finish)
+		prev_executor_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
+static void
+hook_executor_finish(QueryDesc *query)
+{
+	PgtExecution *execution;
+
+	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	{
+		next_executor_finish(query);
+		return;
+	}
+
+	/* a query's Finish counts as the beginning of its CLOSE */
+	if (execution->call_open)
+		pgt_call_enter(&execution->call);
+	else
+	{
+		pgt_call_begin(&execution->call, PGT_CALL_CLOSE, execution->cursor);
+		execution->call_open = true;
+	}
+
+	PG_TRY();
+	{
+		next_executor_finish(query);
+	}
+	PG_CATCH();
+	{
+		execution->call_open = false;
+		pgt_call_fail(&execution->call);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	if (execution->is_dml)
+	{
+		pgt_call_end(&execution->call, query->estate->es_processed, false);
+		execution->call_open = false;
+	}
+	else
+		pgt_call_leave(&execution->call);
+
+	if (execution->want_stat && pgt_emit_active())
+	{
+		pgt_emit_plan(query, execution->cursor);
+		execution->cursor->stat_sent = true;
+	}
+}
+
+static void
+next_executor_end(QueryDesc *query)
+{
+	if (prev_executor_end)
+		prev_executor_end(query);
+	else
+		standard_ExecutorEnd(query);
+}
+
+static void
+hook_executor_end(QueryDesc *query)
+{
+	PgtExecution *execution;
+	PgtCall		call;
+
+	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	{
+		next_executor_end(query);
+		return;
+	}
+
+	if (execution->call_open)
+	{
+		call = execution->call;
+		pgt_call_enter(&call);
+	}
+	else
+		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor);
+
+	/* its memory goes away with the query */
+	pgt_execution_remove(execution);
+	PG_TRY();
+	{
+		next_executor_end(query);
+	}
+	PG_CATCH();
+	{
+		pgt_call_fail(&call);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pgt_call_end(&call, 0, false);
+}
+
+/* ----------
+ * Utility statements
+ * ----------
+ */
+
+static void
+next_process_utility(PlannedStmt *pstmt, const char *query_string,
+					 bool read_only_tree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *query_env,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	if (prev_process_utility)
+		prev_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
+								params, query_env, dest, qc);
+}
+
+static void
+hook_process_utility(PlannedStmt *pstmt, const char *query_string,
+					 bool read_only_tree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *query_env,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	PgtCursor  *cursor;
+	PgtCall		call;
+
+	if (likely(!traced()) ||
+		(cursor = pgt_cursor_get(query_string, pstmt->stmt_location,
+								 pstmt->stmt_len,
+								 pgt_command_of_utility(pstmt->utilityStmt),
+								 PGT_QUERY_ID(pstmt->queryId),
+								 pgt_call_depth)) == NULL)
+	{
+		next_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, qc);
+		return;
+	}
+
+	pgt_cursor_pin(cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	PG_TRY();
+	{
+		next_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, qc);
+	}
+	PG_CATCH();
+	{
+		pgt_call_fail(&call);
+		pgt_cursor_unpin(cursor);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
+	pgt_cursor_unpin(cursor);
+}
+
+/* ----------
+ * Errors and the end of transactions
+ * ----------
+ */
+
+/* An error that no call has had: the statement didn't get that far. */
+static void
+send_parse_error(const ErrorData *edata)
+{
+	const char *text = debug_query_string != NULL ? debug_query_string : "";
+	Size		len = strlen(text);
+	char	   *redacted = pgt_redact(text, &len);
+	PgtParseErrorRecord *record;
+
+	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,
+							sizeof(PgtParseErrorRecord),
+							redacted != NULL ? redacted : text, len, 0, 0);
+	if (record != NULL)
+	{
+		record->total_len = len;
+		record->userid = GetUserId();
+		record->loginid = GetSessionUserId();
+		record->sqlstate = edata->sqlerrcode;
+		record->position = Max(edata->cursorpos, 0);
+		pgt_emit_commit();
+	}
+	if (redacted != NULL)
+		pfree(redacted);
+}
+
+static void
+send_error(const ErrorData *edata)
+{
+	PgtErrorRecord *record = pgt_emit_begin(PGT_RECORD_ERROR,
+											sizeof(PgtErrorRecord), NULL, 0,
+											0, 0);
+
+	if (record == NULL)
+		return;
+	record->sqlstate = edata->sqlerrcode;
+	pgt_emit_commit();
+}
+
+static void
+hook_emit_log(ErrorData *edata)
+{
+	static bool in_hook = false;
+
+	if (edata->elevel >= ERROR && !in_hook && traced())
+	{
+		in_hook = true;
+		if (!pgt_call_failed() || edata->elevel > ERROR)
+		{
+			if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
+				ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
+				send_parse_error(edata);
+			else
+				send_error(edata);
+		}
+		in_hook = false;
+	}
+	if (prev_emit_log)
+		prev_emit_log(edata);
+}
+
+static void
+end_of_transaction(XactEvent event, void *arg)
+{
+	PgtXactRecord *record;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (likely(!traced()))
+		return;
+
+	record = pgt_emit_begin(PGT_RECORD_XACT, sizeof(PgtXactRecord), NULL, 0,
+							0, pgt_call_depth);
+	if (record == NULL)
+		return;
+	record->rolled_back = event == XACT_EVENT_ABORT;
+	record->read_only =
+		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
+	pgt_emit_commit();
+}
+
+void
+pgt_hooks_install(void)
+{
+	prev_planner = planner_hook;
+	planner_hook = hook_planner;
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = hook_executor_start;
+	prev_executor_run = ExecutorRun_hook;
+	ExecutorRun_hook = hook_executor_run;
+	prev_executor_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = hook_executor_finish;
+	prev_executor_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = hook_executor_end;
+	prev_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = hook_process_utility;
+	prev_emit_log = emit_log_hook;
+	emit_log_hook = hook_emit_log;
+	RegisterXactCallback(end_of_transaction, NULL);
+}

@@ -1,0 +1,53 @@
+/*
+ * init.c
+ *		Loading the library.
+ *
+ * What flows where:
+ *
+ *	  traced backend                                kernel
+ *	  hooks.c -> calls.c, emit*.c                   bpf/pg_trace.bpf.c
+ *		 |  records (event.h)                          |  wait events
+ *		 v                                             v
+ *	  queue.c, one per session                      BPF ring buffer
+ *		 |                                             |
+ *		 +--------> background worker <----------------+
+ *					merge.c -> format.c -> writer.c -> trace file
+ *
+ *	  sqlfuncs.c, hooks.c -> session.c -> the worker attaches and detaches
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "extension/compat.h"
+
+#include "bgworker/worker.h"
+#include "extension/guc.h"
+#include "extension/hooks.h"
+#include "extension/privilege.h"
+#include "extension/session.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	if (IsBinaryUpgrade)
+		return;
+	if (!process_shared_preload_libraries_in_progress)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_trace_bgw can only be loaded by shared_preload_libraries"),
+				 errhint("Add pg_trace_bgw to shared_preload_libraries in postgresql.conf and restart the server.")));
+
+	pgt_guc_define();
+	EnableQueryId();
+	if (IsPostmasterEnvironment)
+		pgt_privilege_install();
+	pgt_session_install();
+	pgt_worker_register();
+	pgt_hooks_install();
+}

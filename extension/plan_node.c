@@ -1,0 +1,258 @@
+/*
+ * plan_node.c
+ *		Names of plan nodes, and what they work on.
+ *
+ * For the op='...' of STAT lines.  ExplainPrintPlan() would look up names in
+ * the catalogs and format a whole plan into memory; a hook has to do without
+ * either, and a STAT line needs one node at a time.  Relations are named by
+ * the relcache entries that the executor has open anyway.
+ */
+#include "postgres.h"
+
+#include "nodes/extensible.h"
+#include "utils/rel.h"
+
+#include "extension/plan_node.h"
+
+static const char *
+join_type_name(JoinType type)
+{
+	switch (type)
+	{
+		case JOIN_LEFT:
+			return " Left";
+		case JOIN_FULL:
+			return " Full";
+		case JOIN_RIGHT:
+			return " Right";
+		case JOIN_SEMI:
+			return " Semi";
+		case JOIN_ANTI:
+			return " Anti";
+		default:
+			return "";
+	}
+}
+
+static const char *
+operation_name(CmdType operation)
+{
+	switch (operation)
+	{
+		case CMD_INSERT:
+			return "Insert";
+		case CMD_UPDATE:
+			return "Update";
+		case CMD_DELETE:
+			return "Delete";
+		case CMD_MERGE:
+			return "Merge";
+		default:
+			return "Scan";
+	}
+}
+
+static const char *
+direction_name(ScanDirection direction)
+{
+	return ScanDirectionIsBackward(direction) ? " Backward" : "";
+}
+
+static void
+describe_aggregate(const Agg *agg, char *buffer, size_t len)
+{
+	const char *partial = "";
+	const char *name = "Aggregate";
+
+	if (DO_AGGSPLIT_SKIPFINAL(agg->aggsplit))
+		partial = "Partial ";
+	else if (DO_AGGSPLIT_COMBINE(agg->aggsplit))
+		partial = "Finalize ";
+
+	if (agg->aggstrategy == AGG_SORTED)
+		name = "GroupAggregate";
+	else if (agg->aggstrategy == AGG_HASHED)
+		name = "HashAggregate";
+	else if (agg->aggstrategy == AGG_MIXED)
+		name = "MixedAggregate";
+	snprintf(buffer, len, "%s%s", partial, name);
+}
+
+/* Nodes whose name says all. */
+static const char *
+simple_name(NodeTag tag)
+{
+	static const struct
+	{
+		NodeTag		tag;
+		const char *name;
+	}			names[] = {
+		{T_Result, "Result"},
+		{T_ProjectSet, "ProjectSet"},
+		{T_Append, "Append"},
+		{T_MergeAppend, "Merge Append"},
+		{T_RecursiveUnion, "Recursive Union"},
+		{T_BitmapAnd, "BitmapAnd"},
+		{T_BitmapOr, "BitmapOr"},
+		{T_SeqScan, "Seq Scan"},
+		{T_SampleScan, "Sample Scan"},
+		{T_Gather, "Gather"},
+		{T_GatherMerge, "Gather Merge"},
+		{T_BitmapHeapScan, "Bitmap Heap Scan"},
+		{T_TidScan, "Tid Scan"},
+		{T_TidRangeScan, "Tid Range Scan"},
+		{T_SubqueryScan, "Subquery Scan"},
+		{T_FunctionScan, "Function Scan"},
+		{T_TableFuncScan, "Table Function Scan"},
+		{T_ValuesScan, "Values Scan"},
+		{T_CteScan, "CTE Scan"},
+		{T_NamedTuplestoreScan, "Named Tuplestore Scan"},
+		{T_WorkTableScan, "WorkTable Scan"},
+		{T_Material, "Materialize"},
+		{T_Memoize, "Memoize"},
+		{T_Sort, "Sort"},
+		{T_IncrementalSort, "Incremental Sort"},
+		{T_Group, "Group"},
+		{T_WindowAgg, "WindowAgg"},
+		{T_Unique, "Unique"},
+		{T_LockRows, "LockRows"},
+		{T_Limit, "Limit"},
+		{T_Hash, "Hash"},
+	};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		if (names[i].tag == tag)
+			return names[i].name;
+	}
+	return "Unknown Node";
+}
+
+static void
+name_node(const PlanState *state, char *buffer, size_t len)
+{
+	const Plan *plan = state->plan;
+
+	switch (nodeTag(plan))
+	{
+		case T_ModifyTable:
+			strlcpy(buffer,
+					operation_name(((const ModifyTable *) plan)->operation),
+					len);
+			break;
+		case T_ForeignScan:
+			snprintf(buffer, len, "Foreign %s",
+					 operation_name(((const ForeignScan *) plan)->operation));
+			break;
+		case T_CustomScan:
+			snprintf(buffer, len, "Custom Scan (%s)",
+					 ((const CustomScan *) plan)->methods->CustomName);
+			break;
+		case T_NestLoop:
+			{
+				const char *type =
+					join_type_name(((const Join *) plan)->jointype);
+
+				snprintf(buffer, len, "Nested Loop%s%s", type,
+						 *type != '\0' ? " Join" : "");
+				break;
+			}
+		case T_MergeJoin:
+			snprintf(buffer, len, "Merge%s Join",
+					 join_type_name(((const Join *) plan)->jointype));
+			break;
+		case T_HashJoin:
+			snprintf(buffer, len, "Hash%s Join",
+					 join_type_name(((const Join *) plan)->jointype));
+			break;
+		case T_IndexScan:
+			snprintf(buffer, len, "Index Scan%s",
+					 direction_name(((const IndexScan *) plan)->indexorderdir));
+			break;
+		case T_IndexOnlyScan:
+			snprintf(buffer, len, "Index Only Scan%s",
+					 direction_name(((const IndexOnlyScan *) plan)->indexorderdir));
+			break;
+		case T_BitmapIndexScan:
+			strlcpy(buffer, "Bitmap Index Scan", len);
+			break;
+		case T_Agg:
+			describe_aggregate((const Agg *) plan, buffer, len);
+			break;
+		case T_SetOp:
+			strlcpy(buffer, ((const SetOp *) plan)->strategy == SETOP_HASHED ?
+					"HashSetOp" : "SetOp", len);
+			break;
+		default:
+			strlcpy(buffer, simple_name(nodeTag(plan)), len);
+			break;
+	}
+}
+
+/* What the node reads or changes, as far as the executor has it open. */
+static void
+find_relations(const PlanState *state, Relation *relation, Relation *index)
+{
+	*relation = NULL;
+	*index = NULL;
+
+	switch (nodeTag(state))
+	{
+		case T_IndexScanState:
+			*index = ((const IndexScanState *) state)->iss_RelationDesc;
+			break;
+		case T_IndexOnlyScanState:
+			*index = ((const IndexOnlyScanState *) state)->ioss_RelationDesc;
+			break;
+		case T_BitmapIndexScanState:
+			/* its heap is named by the Bitmap Heap Scan above */
+			*index = ((const BitmapIndexScanState *) state)->biss_RelationDesc;
+			return;
+		case T_ModifyTableState:
+			{
+				const ModifyTableState *modify =
+					(const ModifyTableState *) state;
+
+				if (modify->rootResultRelInfo != NULL)
+					*relation = modify->rootResultRelInfo->ri_RelationDesc;
+				return;
+			}
+		case T_SeqScanState:
+		case T_SampleScanState:
+		case T_BitmapHeapScanState:
+		case T_TidScanState:
+		case T_TidRangeScanState:
+		case T_ForeignScanState:
+		case T_CustomScanState:
+			break;
+		default:
+			return;
+	}
+	*relation = ((const ScanState *) state)->ss_currentRelation;
+}
+
+void
+pgt_plan_node_describe(const PlanState *state, char *buffer, size_t len,
+					   Oid *object)
+{
+	Relation	relation;
+	Relation	index;
+
+	name_node(state, buffer, len);
+	find_relations(state, &relation, &index);
+
+	*object = InvalidOid;
+	if (index != NULL)
+	{
+		strlcat(buffer, " using ", len);
+		strlcat(buffer, RelationGetRelationName(index), len);
+		*object = RelationGetRelid(index);
+	}
+	if (relation != NULL)
+	{
+		strlcat(buffer, " on ", len);
+		strlcat(buffer, RelationGetRelationName(relation), len);
+		if (!OidIsValid(*object))
+			*object = RelationGetRelid(relation);
+	}
+}

@@ -1,0 +1,370 @@
+/*
+ * session.c
+ *		The registry of traced processes, in shared memory.
+ *
+ * Control flows through here: a session (sqlfuncs.c, or hooks.c for
+ * pg_trace.session) asks for a trace by filling a slot, the worker opens the
+ * file and attaches the probes, sets the flag that the traced process's hooks
+ * test, and reports back.  Slots and their queues are allocated when the
+ * server starts, so that starting a trace can't fail for want of memory and
+ * what a backend has sent stays readable whatever becomes of it.
+ */
+#include "postgres.h"
+
+#include "libpq/libpq-be.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/shmem.h"
+#include "utils/backend_status.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "extension/compat.h"
+#include "extension/guc.h"
+#include "extension/session.h"
+
+#define TRANCHE_NAME	"pg_trace_bgw"
+
+PgtShared  *pgt_shared = NULL;
+
+static shmem_request_hook_type prev_shmem_request_hook = NULL;
+static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
+
+static int
+number_of_procs(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
+}
+
+static Size
+queue_bytes(void)
+{
+	return (Size) pgt_queue_size * 1024;
+}
+
+static Size
+shared_size(void)
+{
+	Size		size = CACHELINEALIGN(sizeof(PgtShared));
+
+	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
+												  sizeof(PgtSession))));
+	size = add_size(size, CACHELINEALIGN(mul_size(number_of_procs(),
+												  sizeof(pg_atomic_uint32))));
+	size = add_size(size, mul_size(pgt_max_sessions, queue_bytes()));
+	return add_size(size, PG_CACHE_LINE_SIZE);
+}
+
+static void
+shmem_request(void)
+{
+	if (prev_shmem_request_hook)
+		prev_shmem_request_hook();
+
+	RequestAddinShmemSpace(shared_size());
+	RequestNamedLWLockTranche(TRANCHE_NAME, 1);
+}
+
+static void
+initialize_shared(PgtShared *shared)
+{
+	char	   *p = (char *) CACHELINEALIGN((char *) shared + sizeof(PgtShared));
+
+	memset(shared, 0, sizeof(PgtShared));
+	shared->lock = &GetNamedLWLockTranche(TRANCHE_NAME)->lock;
+	shared->next_generation = 1;
+	pg_atomic_init_u32(&shared->worker_asleep, 0);
+	shared->nsessions = pgt_max_sessions;
+	shared->nprocs = number_of_procs();
+
+	shared->sessions = (PgtSession *) p;
+	p += CACHELINEALIGN(pgt_max_sessions * sizeof(PgtSession));
+	shared->flags = (pg_atomic_uint32 *) p;
+	p += CACHELINEALIGN(number_of_procs() * sizeof(pg_atomic_uint32));
+
+	for (int i = 0; i < shared->nprocs; i++)
+		pg_atomic_init_u32(&shared->flags[i], 0);
+
+	for (int i = 0; i < shared->nsessions; i++)
+	{
+		PgtSession *session = &shared->sessions[i];
+
+		memset(session, 0, sizeof(PgtSession));
+		ConditionVariableInit(&session->state_cv);
+		ConditionVariableInit(&session->room_cv);
+		pg_atomic_init_u64(&session->bytes_written, 0);
+		pg_atomic_init_u64(&session->sql_events, 0);
+		pg_atomic_init_u64(&session->wait_events, 0);
+		pg_atomic_init_u64(&session->lost_events, 0);
+		pg_atomic_init_u32(&session->writing, 0);
+		pg_atomic_init_u32(&session->waiting, 0);
+		pg_atomic_init_u32(&session->half_full, 0);
+		pgt_queue_init(&session->queue, p, queue_bytes());
+		p += queue_bytes();
+	}
+}
+
+static void
+shmem_startup(void)
+{
+	bool		found;
+	PgtShared  *shared;
+
+	if (prev_shmem_startup_hook)
+		prev_shmem_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("pg_trace_bgw", shared_size(), &found);
+	if (!found)
+		initialize_shared(shared);
+	LWLockRelease(AddinShmemInitLock);
+	pgt_shared = shared;
+}
+
+void
+pgt_session_install(void)
+{
+	prev_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = shmem_request;
+	prev_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = shmem_startup;
+}
+
+PGPROC *
+pgt_session_find_proc(int pid)
+{
+	PGPROC	   *proc = BackendPidGetProc(pid);
+
+	return proc != NULL ? proc : AuxiliaryPidGetProc(pid);
+}
+
+PgtSession *
+pgt_session_find(int pid)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtSession *session = &pgt_shared->sessions[i];
+
+		if (session->state != PGT_SESSION_FREE && session->pid == pid)
+			return session;
+	}
+	return NULL;
+}
+
+void
+pgt_session_describe_self(PgtSession *session)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+
+	session->pid = MyProcPid;
+	session->proc_number = PGT_PROC_NUMBER(MyProc);
+	session->leader_pid = leader != NULL && leader != MyProc ? leader->pid : 0;
+	session->backend_type = MyBackendType;
+	session->remote = false;
+	session->database = MyDatabaseId;
+	session->role = GetUserId();
+	session->backend_start = MyStartTimestamp;
+	if (MyProcPort != NULL)
+	{
+		if (MyProcPort->database_name != NULL)
+			namestrcpy(&session->database_name, MyProcPort->database_name);
+		if (MyProcPort->user_name != NULL)
+			namestrcpy(&session->role_name, MyProcPort->user_name);
+	}
+	if (application_name != NULL)
+		strlcpy(session->application_name, application_name, NAMEDATALEN);
+}
+
+void
+pgt_session_wake_worker(void)
+{
+	Latch	   *latch = pgt_shared->worker.latch;
+
+	if (latch != NULL)
+		SetLatch(latch);
+}
+
+/*
+ * Wait until a session is no longer in a given state.  Returns false if it
+ * still is after timeout_ms.
+ */
+static bool
+wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
+		   int timeout_ms)
+{
+	static uint32 wait_event = 0;
+	TimestampTz deadline =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	bool		over = false;
+
+	ConditionVariablePrepareToSleep(&session->state_cv);
+	for (;;)
+	{
+		long		left_ms;
+
+		LWLockAcquire(pgt_shared->lock, LW_SHARED);
+		over = session->generation != generation || session->state != state;
+		LWLockRelease(pgt_shared->lock);
+		if (over)
+			break;
+
+		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+												  deadline);
+		if (left_ms <= 0)
+			break;
+		ConditionVariableTimedSleep(&session->state_cv, left_ms,
+									pgt_wait_event(&wait_event,
+												   "PgTraceControl"));
+	}
+	ConditionVariableCancelSleep();
+	return over;
+}
+
+/* Say in error and hint why the worker doesn't answer. */
+static void
+explain_silence(char *error, const char **hint)
+{
+	int			worker_pid;
+
+	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	worker_pid = pgt_shared->worker.pid;
+	LWLockRelease(pgt_shared->lock);
+
+	if (worker_pid == 0)
+	{
+		strlcpy(error, "the pg_trace_bgw background worker is not running",
+				PGT_ERROR_LEN);
+		*hint = "See the server log; check max_worker_processes.";
+	}
+	else
+	{
+		snprintf(error, PGT_ERROR_LEN,
+				 "the pg_trace_bgw background worker with PID %d did not answer in time",
+				 worker_pid);
+		*hint = "The request stays in force; see pg_trace_status and the server log.";
+	}
+}
+
+/* Take a free slot for what description describes.  Caller holds the lock. */
+static PgtSession *
+allocate_slot(const PgtSession *description)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtSession *session = &pgt_shared->sessions[i];
+
+		/* a backend that is still in the middle of a record keeps its slot */
+		if (session->state != PGT_SESSION_FREE ||
+			pg_atomic_read_u32(&session->writing) != 0)
+			continue;
+
+		memcpy(session, description, offsetof(PgtSession, started_at));
+		session->state = PGT_SESSION_STARTING;
+		session->generation = pgt_shared->next_generation++;
+		if (pgt_shared->next_generation == 0)
+			pgt_shared->next_generation = 1;
+		session->started_at = 0;
+		session->probe[0] = '\0';
+		session->trace_file[0] = '\0';
+		session->last_error[0] = '\0';
+		pg_atomic_write_u64(&session->bytes_written, 0);
+		pg_atomic_write_u64(&session->sql_events, 0);
+		pg_atomic_write_u64(&session->wait_events, 0);
+		pg_atomic_write_u64(&session->lost_events, 0);
+		pg_atomic_write_u32(&session->half_full, 0);
+		pgt_queue_reset(&session->queue);
+		return session;
+	}
+	return NULL;
+}
+
+bool
+pgt_session_start(const PgtSession *description, int timeout_ms,
+				  char *path, char *error, const char **hint)
+{
+	PgtSession *session;
+	uint32		generation;
+	bool		started;
+
+	*hint = NULL;
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	session = pgt_session_find(description->pid);
+	if (session != NULL && session->state == PGT_SESSION_STOPPING)
+	{
+		generation = session->generation;
+		LWLockRelease(pgt_shared->lock);
+		if (!wait_while(session, generation, PGT_SESSION_STOPPING, timeout_ms))
+		{
+			explain_silence(error, hint);
+			return false;
+		}
+		LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+		session = pgt_session_find(description->pid);
+	}
+	if (session == NULL)
+		session = allocate_slot(description);
+	if (session == NULL)
+	{
+		LWLockRelease(pgt_shared->lock);
+		snprintf(error, PGT_ERROR_LEN,
+				 "%d processes are being traced already",
+				 pgt_shared->nsessions);
+		*hint = "Stop a trace, or increase pg_trace.max_sessions and restart the server.";
+		return false;
+	}
+	generation = session->generation;
+	LWLockRelease(pgt_shared->lock);
+
+	pgt_session_wake_worker();
+	if (!wait_while(session, generation, PGT_SESSION_STARTING, timeout_ms))
+	{
+		explain_silence(error, hint);
+		return false;
+	}
+
+	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	started = session->generation == generation &&
+		session->state == PGT_SESSION_ACTIVE;
+	if (started)
+		strlcpy(path, session->trace_file, MAXPGPATH);
+	else if (session->failed_generation == generation)
+		strlcpy(error, session->last_error, PGT_ERROR_LEN);
+	else
+		snprintf(error, PGT_ERROR_LEN, "the trace of process %d has ended",
+				 description->pid);
+	LWLockRelease(pgt_shared->lock);
+	return started;
+}
+
+bool
+pgt_session_stop(int pid, int timeout_ms,
+				 char *path, char *error, const char **hint)
+{
+	PgtSession *session;
+	uint32		generation;
+
+	*hint = NULL;
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	session = pgt_session_find(pid);
+	if (session == NULL)
+	{
+		LWLockRelease(pgt_shared->lock);
+		snprintf(error, PGT_ERROR_LEN, "process %d is not being traced", pid);
+		return false;
+	}
+	generation = session->generation;
+	strlcpy(path, session->trace_file, MAXPGPATH);
+	session->state = PGT_SESSION_STOPPING;
+	LWLockRelease(pgt_shared->lock);
+
+	pgt_session_wake_worker();
+	if (!wait_while(session, generation, PGT_SESSION_STOPPING, timeout_ms))
+	{
+		explain_silence(error, hint);
+		return false;
+	}
+	return true;
+}

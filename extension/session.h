@@ -1,0 +1,155 @@
+/*
+ * session.h
+ *		The registry of traced processes, in shared memory.
+ */
+#ifndef PGT_SESSION_H
+#define PGT_SESSION_H
+
+#include "datatype/timestamp.h"
+#include "miscadmin.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+
+#include "extension/queue.h"
+
+#define PGT_ERROR_LEN	256
+#define PGT_PROBE_LEN	24
+
+typedef enum PgtSessionState
+{
+	PGT_SESSION_FREE,
+	PGT_SESSION_STARTING,		/* requested, the worker's turn */
+	PGT_SESSION_ACTIVE,
+	PGT_SESSION_STOPPING		/* stop requested, the worker's turn */
+} PgtSessionState;
+
+/* What a trace includes; fixed when it starts. */
+typedef struct PgtOptions
+{
+	bool		waits;
+	bool		binds;
+	int			plan_stat;		/* PgtPlanStat */
+	char		identifier[NAMEDATALEN];
+} PgtOptions;
+
+/*
+ * A traced process.  The lock protects all but the queue, the atomics and the
+ * condition variables.  A slot is in use from PGT_SESSION_STARTING on; who
+ * asked for the trace sets that state and everything above the line, the
+ * worker does the rest.  generation tells one use of a slot from the next.
+ */
+typedef struct PgtSession
+{
+	PgtSessionState state;
+	uint32		generation;
+	int			pid;
+	int			proc_number;	/* index in ProcGlobal->allProcs */
+	int			leader_pid;		/* 0 if not a parallel worker */
+	BackendType backend_type;
+	bool		remote;			/* asked for by another session */
+	Oid			database;
+	Oid			role;
+	TimestampTz backend_start;
+	NameData	database_name;
+	NameData	role_name;
+	char		application_name[NAMEDATALEN];
+	PgtOptions	options;
+	/*----------------------------------------------------------------*/
+	TimestampTz started_at;
+	char		probe[PGT_PROBE_LEN];
+	char		trace_file[MAXPGPATH];
+	char		last_error[PGT_ERROR_LEN];
+	uint32		failed_generation;	/* its start failed: see last_error */
+	pg_atomic_uint64 bytes_written;
+	pg_atomic_uint64 sql_events;
+	pg_atomic_uint64 wait_events;
+	pg_atomic_uint64 lost_events;
+	ConditionVariable state_cv; /* state or generation changed */
+
+	/* The backend's end of the queue */
+	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
+	pg_atomic_uint32 waiting;	/* it waits for room in the queue */
+	pg_atomic_uint32 half_full; /* it has told the worker so */
+	ConditionVariable room_cv;
+	PgtQueue	queue;
+} PgtSession;
+
+/* What pg_trace_worker shows; the lock protects it. */
+typedef struct PgtWorkerStatus
+{
+	int			pid;			/* 0: not running */
+	Latch	   *latch;
+	char		state[PGT_PROBE_LEN];
+	char		capabilities[64];
+	char		probe[PGT_PROBE_LEN];
+	char		libbpf[16];
+	char		last_error[PGT_ERROR_LEN];
+	int			probe_sites;
+	int			expensive_sites;
+	uint64		ring_buffer_size;	/* bytes */
+	uint64		ring_buffer_max_used;	/* bytes */
+	uint64		probe_hits;
+	uint64		drained_events;
+	uint64		lost_events;
+	int			sessions;
+} PgtWorkerStatus;
+
+typedef struct PgtShared
+{
+	LWLock	   *lock;
+	uint32		next_generation;
+	pg_atomic_uint32 worker_asleep; /* the worker wants to be woken */
+	PgtWorkerStatus worker;
+	int			nsessions;
+	int			nprocs;
+	PgtSession *sessions;		/* [nsessions] */
+
+	/*
+	 * [nprocs], by proc number: slot + 1 of the session that a process
+	 * belongs to, 0 if it isn't traced.  This is the flag that every hook
+	 * tests.
+	 */
+	pg_atomic_uint32 *flags;
+} PgtShared;
+
+/* NULL where the library isn't loaded by shared_preload_libraries. */
+extern PgtShared *pgt_shared;
+
+/* Postmaster, at load. */
+extern void pgt_session_install(void);
+
+/* The process with that pid, of whatever kind, or NULL. */
+extern PGPROC *pgt_session_find_proc(int pid);
+
+/* The session that traces that process, or NULL.  Caller holds the lock. */
+extern PgtSession *pgt_session_find(int pid);
+
+/*
+ * Describe the current process in session, which is the caller's.  Names
+ * come from the connection, so this needs no transaction.
+ */
+extern void pgt_session_describe_self(PgtSession *session);
+
+/*
+ * Ask the worker to trace what description describes (everything above the
+ * line in PgtSession) and wait until it does, or until it already did.
+ * Returns true, with the file's name in path (MAXPGPATH bytes); or false with
+ * the reason in error (PGT_ERROR_LEN bytes) and perhaps a hint, which is a
+ * constant or NULL.  Waits for timeout_ms at the most; can be cancelled.
+ */
+extern bool pgt_session_start(const PgtSession *description, int timeout_ms,
+							  char *path, char *error, const char **hint);
+
+/*
+ * Ask the worker to end the trace of a process, and wait until its file is
+ * complete.  Returns as above; it is an error if the process isn't traced.
+ */
+extern bool pgt_session_stop(int pid, int timeout_ms,
+							 char *path, char *error, const char **hint);
+
+/* Set the worker's latch, if there is a worker. */
+extern void pgt_session_wake_worker(void);
+
+#endif							/* PGT_SESSION_H */

@@ -1,0 +1,632 @@
+
+# Where bgworker/sites.c finds waits to start and end: on the installed server
+# and those of other versions, on a program with known stores built in several
+# ways, and on files that are broken.
+#
+# A store that is missed, or a probe that is put in the wrong place, shows up
+# much later as a wait that is missing or too long in somebody's trace, so
+# what is found is held against the disassembly of objdump here.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use IPC::Run ();
+use PostgreSQL::Test::Utils ();
+use Test::More;
+
+my $root = dirname(dirname(abs_path(__FILE__)));
+my $tmp = PostgreSQL::Test::Utils::tempdir();
+
+foreach my $name ('PGT_TEST_BIN', 'PGT_TEST_SERVERS')
+{
+	BAIL_OUT("$name is not set") unless defined $ENV{$name};
+}
+my $dump = "$ENV{PGT_TEST_BIN}/sites_dump";
+my $bindir = `pg_config --bindir`;
+chomp $bindir;
+
+my %servers = (
+	'installed' => "$bindir/postgres",
+	'17' => "$ENV{PGT_TEST_SERVERS}/postgres-17",
+	'18' => "$ENV{PGT_TEST_SERVERS}/postgres-18");
+
+foreach my $file ($dump, values %servers)
+{
+	BAIL_OUT("$file is missing") unless -x $file;
+}
+
+# Run a command; returns its exit status, or "signal N" or "timeout", and what
+# it wrote.
+sub run
+{
+	my @command = @_;
+	my ($out, $err) = ('', '');
+	my $in = '';
+
+	eval {
+		IPC::Run::run(\@command, \$in, \$out, \$err, IPC::Run::timeout(60));
+		1;
+	} or return ('timeout', $out, $err);
+	return ($? & 127 ? 'signal ' . ($? & 127) : $? >> 8, $out, $err);
+}
+
+# What sites_dump says of a file, as a hash.
+sub find_sites
+{
+	my ($file, $what) = @_;
+	my ($status, $out, $err) = run($dump, $file);
+	my %found = (references => {}, probes => [], unknown => []);
+
+	is($status, 0, "$what: sites_dump succeeds");
+	is($err, '', "$what: and says nothing on stderr");
+	foreach my $line (split /\n/, $out)
+	{
+		if ($line =~ /^reference 0x(\w+) (\w+)/)
+		{
+			$found{references}{$1} = $2;
+		}
+		elsif ($line =~
+			/^probe store=0x(\w+) probe=0x(\w+) offset=0x(\w+) (\w+) (\S+) \[(.*?)\] \[(.*)\]$/
+		  )
+		{
+			push @{ $found{probes} },
+			  {
+				store => $1,
+				probe => $2,
+				offset => $3,
+				cheap => $4 eq 'cheap',
+				restart => $5 eq 'restart',
+				store_insn => $6,
+				probe_insn => $7
+			  };
+		}
+		elsif ($line =~ /^unknown/)
+		{
+			push @{ $found{unknown} }, $line;
+		}
+		elsif ($line =~ /^references=/)
+		{
+			$found{count} = { $line =~ /(\w+)=(\d+)/g };
+		}
+	}
+	return \%found;
+}
+
+# All of a file's code: ([address, instruction], ...)
+sub disassemble
+{
+	my ($file) = @_;
+	my @code;
+
+	open(my $pipe, '-|', 'objdump', '-d', '-w', '--no-show-raw-insn', $file)
+	  or die "objdump: $!";
+	while (my $line = <$pipe>)
+	{
+		push @code, [ $1, $2 ] if $line =~ /^\s*([0-9a-f]+):\s+(.*?)\s*$/;
+	}
+	close($pipe) or die "objdump failed";
+	return \@code;
+}
+
+sub write_file
+{
+	my ($name, $content) = @_;
+
+	open(my $fh, '>:raw', $name) or die "$name: $!";
+	print $fh $content;
+	close($fh) or die "$name: $!";
+	return;
+}
+
+sub read_file
+{
+	my ($name) = @_;
+
+	open(my $fh, '<:raw', $name) or die "$name: $!";
+	local $/;
+	my $content = <$fh>;
+	close($fh);
+	return $content;
+}
+
+###############################################################################
+# Servers
+###############################################################################
+
+# Relations that hold in every file.
+sub check_relations
+{
+	my ($found, $what) = @_;
+	my $count = $found->{count};
+	my %kinds = (store => 0, pointer => 0, unknown => 0);
+	my @probes = @{ $found->{probes} };
+
+	$kinds{$_}++ foreach values %{ $found->{references} };
+
+	is_deeply($found->{unknown}, [], "$what: nothing is unknown");
+	is($count->{unknown}, 0, "$what: nor counted as such");
+	is(scalar(keys %{ $found->{references} }),
+		$count->{references}, "$what: all references are listed");
+	is($kinds{store} + $kinds{pointer},
+		$count->{references}, "$what: all references are accounted for");
+	is($kinds{pointer}, $count->{pointer_writes},
+		"$what: references without a store are counted");
+	is($count->{probes} + $count->{superseded},
+		$count->{stores}, "$what: each store has a probe or shares one");
+	is($count->{cheap} + $count->{expensive},
+		$count->{probes}, "$what: each probe is cheap or expensive");
+
+	my %offsets = map { $_->{offset} => 1 } @probes;
+	is(scalar(keys %offsets), $count->{probes}, "$what: no offset twice");
+	is_deeply(
+		[ map { $_->{offset} } @probes ],
+		[
+			map { sprintf '%x', $_ }
+			  sort { $a <=> $b } map { hex } keys %offsets
+		],
+		"$what: in order of offset");
+	return;
+}
+
+# What stands between a store and its probe, going by objdump.
+sub check_walks
+{
+	my ($found, $code, $what) = @_;
+	my %index;
+	my @wrong;
+
+	$index{ $code->[$_][0] } = $_ foreach 0 .. $#$code;
+	foreach my $probe (@{ $found->{probes} })
+	{
+		my $from = $index{ $probe->{store} };
+		my $to = $index{ $probe->{probe} };
+		my $emulated = qr/^(call\s+[0-9a-f]|j\w+\s+[0-9a-f]|push\s+%|nop$)/;
+
+		if (!defined $from || !defined $to || $to <= $from)
+		{
+			push @wrong, "$probe->{store}: not at instructions";
+			next;
+		}
+		push @wrong, "$probe->{store}: $code->[$from][1] is no such store"
+		  unless $code->[$from][1] =~ /^mov\w?\s+\S+,\(%\w+\)$/;
+		push @wrong, "$probe->{probe}: $code->[$to][1] is not as said"
+		  unless $probe->{cheap} == ($code->[$to][1] =~ $emulated);
+		foreach my $i ($from + 1 .. $to - 1)
+		{
+			push @wrong, "$probe->{store}: leaves or waits at $code->[$i][0]"
+			  if $code->[$i][1] =~ /^(call|j|ret|syscall|ud2|push\s+%|nop$)/;
+		}
+	}
+	is_deeply(\@wrong, [], "$what: nothing passes between store and probe");
+	return;
+}
+
+foreach my $version (sort keys %servers)
+{
+	my $file = $servers{$version};
+	my $what = "server $version";
+	my $found = find_sites($file, $what);
+	my $code = disassemble($file);
+	my $count = $found->{count};
+
+	note join(' ', map { "$_=$count->{$_}" } sort keys %$count);
+	check_relations($found, $what);
+	cmp_ok($count->{references}, '>', 150, "$what: enough references");
+	is($count->{pointer_writes}, 2, "$what: set and reset of the pointer");
+	cmp_ok($count->{cheap}, '>', 20 * $count->{expensive},
+		"$what: few probes are expensive");
+
+	my %expected = map { $_->[0] => 1 }
+	  grep { $_->[1] =~ /<my_wait_event_info(@@\w+)?>/ } @$code;
+	is_deeply(
+		[ sort keys %{ $found->{references} } ],
+		[ sort keys %expected ],
+		"$what: the same references as objdump's");
+	check_walks($found, $code, $what);
+
+	# Stores of a constant that looks like a wait event, of whatever reference
+	my %stores = map { $_->{store} => 1 } @{ $found->{probes} };
+	my @missed = grep {
+		$_->[1] =~ /^movl\s+\$0x[1-9ab]0000[0-9a-f]{2},\(%\w+\)$/
+		  && !$stores{ $_->[0] }
+	} @$code;
+	is_deeply(\@missed, [], "$what: no wait's start is missed");
+
+	# Of two stores in a row, the first is an end and the second a start.
+	my $restarts = grep { $_->{restart} } @{ $found->{probes} };
+	is($restarts, $count->{superseded},
+		"$what: each superseded store makes a restart");
+}
+
+###############################################################################
+# A program with known stores
+###############################################################################
+
+write_file("$tmp/sample.c", <<'SAMPLE');
+#include <stdint.h>
+
+#define NOINLINE __attribute__((noinline))
+#define INLINE static inline __attribute__((always_inline))
+#define STORE(p, x) (*(volatile uint32_t *) (p) = (x))
+
+extern uint32_t *my_wait_event_info;
+static uint32_t local;
+uint32_t *my_wait_event_info = &local;
+
+/* Unknown to the compiler, and it returns. */
+extern void opaque(void);
+__asm__(".pushsection .text\n"
+		".globl opaque\n.type opaque, @function\n"
+		"opaque: ret\n"
+		".size opaque, . - opaque\n.popsection");
+
+INLINE void start(uint32_t event) { STORE(my_wait_event_info, event); }
+INLINE void end(void) { STORE(my_wait_event_info, 0); }
+
+NOINLINE void pair(void)
+{ start(0x1001); opaque(); end(); opaque(); }
+
+NOINLINE void any_event(uint32_t event)
+{ start(event); opaque(); end(); opaque(); }
+
+NOINLINE void end_then_start(void)
+{ start(0x1003); opaque(); end(); start(0x1004); opaque(); end(); opaque(); }
+
+NOINLINE void one_load(void)
+{ uint32_t *p = my_wait_event_info;
+  STORE(p, 0x1005); opaque(); STORE(p, 0); opaque(); }
+
+NOINLINE void around_loop(int n)
+{ start(0x1006); do opaque(); while (n-- > 0); end(); opaque(); }
+
+NOINLINE void above_loop(int n)
+{ uint32_t *p = my_wait_event_info;
+  while (n-- > 0) { STORE(p, 0x1007); opaque(); STORE(p, 0); opaque(); } }
+
+NOINLINE void branches(int n)
+{ uint32_t *p = my_wait_event_info;
+  opaque();
+  if (n > 7) { STORE(p, 0x1008); opaque(); }
+  else { opaque(); STORE(p, 0x1009); opaque(); opaque(); }
+  STORE(p, 0); opaque(); }
+
+NOINLINE void spilled(void)
+{ uint32_t *p = my_wait_event_info;
+  opaque();
+  __asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15", "memory");
+  STORE(p, 0x100a); opaque();
+  __asm__ volatile("" ::: "rbx", "r12", "r13", "r14", "r15", "memory");
+  STORE(p, 0); opaque(); }
+
+NOINLINE void system_call(void)
+{ long nr = 39;
+  start(0x100b);
+  __asm__ volatile("syscall" : "+a" (nr) :: "rcx", "r11", "memory");
+  end(); opaque(); }
+
+/* Writes of the pointer, which are no stores through it */
+NOINLINE void set_pointer(uint32_t *p) { my_wait_event_info = p; }
+NOINLINE void reset_pointer(void) { my_wait_event_info = &local; }
+
+#ifdef WITH_ASM
+/* Data right before the code, which looks like the start of a long mov */
+__asm__(".pushsection .text\n"
+		".byte 0x0f, 0xff, 0x06, 0x48, 0xb8\n"
+		"after_data:\n"
+		"mov my_wait_event_info(%rip), %rax\n"
+		"movl $0x100c, (%rax)\n"
+		"call opaque\n"
+		"mov my_wait_event_info(%rip), %rcx\n"
+		"andl $0, (%rcx)\n"
+		"nop\n"
+		"ret\n"
+/* A loop that is entered behind an end and a start, and jumps back there */
+		"entered:\n"
+		"mov my_wait_event_info(%rip), %rax\n"
+		"movl $0, (%rax)\n"
+		"movl $0x100d, (%rax)\n"
+		"1: call opaque\n"
+		"dec %ebx\n"
+		"jnz 1b\n"
+		"ret\n"
+/* A jump to itself while the pointer is held, and no way on */
+		"stuck:\n"
+		"mov my_wait_event_info(%rip), %rax\n"
+		"1: jmp 1b\n"
+/* Instructions that no probe may be put on stand in between. */
+		"unfriendly:\n"
+		"mov my_wait_event_info(%rip), %rax\n"
+		"movl $0x100e, (%rax)\n"
+		"mov %rbx, %rdi\n"
+		"lock incl (%rdi)\n"
+		"xchg %ax, %ax\n"
+		"nopw %cs:0(%rax,%rax)\n"
+		"syscall\n"
+		"ret\n"
+		".popsection");
+#endif
+
+int main(void)
+{
+	pair(); any_event(0x1002); end_then_start(); one_load();
+	around_loop(3); above_loop(3); branches(1); spilled(); system_call();
+	set_pointer(&local); reset_pointer();
+	return 0;
+}
+SAMPLE
+
+# How it is built.  There are 21 stores in C, more only where a compiler
+# copies code.
+my @builds = (
+	[ 'gcc -O0', 'gcc', '-O0', '-rdynamic' ],
+	[ 'gcc -O1', 'gcc', '-O1', '-rdynamic' ],
+	[ 'gcc -O2', 'gcc', '-O2', '-rdynamic', '-DWITH_ASM' ],
+	[ 'gcc -O3', 'gcc', '-O3', '-rdynamic' ],
+	[ 'gcc -Os', 'gcc', '-Os', '-rdynamic' ],
+	[ 'gcc no PIE', 'gcc', '-O2', '-rdynamic', '-no-pie', '-fno-pie', '-DWITH_ASM' ],
+	[ 'gcc no PIE -O0', 'gcc', '-O0', '-rdynamic', '-no-pie', '-fno-pie' ],
+	[ 'gcc CET', 'gcc', '-O2', '-rdynamic', '-fcf-protection=full' ],
+	[ 'gcc -fPIC', 'gcc', '-O2', '-rdynamic', '-fPIC' ],
+	[ 'gcc -fPIC unrelaxed', 'gcc', '-O2', '-rdynamic', '-fPIC', '-Wl,--no-relax' ],
+	[ 'gcc no PIE -fPIC unrelaxed', 'gcc', '-O2', '-rdynamic', '-fPIC', '-no-pie', '-Wl,--no-relax' ],
+	[ 'gcc packed relocations', 'gcc', '-O2', '-rdynamic', '-fPIC', '-Wl,--no-relax', '-Wl,-z,pack-relative-relocs' ],
+	[ 'gcc shared', 'gcc', '-O2', '-fPIC', '-shared' ],
+	[ 'gcc shared -O0', 'gcc', '-O0', '-fPIC', '-shared' ],
+	[ 'gcc old hash', 'gcc', '-O2', '-rdynamic', '-Wl,--hash-style=sysv' ],
+	[ 'gcc without PLT', 'gcc', '-O2', '-fPIC', '-shared', '-fno-plt' ],
+	[ 'gcc frame pointer', 'gcc', '-O2', '-rdynamic', '-fno-omit-frame-pointer' ],
+	[ 'gcc one segment', 'gcc', '-O2', '-rdynamic', '-Wl,-z,noseparate-code' ],
+	[ 'clang -O0', 'clang', '-O0', '-rdynamic' ],
+	[ 'clang -O2', 'clang', '-O2', '-rdynamic', '-DWITH_ASM' ],
+	[ 'clang shared', 'clang', '-O2', '-fPIC', '-shared' ]);
+
+my $nbuilds = 0;
+foreach my $build (@builds)
+{
+	my ($what, $cc, @options) = @$build;
+	my $file = "$tmp/sample." . $nbuilds++;
+	my ($status, $out, $err) =
+	  run($cc, @options, '-o', $file, "$tmp/sample.c");
+	my $asm = grep { $_ eq '-DWITH_ASM' } @options;
+	my $optimized = !grep { $_ eq '-O0' } @options;
+
+  SKIP:
+	{
+		skip "the linker cannot pack relocations", 1
+		  if $status ne '0' && $err =~ /pack-relative-relocs/;
+		is($status, 0, "$what: the sample compiles") or diag($err);
+
+		run('strip', $file);
+		my $found = find_sites($file, $what);
+		my $count = $found->{count};
+		my @probes = @{ $found->{probes} };
+		note join(' ', map { "$_=$count->{$_}" } sort keys %$count);
+
+		check_relations($found, $what);
+		my $expected = 21 + ($asm ? 5 : 0);
+		if ($what =~ /-O3/)
+		{
+			cmp_ok($count->{stores}, '>=', $expected, "$what: all stores");
+		}
+		else
+		{
+			is($count->{stores}, $expected, "$what: all stores, and no other");
+		}
+		is($count->{pointer_writes},
+			2 + ($asm ? 1 : 0),
+			"$what: what isn't a store is told apart");
+
+		# Unoptimized, the argument of an inlined function is in a register.
+		foreach my $event (
+			0x1005, 0x1007 .. 0x100a,
+			($optimized ? (0x1001, 0x1003, 0x1004, 0x1006, 0x100b) : ()),
+			($asm ? (0x100c .. 0x100e) : ()))
+		{
+			my $hex = sprintf '0x%x', $event;
+			ok((grep { $_->{store_insn} =~ /, $hex$/ } @probes) >= 1,
+				"$what: the store of $hex has a probe");
+		}
+
+		next unless $optimized;
+		is( join(' ',
+				map { $_->{store_insn} =~ /, (0x\w+)$/ }
+				  grep { $_->{restart} } @probes),
+			'0x1004',
+			"$what: the start right behind an end is a restart");
+
+		# The indirect call of a build without PLT has to be stepped.
+		my ($call) = grep { $_->{store_insn} =~ /0x1001$/ } @probes;
+		is($call->{cheap} + 0,
+			($what =~ /without PLT/ ? 0 : 1),
+			"$what: a start's probe costs as much as it should");
+		like($call->{probe_insn},
+			qr/^call/, "$what: and is on the call that waits");
+
+		my ($syscall) = grep { $_->{store_insn} =~ /0x100b$/ } @probes;
+		unlike($syscall->{probe_insn}, qr/syscall|call/,
+			"$what: a start's probe is before the system call");
+
+		next unless $asm;
+		my ($before) =
+		  grep { $_->{probe_insn} =~ /0x100d$/ } @probes;
+		ok(defined $before && !$before->{cheap},
+			"$what: an end has its own probe if a jump enters behind it");
+		my ($unfriendly) = grep { $_->{store_insn} =~ /0x100e$/ } @probes;
+		is($unfriendly->{probe_insn},
+			'mov rdi, rbx', "$what: no probe on what the kernel refuses");
+	}
+}
+
+###############################################################################
+# Broken files
+###############################################################################
+
+sub is_refused
+{
+	my ($content, $why, $what) = @_;
+
+	write_file("$tmp/broken", $content);
+	my ($status, $out, $err) = run($dump, "$tmp/broken");
+	is($status, 1, "$what: exit status 1");
+	like($err, $why, "$what: says why");
+	is(($err =~ tr/\n//), 1, "$what: in one line");
+	return;
+}
+
+my $server = read_file($servers{installed});
+my $sample = read_file("$tmp/sample.2");
+
+is_refused('', qr/not an ELF file/, 'empty file');
+is_refused("#!/bin/sh\n", qr/not an ELF file/, 'script');
+is_refused(substr($server, 0, 64), qr/program header/, 'header alone');
+is_refused(read_file('/bin/true'), qr/no dynamic symbol/, 'other program');
+
+my $other = $server;
+substr($other, 18, 2) = pack('v', 183);
+is_refused($other, qr/unsupported machine/, 'file for ARM');
+$other = $server;
+substr($other, 4, 1) = "\1";
+is_refused($other, qr/./, '32-bit file');
+
+{
+	my ($status, $out, $err) = run($dump, $tmp);
+	is($status, 1, 'directory: exit status 1');
+	($status, $out, $err) = run($dump, "$tmp/absent");
+	is($status, 1, 'absent file: exit status 1');
+	($status, $out, $err) = run($dump, '/dev/zero');
+	is($status, 1, 'device: exit status 1');
+}
+
+# Without a section table, the program header has to do.
+{
+	my $whole = find_sites($servers{installed}, 'whole server');
+	my $stripped = $server;
+
+	substr($stripped, 40, 8) = pack('Q<', 0);
+	substr($stripped, 60, 4) = pack('v2', 0, 0);
+	write_file("$tmp/stripped", $stripped);
+	my $found = find_sites("$tmp/stripped", 'without sections');
+	is_deeply($found, $whole, 'without sections: finds the same');
+}
+
+# Whatever else is broken must end one way or the other, in time, and not
+# touch memory that it shouldn't.
+my $checked = "$tmp/sites_dump_checked";
+my @sources = map { "$root/$_" } (
+	'tap/sites_dump.c',
+	map { "bgworker/$_.c" } (
+		'sites', 'follow',
+		'held', 'scan_x86',
+		'insn_x86', 'probe_cost_x86',
+		'elf_image', 'elf_variable'));
+my ($built, undef, $errors) = run(
+	'cc', '-g', '-O1', '-fsanitize=address,undefined',
+	'-fno-sanitize-recover=all',
+	"-I$root", '-o', $checked, @sources, '-lcapstone', '-lelf');
+is($built, 0, 'sites_dump compiles with the sanitizers') or diag($errors);
+
+sub survives
+{
+	my ($content) = @_;
+
+	write_file("$tmp/mutant", $content);
+	my $start = time;
+	my ($status, $out, $err) = run($checked, "$tmp/mutant");
+	my $took = time - $start;
+
+	return undef
+	  if ($status eq '0' || $status eq '1') && $err !~ /Sanitizer|runtime error/
+	  && $took < 20;
+	return "status $status after $took s: " . substr($err, 0, 2000);
+}
+
+sub report
+{
+	my ($what, @failures) = @_;
+
+	is(scalar(@failures), 0, "$what: each ends with status 0 or 1")
+	  or diag(join("\n", @failures[ 0 .. ($#failures < 4 ? $#failures : 4) ]));
+	return;
+}
+
+is(survives($server), undef, 'the sanitizers accept the server');
+is(survives($sample), undef, 'the sanitizers accept the sample');
+
+my @failures;
+srand(20240601);
+foreach my $content ($sample, $server)
+{
+	my @lengths = (0 .. 16, 63 .. 65, 119, 120, 400, 4095, 4096);
+
+	push @lengths, int(rand(length $content)) foreach 1 .. 20;
+	push @failures, grep { defined }
+	  map { survives(substr($content, 0, $_)) } @lengths;
+}
+report('truncated files', @failures);
+
+# Flips anywhere in the little sample, most of which is headers and tables
+@failures = ();
+foreach my $i (1 .. 400)
+{
+	my $mutant = $sample;
+	my $area = $i % 4 == 0 ? 0x400 : length $mutant;
+
+	foreach (1 .. 1 + int(rand(12)))
+	{
+		my $at = int(rand($area));
+		my $byte = (0, 0xff, 0x7f, 0x80, int(rand(256)))[ int(rand(5)) ];
+		substr($mutant, $at, 1) = chr($byte);
+	}
+	my $failure = survives($mutant);
+	push @failures, "mutation $i: $failure" if defined $failure;
+}
+report('flipped bytes in the sample', @failures);
+
+# Fields that are sizes, addresses and counts, made huge or overlapping
+@failures = ();
+my $phoff = unpack('Q<', substr($sample, 32, 8));
+my $shoff = unpack('Q<', substr($sample, 40, 8));
+my ($phnum, $shnum) = unpack('v x2 v', substr($sample, 56, 6));
+my @fields = ([ 32, 8 ], [ 40, 8 ], [ 56, 2 ], [ 60, 2 ], [ 62, 2 ]);
+foreach my $i (0 .. $phnum - 1)
+{
+	push @fields, [ $phoff + 56 * $i + $_, 8 ] foreach 8, 16, 32, 40;
+}
+foreach my $i (0 .. $shnum - 1)
+{
+	push @fields, [ $shoff + 64 * $i + $_, 8 ] foreach 16, 24, 32;
+}
+foreach my $field (@fields)
+{
+	foreach my $value (0, 1, 0xffff, 0x7fffffff, ~0, 1 << 63, (1 << 63) - 1)
+	{
+		next if rand(3) > 1;
+		my $mutant = $sample;
+		substr($mutant, $field->[0], $field->[1]) =
+		  substr(pack('Q<', $value), 0, $field->[1]);
+		my $failure = survives($mutant);
+		push @failures, "field $field->[0], value $value: $failure"
+		  if defined $failure;
+	}
+}
+report('impossible headers', @failures);
+
+# The same by chance in the server's headers and tables
+@failures = ();
+foreach my $i (1 .. 60)
+{
+	my $mutant = $server;
+	my $area = $i % 2 ? 64 + 56 * 13 : 0xd0000;
+
+	foreach (1 .. 1 + int(rand(6)))
+	{
+		substr($mutant, int(rand($area)), 1) = chr(int(rand(256)));
+	}
+	my $failure = survives($mutant);
+	push @failures, "mutation $i: $failure" if defined $failure;
+}
+report('flipped bytes in the server', @failures);
+
+done_testing();

@@ -45,6 +45,7 @@ struct PgtFollower
 {
 	PgtDecoder *decoder;
 	const PgtVariable *variable;
+	const PgtFunctions *functions;
 	const PgtRegisters *registers;
 	int			steps_left;
 
@@ -76,7 +77,8 @@ static void note_gap(PgtFollower *follower, const char *reason);
 static void note_loose_end(PgtFollower *follower, const char *reason);
 
 PgtFollower *
-pgt_follower_create(PgtDecoder *decoder, const PgtVariable *variable)
+pgt_follower_create(PgtDecoder *decoder, const PgtVariable *variable,
+					const PgtFunctions *functions)
 {
 	PgtFollower *follower = calloc(1, sizeof(PgtFollower));
 
@@ -84,6 +86,7 @@ pgt_follower_create(PgtDecoder *decoder, const PgtVariable *variable)
 		return NULL;
 	follower->decoder = decoder;
 	follower->variable = variable;
+	follower->functions = functions;
 	follower->registers = pgt_decoder_registers(decoder);
 	follower->steps_left = MAX_STEPS;
 	return follower;
@@ -173,6 +176,7 @@ start(PgtFollower *follower, const PgtInsn *reference)
 static void
 step(PgtFollower *follower, const PgtInsn *insn, const PgtHeld *before)
 {
+	uint64_t	behind = insn->addr + insn->size;
 	PgtHeld		after = *before;
 
 	note_access(follower, insn, before);
@@ -186,9 +190,13 @@ step(PgtFollower *follower, const PgtInsn *insn, const PgtHeld *before)
 
 	if (insn->flow == PGT_FLOW_JUMP || insn->flow == PGT_FLOW_BRANCH)
 		arrive(follower, insn->target, &after);
-	if (insn->flow != PGT_FLOW_JUMP && insn->flow != PGT_FLOW_INDIRECT &&
-		insn->flow != PGT_FLOW_END)
-		arrive(follower, insn->addr + insn->size, &after);
+	if (insn->flow == PGT_FLOW_JUMP || insn->flow == PGT_FLOW_INDIRECT ||
+		insn->flow == PGT_FLOW_END)
+		return;
+
+	/* Behind a call that doesn't return, another function may begin. */
+	if (!pgt_elf_functions_start(follower->functions, behind))
+		arrive(follower, behind, &after);
 }
 
 /* Tell the instruction at addr what is held; queue it if that is news. */

@@ -7,6 +7,7 @@
 #ifndef PGT_FOLLOW_H
 #define PGT_FOLLOW_H
 
+#include "bgworker/elf_functions.h"
 #include "bgworker/elf_variable.h"
 #include "bgworker/insn.h"
 
@@ -33,9 +34,10 @@ typedef struct PgtTrail
 
 typedef struct PgtFollower PgtFollower;
 
-/* decoder and variable have to outlive it.  NULL if memory ran out. */
+/* What is passed has to outlive it.  NULL if memory ran out. */
 extern PgtFollower *pgt_follower_create(PgtDecoder *decoder,
-										const PgtVariable *variable);
+										const PgtVariable *variable,
+										const PgtFunctions *functions);
 
 /* NULL is fine. */
 extern void pgt_follower_free(PgtFollower *follower);

@@ -526,20 +526,21 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
  */
 
 void
-pgt_format_wait(PgtFormat *format, const char *name,
-				uint64 start_ns, uint64 end_ns,
-				bool for_client, bool partial)
+pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
+				uint64 start_ns, uint64 end_ns, bool partial)
 {
-	put_number(format, "WAIT #", current_cursor(format, for_client));
+	put_number(format, "WAIT #", current_cursor(format, wait->for_client));
 	put_string(format, ": nam='");
-	put_escaped(format, name, strlen(name), '\'');
+	put_escaped(format, wait->name, strlen(wait->name), '\'');
 	put_time(format, "' ela= ", end_ns - start_ns);
-	put_string(format, " p1=0 p2=0 p3=0 obj#=-1");
+	put_string(format, " p1=0 p2=0 p3=0 obj#=-1 type='");
+	put_string(format, wait->type);
+	put_string(format, "'");
 	if (partial)
 		put_string(format, " partial=1");
 	put_time(format, " tim=", end_ns);
 	put_string(format, "\n");
-	if (for_client && format->depth == 0)
+	if (wait->for_client && format->depth == 0)
 		format->next_statement = true;
 }
 

@@ -7,7 +7,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "bpf/pg_trace.h"
+#include "bgworker/waits.h"
 #include "extension/session.h"
 
 /* Calls nested deeper than this are attributed to the last one kept. */
@@ -55,13 +55,11 @@ extern void pgt_format_record(PgtFormat *format, const PgtRecord *record);
 extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
 
 /*
- * A wait.  name is the event's; for_client: it is one for the client, which
- * is no work on a statement; partial: it began before tracing, or was not
- * over when tracing ended, so that only a part of it is known.
+ * A wait.  partial: it began before tracing, or was not over when tracing
+ * ended, so that only a part of it is known.
  */
-extern void pgt_format_wait(PgtFormat *format, const char *name,
-							uint64 start_ns, uint64 end_ns,
-							bool for_client, bool partial);
+extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
+							uint64 start_ns, uint64 end_ns, bool partial);
 
 /*
  * The statement that a process was running when tracing began, as far as

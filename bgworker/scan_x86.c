@@ -19,6 +19,12 @@
 /* No instruction is longer. */
 #define MAX_INSN_SIZE	15
 
+/*
+ * How often bytes may look like the address, so that a file in which they do
+ * everywhere doesn't take forever.  In a server they hardly ever do by chance.
+ */
+#define MAX_CANDIDATES	8192
+
 /* How many starts are tried, one byte apart, and how far before. */
 #define STARTS			8
 #define DISTANCE		96
@@ -39,6 +45,8 @@ pgt_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 					const uint64_t *targets, int ntargets,
 					PgtFoundReference found, void *arg)
 {
+	int			ncandidates = 0;
+
 	for (int i = 0; i < image->ncode; i++)
 	{
 		const PgtCode *code = &image->code[i];
@@ -58,6 +66,8 @@ pgt_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 				if (distance > 4 &&
 					(!image->absolute || targets[j] != (uint64_t) bytes))
 					continue;
+				if (ncandidates++ == MAX_CANDIDATES)
+					return false;
 				if (!locate(decoder, code, field, targets[j], &insn) ||
 					insn.addr == last)
 					continue;

@@ -56,6 +56,7 @@ typedef struct Search
 	PgtDecoder *decoder;
 	PgtFollower *follower;
 	PgtVariable variable;
+	PgtFunctions functions;
 	PgtStores	stores;
 	Placement  *placements;		/* one for each store */
 	int			nchecks;
@@ -149,16 +150,17 @@ run(Search *search, int fd, char *errbuf, size_t errlen)
 	if (rc != 0)
 		return rc;
 
+	pgt_elf_functions_find(search->image, &search->functions);
 	search->follower = pgt_follower_create(search->decoder,
-										   &search->variable);
+										   &search->variable,
+										   &search->functions);
 	search->result = calloc(1, sizeof(PgtSites));
 	if (search->follower == NULL || search->result == NULL)
 		return pgt_elf_fail(errbuf, errlen, ENOMEM, "Out of memory");
 
 	if (!find_references(search) && !search->out_of_memory)
 		return pgt_elf_fail(errbuf, errlen, E2BIG,
-							"More than %d instructions address \"%s\"",
-							MAX_REFERENCES, VARIABLE);
+							"Too many instructions address \"%s\"", VARIABLE);
 	if (search->out_of_memory || !place_probes(search) || !list_sites(search))
 		return pgt_elf_fail(errbuf, errlen, ENOMEM, "Out of memory");
 	return 0;

@@ -25,9 +25,6 @@
 /* The buffer is written when it has grown to this size, at the latest. */
 #define FLUSH_SIZE		(256 * 1024)
 
-/* The class in a wait_event_info, as in PostgreSQL's wait_event.c */
-#define WAIT_CLASS_MASK	0xFF000000U
-
 /* ----------
  * The merged stream
  * ----------
@@ -95,7 +92,7 @@ put_wait(PgtTracer *tracer, uint32 value, uint64 start_ns, uint64 end_ns,
 		return;
 	}
 	pgt_format_wait(&tracer->format, pgt_wait_name(value), start_ns, end_ns,
-					(value & WAIT_CLASS_MASK) == PG_WAIT_CLIENT, partial);
+					partial);
 	count_event(tracer);
 }
 
@@ -506,6 +503,10 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	pgt_merge_free(&tracer->merge);
 	stop_watching(tracer);
 	tracer->in_use = false;
+
+	/* whoever was killed in the middle of a record will not complete it */
+	if (tracer->gone)
+		pg_atomic_write_u32(&session->writing, 0);
 
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	session->state = PGT_SESSION_FREE;

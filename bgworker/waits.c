@@ -14,25 +14,22 @@
 #include "bgworker/waits.h"
 #include "extension/compat.h"
 
-#define MAX_NAME_LEN	128
-
-typedef struct WaitName
-{
-	uint32		wait_event_info;	/* hash key */
-	char		name[MAX_NAME_LEN];
-} WaitName;
+/* The class in a wait_event_info, as in PostgreSQL's wait_event.c */
+#define WAIT_CLASS_MASK	0xFF000000U
 
 static HTAB *names = NULL;
 
 static void
-look_up(uint32 wait_event_info, char *name)
+look_up(PgtWaitName *entry)
 {
+	uint32		wait_event_info = entry->wait_event_info;
 	MemoryContext caller = CurrentMemoryContext;
-	const char *volatile found = NULL;
+	const char *volatile name = NULL;
+	const char *type = pgstat_get_wait_event_type(wait_event_info);
 
 	PG_TRY();
 	{
-		found = pgstat_get_wait_event(wait_event_info);
+		name = pgstat_get_wait_event(wait_event_info);
 	}
 	PG_CATCH();
 	{
@@ -41,23 +38,26 @@ look_up(uint32 wait_event_info, char *name)
 	}
 	PG_END_TRY();
 
-	if (found == NULL || strcmp(found, "unknown wait event") == 0)
-		snprintf(name, MAX_NAME_LEN, "unknown 0x%08X", wait_event_info);
+	if (name == NULL || strcmp(name, "unknown wait event") == 0)
+		snprintf(entry->name, sizeof(entry->name), "unknown 0x%08X",
+				 wait_event_info);
 	else
-		strlcpy(name, found, MAX_NAME_LEN);
+		strlcpy(entry->name, name, sizeof(entry->name));
+	strlcpy(entry->type, type != NULL ? type : "???", sizeof(entry->type));
+	entry->for_client = (wait_event_info & WAIT_CLASS_MASK) == PG_WAIT_CLIENT;
 }
 
-const char *
+const PgtWaitName *
 pgt_wait_name(uint32 wait_event_info)
 {
-	WaitName   *entry;
+	PgtWaitName *entry;
 	bool		found;
 
 	if (names == NULL)
 	{
 		HASHCTL		control = {
 			.keysize = sizeof(uint32),
-			.entrysize = sizeof(WaitName),
+			.entrysize = sizeof(PgtWaitName),
 			.hcxt = TopMemoryContext,
 		};
 
@@ -67,6 +67,6 @@ pgt_wait_name(uint32 wait_event_info)
 
 	entry = hash_search(names, &wait_event_info, HASH_ENTER, &found);
 	if (!found)
-		look_up(wait_event_info, entry->name);
-	return entry->name;
+		look_up(entry);
+	return entry;
 }

@@ -270,6 +270,17 @@ begin_trace(int slot, bool resume)
 	PG_END_TRY();
 }
 
+static PgtSessionState
+state_of(const PgtSession *session)
+{
+	PgtSessionState state;
+
+	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	state = session->state;
+	LWLockRelease(pgt_shared->lock);
+	return state;
+}
+
 /* Look what the sessions ask for. */
 static void
 handle_requests(void)
@@ -277,20 +288,29 @@ handle_requests(void)
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
 		PgtSession *session = &pgt_shared->sessions[i];
-		PgtSessionState state;
 
-		LWLockAcquire(pgt_shared->lock, LW_SHARED);
-		state = session->state;
-		LWLockRelease(pgt_shared->lock);
-
-		if (state == PGT_SESSION_STARTING && !pgt_enabled)
-			refuse(i, "tracing is disabled");
-		else if (state == PGT_SESSION_STARTING && !tracers[i].in_use)
-			begin_trace(i, false);
-		else if (state == PGT_SESSION_STOPPING && !tracers[i].in_use)
-			refuse(i, "the trace was stopped before it began");
-		else if (state == PGT_SESSION_STOPPING)
-			tracers[i].stopping = true;
+		switch (state_of(session))
+		{
+			case PGT_SESSION_STARTING:
+				if (tracers[i].in_use)
+					break;
+				if (pgt_enabled)
+					begin_trace(i, false);
+				else
+				{
+					session->refused_disabled = true;
+					refuse(i, "tracing is disabled");
+				}
+				break;
+			case PGT_SESSION_STOPPING:
+				if (tracers[i].in_use)
+					tracers[i].stopping = true;
+				else
+					refuse(i, "the trace was stopped before it began");
+				break;
+			default:
+				break;
+		}
 	}
 }
 
@@ -301,11 +321,8 @@ resume_traces(void)
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
 		PgtSession *session = &pgt_shared->sessions[i];
-		PgtSessionState state;
+		PgtSessionState state = state_of(session);
 
-		LWLockAcquire(pgt_shared->lock, LW_SHARED);
-		state = session->state;
-		LWLockRelease(pgt_shared->lock);
 		if (state == PGT_SESSION_ACTIVE ||
 			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
 			begin_trace(i, true);

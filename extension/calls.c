@@ -39,6 +39,8 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	call->generation = pgt_trace.generation;
 	call->kind = kind;
 	call->depth = pgt_call_depth;
+	if (call->depth == 0)
+		failed = false;			/* an error that PL/pgSQL has caught */
 
 	record = pgt_emit_begin(PGT_RECORD_BEGIN, sizeof(PgtBeginRecord), NULL, 0,
 							cursor->number, call->depth);

@@ -42,7 +42,7 @@
 #include "extension/redact.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
-#define START_TIMEOUT_MS	10000
+#define START_TIMEOUT_MS	2000
 
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_executor_start = NULL;

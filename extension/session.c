@@ -28,6 +28,13 @@
 
 #define TRANCHE_NAME	"pg_trace_bgw"
 
+/* How often, and how far apart, a worker that hasn't reloaded is asked again */
+#define RELOAD_RETRIES	20
+#define RELOAD_RETRY_MS	50
+
+/* How long a worker that isn't running is waited for: it is restarted. */
+#define RESTART_TIMEOUT_MS	2000
+
 PgtShared  *pgt_shared = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
@@ -196,9 +203,12 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 		   int timeout_ms)
 {
 	static uint32 wait_event = 0;
-	TimestampTz deadline =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	TimestampTz deadline;
 	bool		over = false;
+
+	if (pgt_shared->worker.latch == NULL)
+		timeout_ms = Min(timeout_ms, RESTART_TIMEOUT_MS);
+	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 
 	ConditionVariablePrepareToSleep(&session->state_cv);
 	for (;;)
@@ -270,6 +280,7 @@ allocate_slot(const PgtSession *description)
 		session->probe[0] = '\0';
 		session->trace_file[0] = '\0';
 		session->last_error[0] = '\0';
+		session->refused_disabled = false;
 		pg_atomic_write_u64(&session->bytes_written, 0);
 		pg_atomic_write_u64(&session->sql_events, 0);
 		pg_atomic_write_u64(&session->wait_events, 0);
@@ -281,42 +292,61 @@ allocate_slot(const PgtSession *description)
 	return NULL;
 }
 
-bool
-pgt_session_start(const PgtSession *description, int timeout_ms,
-				  char *path, char *error, const char **hint)
+/*
+ * The slot that traces what description describes, taken if there is none
+ * yet; NULL with the reason if that can't be.  A trace that is about to end
+ * is waited for.
+ */
+static PgtSession *
+take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
+		  char *error, const char **hint)
 {
 	PgtSession *session;
-	uint32		generation;
-	bool		started;
 
-	*hint = NULL;
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	session = pgt_session_find(description->pid);
 	if (session != NULL && session->state == PGT_SESSION_STOPPING)
 	{
-		generation = session->generation;
+		*generation = session->generation;
 		LWLockRelease(pgt_shared->lock);
-		if (!wait_while(session, generation, PGT_SESSION_STOPPING, timeout_ms))
+		if (!wait_while(session, *generation, PGT_SESSION_STOPPING,
+						timeout_ms))
 		{
 			explain_silence(error, hint);
-			return false;
+			return NULL;
 		}
 		LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 		session = pgt_session_find(description->pid);
 	}
 	if (session == NULL)
 		session = allocate_slot(description);
+	if (session != NULL)
+		*generation = session->generation;
+	LWLockRelease(pgt_shared->lock);
+
 	if (session == NULL)
 	{
-		LWLockRelease(pgt_shared->lock);
 		snprintf(error, PGT_ERROR_LEN,
 				 "%d processes are being traced already",
 				 pgt_shared->nsessions);
 		*hint = "Stop a trace, or increase pg_trace.max_sessions and restart the server.";
-		return false;
 	}
-	generation = session->generation;
-	LWLockRelease(pgt_shared->lock);
+	return session;
+}
+
+/* One attempt of pgt_session_start(); *disabled: the worker wouldn't. */
+static bool
+try_start(const PgtSession *description, int timeout_ms,
+		  char *path, char *error, const char **hint, bool *disabled)
+{
+	uint32		generation;
+	PgtSession *session = take_slot(description, timeout_ms, &generation,
+									error, hint);
+	bool		started;
+
+	*disabled = false;
+	if (session == NULL)
+		return false;
 
 	pgt_session_wake_worker();
 	if (!wait_while(session, generation, PGT_SESSION_STARTING, timeout_ms))
@@ -331,12 +361,43 @@ pgt_session_start(const PgtSession *description, int timeout_ms,
 	if (started)
 		strlcpy(path, session->trace_file, MAXPGPATH);
 	else if (session->failed_generation == generation)
+	{
 		strlcpy(error, session->last_error, PGT_ERROR_LEN);
+		*disabled = session->refused_disabled;
+	}
 	else
 		snprintf(error, PGT_ERROR_LEN, "the trace of process %d has ended",
 				 description->pid);
 	LWLockRelease(pgt_shared->lock);
 	return started;
+}
+
+bool
+pgt_session_start(const PgtSession *description, int timeout_ms,
+				  char *path, char *error, const char **hint)
+{
+	static uint32 wait_event = 0;
+	bool		disabled;
+
+	*hint = NULL;
+	for (int attempt = 0;; attempt++)
+	{
+		if (try_start(description, timeout_ms, path, error, hint, &disabled))
+			return true;
+
+		/*
+		 * After a reload, this process may know before the worker does that
+		 * pg_trace.enabled is on.
+		 */
+		if (!disabled || !pgt_enabled || attempt >= RELOAD_RETRIES)
+			return false;
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 RELOAD_RETRY_MS,
+						 pgt_wait_event(&wait_event, "PgTraceControl"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 bool

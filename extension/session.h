@@ -62,6 +62,7 @@ typedef struct PgtSession
 	char		trace_file[MAXPGPATH];
 	char		last_error[PGT_ERROR_LEN];
 	uint32		failed_generation;	/* its start failed: see last_error */
+	bool		refused_disabled;	/* because the worker has tracing disabled */
 	pg_atomic_uint64 bytes_written;
 	pg_atomic_uint64 sql_events;
 	pg_atomic_uint64 wait_events;

@@ -520,7 +520,8 @@ my @sources = map { "$root/$_" } (
 		'sites', 'follow',
 		'held', 'scan_x86',
 		'insn_x86', 'probe_cost_x86',
-		'elf_image', 'elf_variable'));
+		'elf_image', 'elf_variable',
+		'elf_functions'));
 my ($built, undef, $errors) = run(
 	'cc', '-g', '-O1', '-fsanitize=address,undefined',
 	'-fno-sanitize-recover=all',

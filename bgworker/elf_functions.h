@@ -1,0 +1,27 @@
+/*
+ * elf_functions.h
+ *		Where the functions of an ELF file start.
+ *
+ * Pure C: neither PostgreSQL nor libbpf.
+ */
+#ifndef PGT_ELF_FUNCTIONS_H
+#define PGT_ELF_FUNCTIONS_H
+
+#include "bgworker/elf_image.h"
+
+typedef struct PgtFunctions
+{
+	uint64_t	base;			/* what the table's addresses are relative to */
+	const uint8_t *table;		/* into the image */
+	uint64_t	count;			/* 0 if the file doesn't tell */
+} PgtFunctions;
+
+/* Look for the table; the image has to outlive it. */
+extern void pgt_elf_functions_find(const PgtElfImage *image,
+								   PgtFunctions *functions);
+
+/* Is addr known to be the start of a function, or of its cold part? */
+extern bool pgt_elf_functions_start(const PgtFunctions *functions,
+									uint64_t addr);
+
+#endif							/* PGT_ELF_FUNCTIONS_H */

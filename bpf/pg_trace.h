@@ -45,7 +45,7 @@ struct pgt_wait_event {
 	__u32 slot;
 	__u32 wait_event_info; /* what was waited for */
 	__u32 next_value;      /* the word's value at end_ns, 0 is no wait */
-	__u32 flags;	       /* enum pgt_wait_flags */
+	__u32 flags;           /* enum pgt_wait_flags */
 	__u32 reserved;
 };
 
@@ -56,13 +56,13 @@ struct pgt_wait_event {
  * cache line each, so that sessions don't disturb each other.
  */
 struct pgt_wait_state {
-	__u64 address;	 /* of the process's wait_event_info word */
-	__u64 start_ns;	 /* when the current wait began */
-	__u64 submitted; /* events put into the ring buffer */
-	__u64 lost;	 /* events that found the ring buffer full */
-	__u64 hits;	 /* runs of the program */
-	__u64 faults;	 /* runs in which the word could not be read */
-	__u32 value;	 /* the word's last value */
+	__u64 address;    /* of the process's wait_event_info word */
+	__u64 start_ns;   /* when the current wait began */
+	__u64 submitted;  /* events put into the ring buffer */
+	__u64 lost;       /* events that found the ring buffer full */
+	__u64 hits;       /* runs of the program */
+	__u64 faults;     /* runs in which the word could not be read */
+	__u32 value;      /* the word's last value */
 	__u32 generation; /* 0: nobody */
 	__u64 reserved;
 };

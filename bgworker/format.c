@@ -102,8 +102,8 @@ put_iso_time(PgtFormat *format, uint64 unix_us)
 					 (int) (unix_us % USECS_PER_SEC));
 }
 
-static uint64
-unix_us_of(TimestampTz timestamp)
+uint64
+pgt_format_unix_us(TimestampTz timestamp)
 {
 	return timestamp + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
 		USECS_PER_DAY;
@@ -162,7 +162,7 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 				  const char *path)
 {
 	uint64		now_us = pgt_clock_wall_us();
-	uint64		start_us = unix_us_of(session->backend_start);
+	uint64		start_us = pgt_format_unix_us(session->backend_start);
 	const char *cluster = GetConfigOption("cluster_name", true, false);
 	struct utsname host;
 	char		id[64];
@@ -546,17 +546,19 @@ pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 
 void
 pgt_format_running_statement(PgtFormat *format, const char *text,
-							 const PgtSession *session, uint64 start_ns)
+							 const PgtSession *session,
+							 uint64 since_us, uint64 begin_ns)
 {
 	Size		len = strlen(text);
 	char	   *redacted = pgt_redact(text, &len);
 
-	put_string(format, "*** TRACING STARTED IN THE MIDDLE OF A CALL, ITS TEXT AS IN pg_stat_activity\n"
-			   SEPARATOR "PARSING IN CURSOR #1");
+	put_string(format, "*** TRACING STARTED IN THE MIDDLE OF A CALL THAT BEGAN AT ");
+	put_iso_time(format, since_us);
+	put_string(format, "\n" SEPARATOR "PARSING IN CURSOR #1");
 	put_number(format, " len=", len);
 	put_number(format, " dep=0 uid=", session->role);
 	put_number(format, " oct=0 lid=", session->role);
-	put_time(format, " tim=", start_ns);
+	put_time(format, " tim=", begin_ns);
 	put_string(format, " hv=0 ad='0' sqlid='0'\n");
 	appendBinaryStringInfo(format->out, redacted != NULL ? redacted : text,
 						   len);

@@ -62,12 +62,16 @@ extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 							uint64 start_ns, uint64 end_ns, bool partial);
 
 /*
- * The statement that a process was running when tracing began, as far as
- * pg_stat_activity knows its text; it is cursor 1.
+ * The statement that a process was running when tracing began at begin_ns, as
+ * far as pg_stat_activity knows its text; it is cursor 1.  since_us is the wall
+ * clock's time when it started.
  */
 extern void pgt_format_running_statement(PgtFormat *format, const char *text,
 										 const PgtSession *session,
-										 uint64 start_ns);
+										 uint64 since_us, uint64 begin_ns);
+
+/* A time of PostgreSQL's as the wall clock's, in µs since 1970. */
+extern uint64 pgt_format_unix_us(TimestampTz timestamp);
 
 /* Report the open call, if that is due. */
 extern void pgt_format_running(PgtFormat *format, uint64 now_ns);

@@ -267,10 +267,10 @@ pgt_tracer_lost(const PgtTracer *tracer)
 
 /*
  * The statement that the process is in the middle of, if it began before
- * tracing did: since is when that was.
+ * tracing did: since is when that was by the wall clock, begin_ns by ours.
  */
 static void
-put_running_statement(PgtTracer *tracer, TimestampTz since)
+put_running_statement(PgtTracer *tracer, TimestampTz since, uint64 begin_ns)
 {
 	int			nbackends = pgstat_fetch_stat_numbackends();
 
@@ -278,7 +278,6 @@ put_running_statement(PgtTracer *tracer, TimestampTz since)
 	{
 		PgBackendStatus *status =
 			&pgt_local_beentry(i)->backendStatus;
-		uint64		age_us;
 
 		if (status->st_procpid != tracer->pid)
 			continue;
@@ -286,14 +285,11 @@ put_running_statement(PgtTracer *tracer, TimestampTz since)
 			 status->st_state == STATE_FASTPATH) &&
 			status->st_activity_start_timestamp <= since &&
 			status->st_activity_raw[0] != '\0')
-		{
-			age_us = GetCurrentTimestamp() -
-				status->st_activity_start_timestamp;
 			pgt_format_running_statement(&tracer->format,
 										 pgstat_clip_activity(status->st_activity_raw),
 										 tracer->session,
-										 pgt_clock_now() - age_us * 1000);
-		}
+										 pgt_format_unix_us(status->st_activity_start_timestamp),
+										 begin_ns);
 		break;
 	}
 	pgstat_clear_backend_activity_snapshot();
@@ -387,6 +383,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 {
 	PgtSession *session = &pgt_shared->sessions[slot];
 	TimestampTz since = GetCurrentTimestamp();
+	uint64		begin_ns;
 	bool		opened;
 
 	memset(tracer, 0, sizeof(*tracer));
@@ -424,11 +421,12 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	else
 		pgt_format_header(&tracer->format, session, tracer->writer.path);
 
+	begin_ns = pgt_clock_now();
 	set_flag(tracer, slot + 1);
 	if (session->options.waits)
 		attach_probes(tracer, probes, probe_error);
 	if (session->remote && !resume)
-		put_running_statement(tracer, since);
+		put_running_statement(tracer, since, begin_ns);
 	pgt_tracer_flush(tracer);
 	show_active(tracer);
 	return true;

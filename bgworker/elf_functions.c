@@ -23,6 +23,8 @@
 #define UDATA4			0x03
 #define DATAREL_SDATA4	0x3b
 
+static uint64_t function_at(const PgtFunctions *functions, uint64_t index);
+
 void
 pgt_elf_functions_find(const PgtElfImage *image, PgtFunctions *functions)
 {
@@ -63,24 +65,44 @@ pgt_elf_functions_find(const PgtElfImage *image, PgtFunctions *functions)
 bool
 pgt_elf_functions_start(const PgtFunctions *functions, uint64_t addr)
 {
+	uint64_t	start;
+	uint64_t	end;
+
+	return pgt_elf_functions_bounds(functions, addr, &start, &end) &&
+		start == addr;
+}
+
+bool
+pgt_elf_functions_bounds(const PgtFunctions *functions, uint64_t addr,
+						 uint64_t *start, uint64_t *end)
+{
 	uint64_t	low = 0;
 	uint64_t	high = functions->count;
 
+	/* The first one that starts behind addr */
 	while (low < high)
 	{
 		uint64_t	middle = low + (high - low) / 2;
-		int32_t		relative;
-		uint64_t	start;
 
-		memcpy(&relative, functions->table + middle * ENTRY_SIZE,
-			   sizeof(relative));
-		start = functions->base + (uint64_t) (int64_t) relative;
-		if (start == addr)
-			return true;
-		if (start < addr)
+		if (function_at(functions, middle) <= addr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	if (low == 0)
+		return false;
+	*start = function_at(functions, low - 1);
+	*end = low < functions->count ?
+		function_at(functions, low) : UINT64_MAX;
+	return *start <= addr;
+}
+
+static uint64_t
+function_at(const PgtFunctions *functions, uint64_t index)
+{
+	int32_t		relative;
+
+	memcpy(&relative, functions->table + index * ENTRY_SIZE,
+		   sizeof(relative));
+	return functions->base + (uint64_t) (int64_t) relative;
 }

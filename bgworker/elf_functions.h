@@ -24,4 +24,12 @@ extern void pgt_elf_functions_find(const PgtElfImage *image,
 extern bool pgt_elf_functions_start(const PgtFunctions *functions,
 									uint64_t addr);
 
+/*
+ * Where the function that has addr in it starts and ends; false if unknown.
+ * The last function ends at UINT64_MAX.
+ */
+extern bool pgt_elf_functions_bounds(const PgtFunctions *functions,
+									 uint64_t addr,
+									 uint64_t *start, uint64_t *end);
+
 #endif							/* PGT_ELF_FUNCTIONS_H */

@@ -30,6 +30,9 @@
 #define MAX_STEPS		400000
 #define MAX_STORES		4096
 
+/* Indirect jumps on one trail that are looked into. */
+#define MAX_JUMPS		8
+
 #define TABLE_SIZE		(2 * MAX_PLACES)	/* a power of 2 */
 
 /* An instruction that the trail has reached. */
@@ -40,6 +43,13 @@ typedef struct Place
 	bool		queued;
 	PgtHeld		held;			/* before the instruction */
 } Place;
+
+/* An indirect jump across which registers keep what they hold. */
+typedef struct Jump
+{
+	uint64_t	addr;
+	PgtHeld		kept;
+} Jump;
 
 struct PgtFollower
 {
@@ -56,6 +66,8 @@ struct PgtFollower
 	bool		writes_pointer;
 	const char *loose_end;		/* a gap if nothing else explains it */
 	bool		out_of_memory;
+	Jump		jumps[MAX_JUMPS];
+	int			njumps;
 	int			nplaces;
 	int			nqueued;
 	Place	   *queue[MAX_PLACES];
@@ -63,6 +75,7 @@ struct PgtFollower
 };
 
 static void start(PgtFollower *follower, const PgtInsn *reference);
+static void run_queue(PgtFollower *follower);
 static void step(PgtFollower *follower, const PgtInsn *insn,
 				 const PgtHeld *before);
 static void arrive(PgtFollower *follower, uint64_t addr, const PgtHeld *held);
@@ -73,6 +86,10 @@ static void note_store(PgtFollower *follower, const PgtInsn *insn);
 static bool add_store(PgtStores *stores, const PgtInsn *insn);
 static void note_departure(PgtFollower *follower, const PgtInsn *insn,
 						   const PgtHeld *held);
+static void note_jump(PgtFollower *follower, const PgtInsn *insn,
+					  const PgtHeld *held);
+static void cross_jump(PgtFollower *follower, const Jump *jump);
+static bool uses(const PgtInsn *insn, uint32_t regs);
 static void note_gap(PgtFollower *follower, const char *reason);
 static void note_loose_end(PgtFollower *follower, const char *reason);
 
@@ -110,31 +127,40 @@ pgt_follower_run(PgtFollower *follower, const PgtInsn *reference,
 	follower->writes_pointer = false;
 	follower->loose_end = NULL;
 	follower->out_of_memory = false;
+	follower->njumps = 0;
 	follower->nplaces = 0;
 	follower->nqueued = 0;
 
 	start(follower, reference);
-	while (follower->nqueued > 0)
+	do
+	{
+		run_queue(follower);
+		for (int i = 0; i < follower->njumps; i++)
+			cross_jump(follower, &follower->jumps[i]);
+	} while (follower->nqueued > 0 && follower->steps_left > 0);
+
+	if (follower->steps_left <= 0)
+		note_gap(follower, "too much code to follow");
+	if (trail->first_store == 0 && !follower->writes_pointer)
+		note_gap(follower, follower->loose_end);
+	return !follower->out_of_memory;
+}
+
+static void
+run_queue(PgtFollower *follower)
+{
+	while (follower->nqueued > 0 && follower->steps_left-- > 0)
 	{
 		Place	   *place = follower->queue[--follower->nqueued];
 		PgtHeld		held = place->held;
 		PgtInsn		insn;
 
 		place->queued = false;
-		if (follower->steps_left-- <= 0)
-		{
-			note_gap(follower, "too much code to follow");
-			break;
-		}
 		if (pgt_decoder_at(follower->decoder, place->addr, &insn))
 			step(follower, &insn, &held);
 		else
 			note_loose_end(follower, "code that cannot be decoded");
 	}
-
-	if (trail->first_store == 0 && !follower->writes_pointer)
-		note_gap(follower, follower->loose_end);
-	return !follower->out_of_memory;
 }
 
 /* Take up the trail behind the reference. */
@@ -318,14 +344,13 @@ add_store(PgtStores *stores, const PgtInsn *insn)
  * What is held may go where it isn't followed.  A register that no call
  * preserves mostly holds a leftover, not an argument, so that is a loose end
  * only.  The same at an indirect jump, but there, a register that calls
- * preserve may well be used behind it.
+ * preserve may well be used on the other side.
  */
 static void
 note_departure(PgtFollower *follower, const PgtInsn *insn,
 			   const PgtHeld *held)
 {
 	const PgtRegisters *registers = follower->registers;
-	uint32_t	any = held->pointer | held->address;
 
 	if (insn->op == PGT_OP_OTHER && (insn->used & held->pointer) != 0)
 		note_loose_end(follower, "it is computed with");
@@ -334,10 +359,81 @@ note_departure(PgtFollower *follower, const PgtInsn *insn,
 		note_loose_end(follower, "it may be handed to a function");
 	if (insn->flow == PGT_FLOW_INDIRECT)
 	{
-		if ((any & ~registers->lost_in_calls) != 0 || held->nslots > 0)
-			note_gap(follower, "it is held across an indirect jump");
+		note_jump(follower, insn, held);
 		note_loose_end(follower, "it is held at an indirect jump");
 	}
+}
+
+static void
+note_jump(PgtFollower *follower, const PgtInsn *insn, const PgtHeld *held)
+{
+	uint32_t	kept = ~follower->registers->lost_in_calls;
+	Jump	   *jump;
+
+	if (((held->pointer | held->address) & kept) == 0 && held->nslots == 0)
+		return;
+	for (int i = 0; i < follower->njumps; i++)
+	{
+		if (follower->jumps[i].addr == insn->addr)
+			return;
+	}
+	if (held->nslots > 0 || follower->njumps == MAX_JUMPS)
+	{
+		note_gap(follower, "it is held across an indirect jump");
+		return;
+	}
+	jump = &follower->jumps[follower->njumps++];
+	jump->addr = insn->addr;
+	memset(&jump->kept, 0, sizeof(jump->kept));
+	jump->kept.pointer = held->pointer & kept;
+	jump->kept.address = held->address & kept;
+}
+
+/*
+ * A switch jumps to places that are in a table.  Rather than find the table,
+ * take up the trail wherever in the same function the registers in question
+ * are used and the trail hasn't been.
+ */
+static void
+cross_jump(PgtFollower *follower, const Jump *jump)
+{
+	uint64_t	at;
+	uint64_t	end;
+
+	if (!pgt_elf_functions_bounds(follower->functions, jump->addr, &at, &end))
+	{
+		note_gap(follower, "it is held across an indirect jump");
+		return;
+	}
+	while (at < end && follower->steps_left-- > 0)
+	{
+		PgtInsn		insn;
+
+		if (!pgt_decoder_at(follower->decoder, at, &insn))
+		{
+			/* Of the last function, the end isn't known. */
+			if (end != UINT64_MAX)
+				note_gap(follower, "it is held across an indirect jump");
+			break;
+		}
+		if (uses(&insn, jump->kept.pointer | jump->kept.address) &&
+			find_place(follower, at)->trail != follower->trail)
+			arrive(follower, at, &jump->kept);
+		at += insn.size;
+	}
+}
+
+/* Does it access what a register points to, or copy a register? */
+static bool
+uses(const PgtInsn *insn, uint32_t regs)
+{
+	const PgtMemory *mem = &insn->mem;
+
+	if (mem->size > 0 && mem->base != PGT_NO_REGISTER && mem->offset == 0 &&
+		(regs >> mem->base & 1) != 0)
+		return true;
+	return insn->op != PGT_OP_PUSH && insn->src != PGT_NO_REGISTER &&
+		(regs >> insn->src & 1) != 0;
 }
 
 static void

@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/probes.h"
+#include "bgworker/status.h"
 #include "bgworker/tracer.h"
 #include "bgworker/worker.h"
 #include "extension/clock.h"
@@ -75,67 +76,6 @@ pgt_worker_register(void)
 	strlcpy(worker.bgw_name, "pg_trace_bgw", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "pg_trace_bgw", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
-}
-
-/* ----------
- * What pg_trace_worker shows
- * ----------
- */
-
-static void
-set_state(const char *state)
-{
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	strlcpy(pgt_shared->worker.state, state,
-			sizeof(pgt_shared->worker.state));
-	LWLockRelease(pgt_shared->lock);
-}
-
-static void
-show_probes(void)
-{
-	PgtWorkerStatus *status = &pgt_shared->worker;
-	PgtProbesInfo info = {0};
-
-	if (probes != NULL)
-		pgt_probes_info(probes, &info);
-
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	strlcpy(status->probe, probes != NULL ? "uprobe" : "none", PGT_PROBE_LEN);
-	status->probe_sites = info.nsites;
-	status->expensive_sites = info.nexpensive;
-	status->ring_buffer_size = info.ring_size;
-	strlcpy(status->last_error, probe_error, PGT_ERROR_LEN);
-	LWLockRelease(pgt_shared->lock);
-}
-
-static void
-show_counters(void)
-{
-	PgtWorkerStatus *status = &pgt_shared->worker;
-	PgtProbesInfo info = {0};
-	uint64		hits = ended_hits;
-	uint64		lost = ended_lost;
-	int			nsessions = 0;
-
-	if (probes != NULL)
-		pgt_probes_info(probes, &info);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
-	{
-		if (!tracers[i].in_use)
-			continue;
-		nsessions++;
-		hits += tracers[i].hits;
-		lost += pgt_tracer_lost(&tracers[i]);
-	}
-
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	status->ring_buffer_max_used = info.ring_max_used;
-	status->drained_events = info.drained;
-	status->probe_hits = hits;
-	status->lost_events = lost;
-	status->sessions = nsessions;
-	LWLockRelease(pgt_shared->lock);
 }
 
 /* ----------
@@ -209,7 +149,7 @@ open_probes(void)
 		else
 			report_probe_error(hint);
 	}
-	show_probes();
+	pgt_status_set_probes(probes, probe_error);
 }
 
 /* No session may be attached. */
@@ -219,7 +159,7 @@ close_probes(void)
 	pgt_probes_close(probes);
 	probes = NULL;
 	probe_error[0] = '\0';
-	show_probes();
+	pgt_status_set_probes(probes, probe_error);
 }
 
 /* ----------
@@ -367,6 +307,24 @@ drain_round(bool *held)
 		*held |= session_held;
 	}
 	return nevents;
+}
+
+static void
+show_counters(void)
+{
+	uint64		hits = ended_hits;
+	uint64		lost = ended_lost;
+	int			nsessions = 0;
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (!tracers[i].in_use)
+			continue;
+		nsessions++;
+		hits += tracers[i].hits;
+		lost += pgt_tracer_lost(&tracers[i]);
+	}
+	pgt_status_set_counters(probes, hits, lost, nsessions);
 }
 
 /* Drain until nothing is kept back, then write. */
@@ -534,19 +492,13 @@ nap(long ms)
 static void
 worker_exit(int code, Datum arg)
 {
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	pgt_shared->worker.pid = 0;
-	pgt_shared->worker.latch = NULL;
-	strlcpy(pgt_shared->worker.state, "stopped",
-			sizeof(pgt_shared->worker.state));
-	LWLockRelease(pgt_shared->lock);
+	pgt_status_stopped();
 }
 
 static void
 initialize(void)
 {
-	PgtWorkerStatus *status = &pgt_shared->worker;
-	char		capabilities[sizeof(status->capabilities)];
+	char		capabilities[64];
 
 	has_capabilities = pgt_privilege_raise(capabilities,
 										   sizeof(capabilities));
@@ -569,13 +521,7 @@ initialize(void)
 					  NULL);
 	AddWaitEventToSet(wait_set, WL_SOCKET_READABLE, epoll_fd, NULL, NULL);
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	memset(status, 0, sizeof(*status));
-	status->pid = MyProcPid;
-	status->latch = MyLatch;
-	strlcpy(status->capabilities, capabilities, sizeof(status->capabilities));
-	pgt_probes_libbpf_version(status->libbpf, sizeof(status->libbpf));
-	LWLockRelease(pgt_shared->lock);
+	pgt_status_started(capabilities);
 	before_shmem_exit(worker_exit, (Datum) 0);
 }
 
@@ -596,7 +542,7 @@ follow_settings(void)
 		open_probes();
 		opened_as = pgt_wait_probe;
 	}
-	set_state(pgt_enabled ? "enabled" : "disabled");
+	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");
 }
 
 /* The last rounds, while the traced sessions end with the server. */
@@ -607,7 +553,7 @@ shut_down(void)
 													   SHUTDOWN_MS);
 	int			nleft;
 
-	set_state("stopping");
+	pgt_status_set_state("stopping");
 	do
 	{
 		nleft = 0;

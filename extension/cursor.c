@@ -52,13 +52,13 @@ pgt_cursor_reset(uint32 first_number)
 	return true;
 }
 
-/* Tell the worker that a cursor's number is free. */
+/* Tell the worker that a cursor's number is free; depth is that of the caller. */
 static bool
-send_close(const PgtCursor *cursor)
+send_close(const PgtCursor *cursor, int depth)
 {
 	PgtEndRecord *record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord),
 										  NULL, 0,
-										  cursor->number, cursor->depth);
+										  cursor->number, depth);
 
 	if (record == NULL)
 		return false;
@@ -70,7 +70,7 @@ send_close(const PgtCursor *cursor)
 
 /* An entry for a new text, without a hash yet; NULL if all are pinned. */
 static PgtCursor *
-free_entry(void)
+free_entry(int depth)
 {
 	dlist_iter	iter;
 
@@ -88,7 +88,7 @@ free_entry(void)
 
 		if (cursor->pins > 0)
 			continue;
-		if (cursor->sent && !send_close(cursor))
+		if (cursor->sent && !send_close(cursor, depth))
 			return NULL;
 		dlist_delete(&cursor->chain);
 		dlist_delete(&cursor->lru);
@@ -157,7 +157,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		}
 	}
 
-	cursor = free_entry();
+	cursor = free_entry(depth);
 	if (cursor == NULL)
 		return NULL;
 	cursor->hash = hash;

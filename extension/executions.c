@@ -35,8 +35,7 @@ context_deleted(void *arg)
 		return;
 
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
-							execution->cursor->number,
-							execution->cursor->depth);
+							execution->cursor->number, pgt_call_depth);
 	if (record != NULL)
 	{
 		record->kind = PGT_CALL_CLOSE;

@@ -5,7 +5,7 @@
  * Read by the hooks (what a session traces), by the SQL functions (what a new
  * trace includes) and by the worker (where it writes).  Whatever starts or
  * stops tracing isn't done here: an assign hook must not fail, so it only
- * makes the next executor, planner or utility hook look (pgt_hooks_recheck).
+ * makes the next executor, planner or utility hook look (pgt_trace_recheck).
  */
 #include "postgres.h"
 
@@ -13,9 +13,9 @@
 
 #include "utils/guc.h"
 
+#include "extension/activation.h"
 #include "extension/event.h"
 #include "extension/guc.h"
-#include "extension/hooks.h"
 
 bool		pgt_enabled = false;
 bool		pgt_session = false;
@@ -62,7 +62,7 @@ static const struct config_enum_entry wait_probe_options[] = {
 static void
 assign_recheck(bool newval, void *extra)
 {
-	pgt_hooks_recheck();
+	pgt_trace_recheck();
 }
 
 /* Both sizes become powers of two; a ring buffer map must be one. */

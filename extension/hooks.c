@@ -24,12 +24,10 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
-#include "storage/ipc.h"
-#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
-#include "access/parallel.h"
 
+#include "extension/activation.h"
 #include "extension/calls.h"
 #include "extension/command.h"
 #include "extension/compat.h"
@@ -41,9 +39,6 @@
 #include "extension/hooks.h"
 #include "extension/redact.h"
 
-/* How long the first statement of a session with pg_trace.session waits */
-#define START_TIMEOUT_MS	2000
-
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
@@ -51,157 +46,6 @@ static ExecutorFinish_hook_type prev_executor_finish = NULL;
 static ExecutorEnd_hook_type prev_executor_end = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
-
-/*
- * The flag that the hooks test: this process's in shared memory once that is
- * known, or one that is always set, so that the next hook calls
- * pgt_hooks_check().
- */
-static pg_atomic_uint32 always_set = {1};
-static pg_atomic_uint32 *flag = &always_set;
-
-static bool checking = false;	/* in pgt_hooks_check() */
-static bool setting_followed = false;	/* pg_trace.session was acted upon */
-static bool started_by_setting = false;
-
-static bool look(void);
-
-/* The one test that a process that isn't traced pays for. */
-static inline bool
-traced(void)
-{
-	return unlikely(pg_atomic_read_u32(flag) != 0) && look();
-}
-
-/* The flag is set: is it for an active trace of this process? */
-static bool
-look(void)
-{
-	if (flag == &always_set || !pgt_emit_active())
-		pgt_hooks_check();
-	return pgt_emit_active();
-}
-
-void
-pgt_hooks_recheck(void)
-{
-	flag = &always_set;
-	setting_followed = false;
-}
-
-/* ----------
- * Starting and stopping
- * ----------
- */
-
-/* The process ends: the last record of its trace. */
-static void
-send_exit(int code, Datum arg)
-{
-	PgtExitRecord *record;
-
-	if (!pgt_emit_active())
-		return;
-	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
-							0, 0);
-	if (record != NULL)
-	{
-		record->code = code;
-		pgt_emit_commit();
-	}
-	pgt_emit_detach();
-}
-
-/* Take part in the trace that the worker has begun for this process. */
-static void
-join_trace(uint32 slot)
-{
-	static bool exit_registered = false;
-	PgtSession *session = &pgt_shared->sessions[slot];
-
-	if (session->pid != MyProcPid)
-		return;					/* left behind by the proc's last user */
-
-	if (!exit_registered)
-	{
-		before_shmem_exit(send_exit, (Datum) 0);
-		exit_registered = true;
-	}
-	pgt_executions_reset();
-	/* number 1 is the statement that was running already */
-	(void) pgt_cursor_reset(session->remote ? 2 : 1);
-	pgt_emit_attach(session, slot);
-}
-
-/* Start or stop as pg_trace.session says. */
-static void
-follow_setting(void)
-{
-	bool		wanted = pgt_session && pgt_enabled;
-	char		path[MAXPGPATH];
-	char		error[PGT_ERROR_LEN];
-	const char *hint;
-
-	setting_followed = true;
-	if (wanted && !pgt_emit_active())
-	{
-		PgtSession	self;
-
-		memset(&self, 0, sizeof(self));
-		pgt_session_describe_self(&self);
-		self.options.waits = pgt_waits;
-		self.options.binds = pgt_binds;
-		self.options.plan_stat = pgt_plan_stat;
-		strlcpy(self.options.identifier, pgt_tracefile_identifier,
-				NAMEDATALEN);
-		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
-											   path, error, &hint);
-		if (!started_by_setting)
-			ereport(WARNING,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("this session could not be traced: %s", error),
-					 hint != NULL ? errhint("%s", hint) : 0));
-	}
-	else if (!wanted && started_by_setting)
-	{
-		started_by_setting = false;
-		if (pgt_emit_active())
-			(void) pgt_session_stop(MyProcPid, START_TIMEOUT_MS,
-									path, error, &hint);
-	}
-}
-
-void
-pgt_hooks_check(void)
-{
-	uint32		value;
-
-	/* the postmaster and a process that isn't set up yet have no entry */
-	if (pgt_shared == NULL || MyProc == NULL || checking ||
-		PGT_PROC_NUMBER(MyProc) >= pgt_shared->nprocs)
-		return;
-
-	checking = true;
-	PG_TRY();
-	{
-		/* parallel workers inherit the setting, but aren't sessions */
-		if (!setting_followed && !IsParallelWorker())
-			follow_setting();
-	}
-	PG_FINALLY();
-	{
-		checking = false;
-	}
-	PG_END_TRY();
-
-	flag = &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
-	value = pg_atomic_read_u32(flag);
-	if (pgt_trace.session != NULL && !pgt_emit_active())
-		pgt_emit_detach();
-	if (value != 0 && pgt_trace.session == NULL &&
-		value <= (uint32) pgt_shared->nsessions)
-		join_trace(value - 1);
-}
 
 /* ----------
  * Planner
@@ -223,7 +67,7 @@ hook_planner(PGT_PLANNER_PARAMS)
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	if (likely(!traced()))
+	if (likely(!pgt_traced()))
 		return next_planner(PGT_PLANNER_ARGS);
 
 	cursor = pgt_cursor_get(query_string, parse->stmt_location,
@@ -316,7 +160,7 @@ hook_executor_start(QueryDesc *query, int eflags)
 	PgtCall		call;
 	bool		want_stat;
 
-	if (likely(!traced()) || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+	if (likely(!pgt_traced()) || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
 		(cursor = cursor_of_query(query)) == NULL)
 	{
 		next_executor_start(query, eflags);
@@ -372,7 +216,7 @@ hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 	PgtExecution *execution;
 	PgtCall		call;
 
-	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
 	{
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 		return;
@@ -418,7 +262,7 @@ hook_executor_finish(QueryDesc *query)
 {
 	PgtExecution *execution;
 
-	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
 	{
 		next_executor_finish(query);
 		return;
@@ -475,7 +319,7 @@ hook_executor_end(QueryDesc *query)
 	PgtExecution *execution;
 	PgtCall		call;
 
-	if (likely(!traced()) || (execution = pgt_execution_find(query)) == NULL)
+	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
 	{
 		next_executor_end(query);
 		return;
@@ -532,7 +376,7 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	if (likely(!traced()) ||
+	if (likely(!pgt_traced()) ||
 		(cursor = pgt_cursor_get(query_string, pstmt->stmt_location,
 								 pstmt->stmt_len,
 								 pgt_command_of_utility(pstmt->utilityStmt),
@@ -610,7 +454,7 @@ hook_emit_log(ErrorData *edata)
 {
 	static bool in_hook = false;
 
-	if (edata->elevel >= ERROR && !in_hook && traced())
+	if (edata->elevel >= ERROR && !in_hook && pgt_traced())
 	{
 		in_hook = true;
 		if (!pgt_call_failed() || edata->elevel > ERROR)
@@ -635,7 +479,7 @@ end_of_transaction(XactEvent event, void *arg)
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)
 		return;
-	if (likely(!traced()))
+	if (likely(!pgt_traced()))
 		return;
 
 	record = pgt_emit_begin(PGT_RECORD_XACT, sizeof(PgtXactRecord), NULL, 0,

@@ -20,7 +20,6 @@
 
 #include "extension/compat.h"
 #include "extension/guc.h"
-#include "extension/hooks.h"
 #include "extension/session.h"
 
 /* How long the functions wait for the worker. */

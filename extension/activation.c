@@ -1,0 +1,163 @@
+/*
+ * activation.c
+ *		Is this process traced?
+ *
+ * Every hook asks that first.  As long as the answer is no, it costs the test
+ * of one flag, which is in shared memory, so that any session, and the worker,
+ * can change the answer for any other.  What a setting changes in this process
+ * is acted upon at the next hook, since assign hooks must not fail or wait.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+
+#include "extension/activation.h"
+#include "extension/compat.h"
+#include "extension/cursor.h"
+#include "extension/emit.h"
+#include "extension/executions.h"
+#include "extension/guc.h"
+#include "extension/session.h"
+
+/* How long the first statement of a session with pg_trace.session waits */
+#define START_TIMEOUT_MS	2000
+
+/*
+ * The flag that the hooks test: this process's in shared memory once that is
+ * known, or one that is always set, so that the next hook calls
+ * check().
+ */
+static pg_atomic_uint32 always_set = {1};
+pg_atomic_uint32 *pgt_trace_flag = &always_set;
+
+static bool checking = false;	/* in check() */
+static bool setting_followed = false;	/* pg_trace.session was acted upon */
+static bool started_by_setting = false;
+
+/* The process ends: the last record of its trace. */
+static void
+send_exit(int code, Datum arg)
+{
+	PgtExitRecord *record;
+
+	if (!pgt_emit_active())
+		return;
+	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
+							0, 0);
+	if (record != NULL)
+	{
+		record->code = code;
+		pgt_emit_commit();
+	}
+	pgt_emit_detach();
+}
+
+/* Take part in the trace that the worker has begun for this process. */
+static void
+join_trace(uint32 slot)
+{
+	static bool exit_registered = false;
+	PgtSession *session = &pgt_shared->sessions[slot];
+
+	if (session->pid != MyProcPid)
+		return;					/* left behind by the proc's last user */
+
+	if (!exit_registered)
+	{
+		before_shmem_exit(send_exit, (Datum) 0);
+		exit_registered = true;
+	}
+	pgt_executions_reset();
+	/* number 1 is the statement that was running already */
+	(void) pgt_cursor_reset(session->remote ? 2 : 1);
+	pgt_emit_attach(session, slot);
+}
+
+/* Start or stop as pg_trace.session says. */
+static void
+follow_setting(void)
+{
+	bool		wanted = pgt_session && pgt_enabled;
+	char		path[MAXPGPATH];
+	char		error[PGT_ERROR_LEN];
+	const char *hint;
+
+	setting_followed = true;
+	if (wanted && !pgt_emit_active())
+	{
+		PgtSession	self;
+
+		memset(&self, 0, sizeof(self));
+		pgt_session_describe_self(&self);
+		self.options.waits = pgt_waits;
+		self.options.binds = pgt_binds;
+		self.options.plan_stat = pgt_plan_stat;
+		strlcpy(self.options.identifier, pgt_tracefile_identifier,
+				NAMEDATALEN);
+		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
+											   path, error, &hint);
+		if (!started_by_setting)
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("this session could not be traced: %s", error),
+					 hint != NULL ? errhint("%s", hint) : 0));
+	}
+	else if (!wanted && started_by_setting)
+	{
+		started_by_setting = false;
+		if (pgt_emit_active())
+			(void) pgt_session_stop(MyProcPid, START_TIMEOUT_MS,
+									path, error, &hint);
+	}
+}
+
+static void
+check(void)
+{
+	uint32		value;
+
+	/* the postmaster and a process that isn't set up yet have no entry */
+	if (pgt_shared == NULL || MyProc == NULL || checking ||
+		PGT_PROC_NUMBER(MyProc) >= pgt_shared->nprocs)
+		return;
+
+	checking = true;
+	PG_TRY();
+	{
+		/* parallel workers inherit the setting, but aren't sessions */
+		if (!setting_followed && !IsParallelWorker())
+			follow_setting();
+	}
+	PG_FINALLY();
+	{
+		checking = false;
+	}
+	PG_END_TRY();
+
+	pgt_trace_flag = &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
+	value = pg_atomic_read_u32(pgt_trace_flag);
+	if (pgt_trace.session != NULL && !pgt_emit_active())
+		pgt_emit_detach();
+	if (value != 0 && pgt_trace.session == NULL &&
+		value <= (uint32) pgt_shared->nsessions)
+		join_trace(value - 1);
+}
+
+/* The flag is set: is it for an active trace of this process? */
+bool
+pgt_trace_look(void)
+{
+	if (pgt_trace_flag == &always_set || !pgt_emit_active())
+		check();
+	return pgt_emit_active();
+}
+
+void
+pgt_trace_recheck(void)
+{
+	pgt_trace_flag = &always_set;
+	setting_followed = false;
+}

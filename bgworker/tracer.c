@@ -324,10 +324,23 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 
 /* Let the process's hooks send records from now on. */
 static void
-set_flag(const PgtTracer *tracer, uint32 value)
+set_flag(const PgtTracer *tracer)
 {
 	pg_atomic_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
-						   value);
+						   tracer->slot + 1);
+}
+
+/*
+ * No longer.  The process may be gone and its PGPROC, with the flag, another
+ * one's by now, whose trace has begun.
+ */
+static void
+clear_flag(const PgtTracer *tracer)
+{
+	uint32		mine = tracer->slot + 1;
+
+	pg_atomic_compare_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
+								   &mine, 0);
 }
 
 static void
@@ -422,7 +435,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 		pgt_format_header(&tracer->format, session, tracer->writer.path);
 
 	begin_ns = pgt_clock_now();
-	set_flag(tracer, slot + 1);
+	set_flag(tracer);
 	if (session->options.waits)
 		attach_probes(tracer, probes, probe_error);
 	if (session->remote && !resume)
@@ -445,7 +458,7 @@ pgt_tracer_can_end(const PgtTracer *tracer)
 	if (!tracer->stopping)
 		return false;
 	/* first the flag, then the look at the writer: see emit.c */
-	set_flag(tracer, 0);
+	clear_flag(tracer);
 	return pg_atomic_read_u32(&tracer->session->writing) == 0;
 }
 
@@ -454,7 +467,7 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 {
 	struct pgt_wait_state last = {0};
 
-	set_flag(tracer, 0);
+	clear_flag(tracer);
 	if (tracer->attached)
 	{
 		last = pgt_probes_state(probes, tracer->slot);

@@ -178,7 +178,6 @@ refuse(int slot, const char *error)
 	session->failed_generation = session->generation;
 	session->state = PGT_SESSION_FREE;
 	LWLockRelease(pgt_shared->lock);
-	pg_atomic_write_u32(&pgt_shared->flags[session->proc_number], 0);
 	ConditionVariableBroadcast(&session->state_cv);
 }
 

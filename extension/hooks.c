@@ -3,8 +3,9 @@
  *		The executor, planner, utility and error hooks.
  *
  * In a process that isn't traced, each hook tests one flag in shared memory
- * and calls the next one.  In a traced one it brackets what PostgreSQL does
- * with the calls of the trace (calls.h):
+ * and calls the next one; what is done otherwise is in functions of its own,
+ * so that the way through stays short.  In a traced process the hooks bracket
+ * what PostgreSQL does with the calls of the trace (calls.h):
  *
  *		planner			PARSE
  *		ExecutorStart	BINDS; EXEC, the whole of it for a query
@@ -60,15 +61,12 @@ next_planner(PGT_PLANNER_PARAMS)
 	return standard_planner(PGT_PLANNER_ARGS);
 }
 
-static PlannedStmt *
-hook_planner(PGT_PLANNER_PARAMS)
+static pg_noinline PlannedStmt *
+trace_planner(PGT_PLANNER_PARAMS)
 {
 	PlannedStmt *result;
 	PgtCursor  *cursor;
 	PgtCall		call;
-
-	if (likely(!pgt_traced()))
-		return next_planner(PGT_PLANNER_ARGS);
 
 	cursor = pgt_cursor_get(query_string, parse->stmt_location,
 							parse->stmt_len,
@@ -96,6 +94,14 @@ hook_planner(PGT_PLANNER_PARAMS)
 	pgt_call_end(&call, 0, true);
 	pgt_cursor_unpin(cursor);
 	return result;
+}
+
+static PlannedStmt *
+hook_planner(PGT_PLANNER_PARAMS)
+{
+	if (pgt_traced())
+		return trace_planner(PGT_PLANNER_ARGS);
+	return next_planner(PGT_PLANNER_ARGS);
 }
 
 /* ----------
@@ -152,15 +158,15 @@ instrument_options(void)
 		(pgt_node_timing == PGT_NODE_TIMING_EXACT ? INSTRUMENT_TIMER : 0);
 }
 
-static void
-hook_executor_start(QueryDesc *query, int eflags)
+static pg_noinline void
+trace_executor_start(QueryDesc *query, int eflags)
 {
 	PgtCursor  *cursor;
 	PgtExecution *execution;
 	PgtCall		call;
 	bool		want_stat;
 
-	if (likely(!pgt_traced()) || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
 		(cursor = cursor_of_query(query)) == NULL)
 	{
 		next_executor_start(query, eflags);
@@ -202,6 +208,15 @@ hook_executor_start(QueryDesc *query, int eflags)
 }
 
 static void
+hook_executor_start(QueryDesc *query, int eflags)
+{
+	if (pgt_traced())
+		trace_executor_start(query, eflags);
+	else
+		next_executor_start(query, eflags);
+}
+
+static void
 next_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
 	if (prev_executor_run)
@@ -210,13 +225,14 @@ next_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 		standard_ExecutorRun(PGT_EXECUTOR_RUN_ARGS);
 }
 
-static void
-hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+static pg_noinline void
+trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
 	PgtExecution *execution;
 	PgtCall		call;
 
-	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
+	execution = pgt_execution_find(query);
+	if (execution == NULL)
 	{
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 		return;
@@ -249,6 +265,15 @@ hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 }
 
 static void
+hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	if (pgt_traced())
+		trace_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	else
+		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+}
+
+static void
 next_executor_finish(QueryDesc *query)
 {
 	if (prev_executor_finish)
@@ -257,12 +282,13 @@ next_executor_finish(QueryDesc *query)
 		standard_ExecutorFinish(query);
 }
 
-static void
-hook_executor_finish(QueryDesc *query)
+static pg_noinline void
+trace_executor_finish(QueryDesc *query)
 {
 	PgtExecution *execution;
 
-	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
+	execution = pgt_execution_find(query);
+	if (execution == NULL)
 	{
 		next_executor_finish(query);
 		return;
@@ -305,6 +331,15 @@ hook_executor_finish(QueryDesc *query)
 }
 
 static void
+hook_executor_finish(QueryDesc *query)
+{
+	if (pgt_traced())
+		trace_executor_finish(query);
+	else
+		next_executor_finish(query);
+}
+
+static void
 next_executor_end(QueryDesc *query)
 {
 	if (prev_executor_end)
@@ -313,13 +348,14 @@ next_executor_end(QueryDesc *query)
 		standard_ExecutorEnd(query);
 }
 
-static void
-hook_executor_end(QueryDesc *query)
+static pg_noinline void
+trace_executor_end(QueryDesc *query)
 {
 	PgtExecution *execution;
 	PgtCall		call;
 
-	if (likely(!pgt_traced()) || (execution = pgt_execution_find(query)) == NULL)
+	execution = pgt_execution_find(query);
+	if (execution == NULL)
 	{
 		next_executor_end(query);
 		return;
@@ -348,6 +384,15 @@ hook_executor_end(QueryDesc *query)
 	pgt_call_end(&call, 0, false);
 }
 
+static void
+hook_executor_end(QueryDesc *query)
+{
+	if (pgt_traced())
+		trace_executor_end(query);
+	else
+		next_executor_end(query);
+}
+
 /* ----------
  * Utility statements
  * ----------
@@ -367,21 +412,20 @@ next_process_utility(PlannedStmt *pstmt, const char *query_string,
 								params, query_env, dest, qc);
 }
 
-static void
-hook_process_utility(PlannedStmt *pstmt, const char *query_string,
-					 bool read_only_tree, ProcessUtilityContext context,
-					 ParamListInfo params, QueryEnvironment *query_env,
-					 DestReceiver *dest, QueryCompletion *qc)
+static pg_noinline void
+trace_process_utility(PlannedStmt *pstmt, const char *query_string,
+					  bool read_only_tree, ProcessUtilityContext context,
+					  ParamListInfo params, QueryEnvironment *query_env,
+					  DestReceiver *dest, QueryCompletion *qc)
 {
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	if (likely(!pgt_traced()) ||
-		(cursor = pgt_cursor_get(query_string, pstmt->stmt_location,
-								 pstmt->stmt_len,
-								 pgt_command_of_utility(pstmt->utilityStmt),
-								 PGT_QUERY_ID(pstmt->queryId),
-								 pgt_call_depth)) == NULL)
+	cursor = pgt_cursor_get(query_string, pstmt->stmt_location,
+							pstmt->stmt_len,
+							pgt_command_of_utility(pstmt->utilityStmt),
+							PGT_QUERY_ID(pstmt->queryId), pgt_call_depth);
+	if (cursor == NULL)
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,
 							 params, query_env, dest, qc);
@@ -404,6 +448,20 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 	PG_END_TRY();
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
 	pgt_cursor_unpin(cursor);
+}
+
+static void
+hook_process_utility(PlannedStmt *pstmt, const char *query_string,
+					 bool read_only_tree, ProcessUtilityContext context,
+					 ParamListInfo params, QueryEnvironment *query_env,
+					 DestReceiver *dest, QueryCompletion *qc)
+{
+	if (pgt_traced())
+		trace_process_utility(pstmt, query_string, read_only_tree, context,
+							  params, query_env, dest, qc);
+	else
+		next_process_utility(pstmt, query_string, read_only_tree, context,
+							 params, query_env, dest, qc);
 }
 
 /* ----------

@@ -22,7 +22,7 @@
 #include "extension/compat.h"
 #include "extension/redact.h"
 
-#define NS_PER_US	1000
+#define NS_IN_US	1000
 #define SEPARATOR	"=====================\n"
 
 static const char *const call_names[] = {
@@ -58,7 +58,7 @@ put_number(PgtFormat *format, const char *label, uint64 value)
 static void
 put_time(PgtFormat *format, const char *label, uint64 ns)
 {
-	put_number(format, label, ns / NS_PER_US);
+	put_number(format, label, ns / NS_IN_US);
 }
 
 /* Text on one line: quote, backslash and control bytes are escaped. */
@@ -121,6 +121,12 @@ current_cursor(const PgtFormat *format, bool for_client)
 	if (format->depth > 0)
 		return format->calls[format->depth - 1].cursor;
 	return format->next_statement && !for_client ? 0 : format->last_cursor;
+}
+
+uint32
+pgt_format_cursor(const PgtFormat *format)
+{
+	return current_cursor(format, false);
 }
 
 /* ----------
@@ -220,7 +226,7 @@ pgt_format_wall_clock(PgtFormat *format, uint64 time_ns)
 		return;
 
 	/* the wall clock at time_ns, which is a little while ago */
-	age_us = (pgt_clock_now() - time_ns) / NS_PER_US;
+	age_us = (pgt_clock_now() - time_ns) / NS_IN_US;
 	put_string(format, "*** ");
 	put_iso_time(format, pgt_clock_wall_us() - age_us);
 	put_time(format, " (tim=", time_ns);
@@ -456,6 +462,30 @@ put_error(PgtFormat *format, const PgtErrorRecord *record)
 }
 
 static void
+put_changed_context(PgtFormat *format, const PgtContextRecord *record)
+{
+	static const char *const labels[PGT_CONTEXT_KINDS] = {
+		[PGT_CONTEXT_CLIENT] = "CLIENT ID",
+		[PGT_CONTEXT_MODULE] = "MODULE NAME",
+		[PGT_CONTEXT_ACTION] = "ACTION NAME",
+		[PGT_CONTEXT_USER] = "USER ID",
+	};
+	uint64		age_us = (pgt_clock_now() - record->header.time_ns) / NS_IN_US;
+	char		value[1024];
+
+	if (record->kind >= PGT_CONTEXT_KINDS)
+		return;
+	if (record->kind == PGT_CONTEXT_USER)
+		snprintf(value, sizeof(value), "%u", record->userid);
+	else
+		snprintf(value, sizeof(value), "%.*s",
+				 (int) Min(record->header.text_len, sizeof(value) - 1),
+				 (const char *) (record + 1));
+	put_context(format, labels[record->kind], value,
+				pgt_clock_wall_us() - age_us);
+}
+
+static void
 put_xact(PgtFormat *format, const PgtXactRecord *record)
 {
 	put_number(format, "XCTEND rlbk=", record->rolled_back);
@@ -504,6 +534,9 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			break;
 		case PGT_RECORD_PARSE_ERROR:
 			put_parse_error(format, (const PgtParseErrorRecord *) record);
+			break;
+		case PGT_RECORD_CONTEXT:
+			put_changed_context(format, (const PgtContextRecord *) record);
 			break;
 		case PGT_RECORD_LOST:
 			put_number(format, "*** LOST ",

@@ -127,6 +127,8 @@ fixed_size(PgtRecordType type)
 			return sizeof(PgtErrorRecord);
 		case PGT_RECORD_PARSE_ERROR:
 			return sizeof(PgtParseErrorRecord);
+		case PGT_RECORD_CONTEXT:
+			return sizeof(PgtContextRecord);
 		case PGT_RECORD_LOST:
 			return sizeof(PgtLostRecord);
 		case PGT_RECORD_EXIT:

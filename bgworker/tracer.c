@@ -445,6 +445,22 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	return true;
 }
 
+void
+pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
+{
+	uint32		cursor = pgt_format_cursor(&leader->format);
+	char		note[MAXPGPATH + 128];
+
+	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR #%u: PROCESS %d, FILE %s",
+			 cursor, worker->pid, worker->writer.path);
+	if (leader->format.text_left == 0 && pgt_writer_has_room(&leader->writer))
+		pgt_format_note(&leader->format, note);
+
+	snprintf(note, sizeof(note), "PARALLEL LEADER: PROCESS %d, CURSOR #%u, FILE %s",
+			 leader->pid, cursor, leader->writer.path);
+	pgt_format_note(&worker->format, note);
+}
+
 /* ----------
  * Ending
  * ----------

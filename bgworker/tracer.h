@@ -53,6 +53,12 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 							 PgtProbes *probes, const char *probe_error,
 							 char *error, size_t error_len);
 
+/*
+ * worker is a parallel worker of leader, and both have just been drained: say
+ * so in both files.
+ */
+extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
+
 /* A wait event has come in for this process. */
 extern void pgt_tracer_add_wait(PgtTracer *tracer,
 								const struct pgt_wait_event *event);

@@ -162,6 +162,8 @@ close_probes(void)
 	pgt_status_set_probes(probes, probe_error);
 }
 
+static int	drain(void);
+
 /* ----------
  * Traces
  * ----------
@@ -181,6 +183,23 @@ refuse(int slot, const char *error)
 	ConditionVariableBroadcast(&session->state_cv);
 }
 
+/* If it is a parallel worker, connect its file with its leader's. */
+static void
+link_to_leader(PgtTracer *tracer)
+{
+	for (int i = 0; tracer->session->leader_pid != 0 &&
+		 i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use && tracers[i].pid == tracer->session->leader_pid)
+		{
+			/* so that the leader's file is where the leader is */
+			(void) drain();
+			pgt_tracer_link(&tracers[i], tracer);
+			break;
+		}
+	}
+}
+
 static void
 begin_trace(int slot, bool resume)
 {
@@ -194,7 +213,10 @@ begin_trace(int slot, bool resume)
 							  error, sizeof(error)))
 			refuse(slot, error);
 		else
+		{
 			watch_fd(tracer->pidfd, slot);
+			link_to_leader(tracer);
+		}
 	}
 	PG_CATCH();
 	{

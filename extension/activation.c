@@ -16,6 +16,7 @@
 
 #include "extension/activation.h"
 #include "extension/compat.h"
+#include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
 #include "extension/executions.h"
@@ -73,6 +74,7 @@ join_trace(uint32 slot)
 	pgt_executions_reset();
 	/* number 1 is the statement that was running already */
 	(void) pgt_cursor_reset(session->remote ? 2 : 1);
+	pgt_context_reset();
 	pgt_emit_attach(session, slot);
 }
 
@@ -114,6 +116,47 @@ follow_setting(void)
 	}
 }
 
+/*
+ * In a parallel worker: if the leader is traced, so is this process, in a
+ * file of its own with the same options.  The worker is held until its probes
+ * are attached.
+ */
+static void
+follow_leader(void)
+{
+	PGPROC	   *leader = MyProc->lockGroupLeader;
+	PgtSession	self;
+	PgtSession *session;
+	char		path[MAXPGPATH];
+	char		error[PGT_ERROR_LEN];
+	const char *hint;
+	bool		traced;
+
+	setting_followed = true;
+	if (leader == NULL || leader == MyProc ||
+		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(leader)]) == 0)
+		return;
+
+	memset(&self, 0, sizeof(self));
+	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	session = pgt_session_find(leader->pid);
+	traced = session != NULL && session->state == PGT_SESSION_ACTIVE;
+	if (traced)
+		memcpy(&self, session, offsetof(PgtSession, started_at));
+	LWLockRelease(pgt_shared->lock);
+	if (!traced)
+		return;
+
+	/* the connection's names are the leader's */
+	pgt_session_describe_self(&self);
+	if (!pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint))
+		ereport(LOG,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("parallel worker of traced process %d could not be traced: %s",
+						leader->pid, error),
+				 hint != NULL ? errhint("%s", hint) : 0));
+}
+
 static void
 check(void)
 {
@@ -128,7 +171,9 @@ check(void)
 	PG_TRY();
 	{
 		/* parallel workers inherit the setting, but aren't sessions */
-		if (!setting_followed && !IsParallelWorker())
+		if (!setting_followed && IsParallelWorker())
+			follow_leader();
+		else if (!setting_followed)
 			follow_setting();
 	}
 	PG_FINALLY();

@@ -92,6 +92,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 		return;
 	read_counters(&blocks_read, &blocks_got, &blocks_dirtied);
 	record->elapsed_ns = record->header.time_ns - call->begin_ns;
+	call->cursor->time_ns += record->elapsed_ns;
 	record->cpu_ns = cpu_ns - call->begin_cpu_ns;
 	record->blocks_read = blocks_read - call->blocks_read;
 	record->blocks_got = blocks_got - call->blocks_got;

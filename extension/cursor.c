@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "extension/compat.h"
+#include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
 #include "extension/redact.h"
@@ -135,6 +136,8 @@ pgt_cursor_get(const char *query, int location, int len,
 
 	if (table == NULL)
 		return NULL;
+	if (depth == 0)
+		pgt_context_send();
 	if (query == NULL)
 	{
 		query = "";
@@ -165,6 +168,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	cursor->depth = depth;
 	cursor->pins = 0;
 	cursor->stat_sent = false;
+	cursor->time_ns = 0;
 	cursor->plan = NULL;
 	cursor->plan_hash = 0;
 	dlist_push_head(bucket, &cursor->chain);

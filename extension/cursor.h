@@ -18,6 +18,7 @@ typedef struct PgtCursor
 	int			pins;			/* executions that are open */
 	bool		sent;			/* the worker knows the text */
 	bool		stat_sent;		/* STAT lines were sent once */
+	uint64		time_ns;		/* of its EXECs and FETCHes since then */
 	uint32		plan_hash;
 	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle */
 	dlist_node	chain;			/* in its hash bucket */

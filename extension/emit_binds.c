@@ -187,10 +187,13 @@ send_param(ParamListInfo params, int index, const PgtCursor *cursor)
 	if (params->paramFetch != NULL)
 		param = params->paramFetch(params, index + 1, true, &workspace);
 
+	/* PL/pgSQL has a parameter for each variable, most of them unused */
+	if (!OidIsValid(param->ptype))
+		return;
+
 	type = lookup_type(param->ptype);
 	if (type == NULL)
-		set_omitted(&bind, OidIsValid(param->ptype) ?
-					"type does not exist" : "not set");
+		set_omitted(&bind, "type does not exist");
 	else if (param->isnull)
 		;
 	else if (!OidIsValid(type->output))

@@ -30,6 +30,7 @@ typedef enum PgtRecordType
 	PGT_RECORD_XACT,			/* XCTEND */
 	PGT_RECORD_ERROR,
 	PGT_RECORD_PARSE_ERROR,
+	PGT_RECORD_CONTEXT,			/* a *** line */
 	PGT_RECORD_LOST,			/* records before this one are missing */
 	PGT_RECORD_EXIT				/* the process ends */
 } PgtRecordType;
@@ -156,6 +157,23 @@ typedef struct PgtParseErrorRecord
 	uint32		sqlstate;
 	uint32		position;		/* in characters from 1, 0 is unknown */
 } PgtParseErrorRecord;
+
+typedef enum PgtContextKind
+{
+	PGT_CONTEXT_CLIENT,
+	PGT_CONTEXT_MODULE,
+	PGT_CONTEXT_ACTION,
+	PGT_CONTEXT_USER			/* the last one; no text */
+} PgtContextKind;
+
+#define PGT_CONTEXT_KINDS	(PGT_CONTEXT_USER + 1)
+
+typedef struct PgtContextRecord
+{
+	PgtRecord	header;			/* text: the value */
+	uint32		kind;			/* PgtContextKind */
+	Oid			userid;			/* current user */
+} PgtContextRecord;
 
 typedef struct PgtLostRecord
 {

@@ -32,10 +32,14 @@ int			pgt_max_sessions = 64;
 int			pgt_max_file_size = 1024;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_tracefile_identifier = NULL;
+char	   *pgt_client_id = NULL;
+char	   *pgt_module = NULL;
+char	   *pgt_action = NULL;
 
 static const struct config_enum_entry plan_stat_options[] = {
 	{"never", PGT_PLAN_STAT_NEVER, false},
 	{"first_execution", PGT_PLAN_STAT_FIRST, false},
+	{"adaptive", PGT_PLAN_STAT_ADAPTIVE, false},
 	{"all_executions", PGT_PLAN_STAT_ALL, false},
 	{NULL, 0, false}
 };
@@ -154,6 +158,27 @@ define_session_settings(void)
 							   check_tracefile_identifier, NULL, NULL);
 }
 
+/* Oracle's end-to-end identifiers; anyone may set them, and SET LOCAL. */
+static void
+define_context_settings(void)
+{
+	DefineCustomStringVariable("pg_trace.client_id",
+							   "Identifies on whose behalf the session works.",
+							   NULL,
+							   &pgt_client_id, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_trace.module",
+							   "Identifies the part of the application that is at work.",
+							   "If it is empty, application_name stands for it.",
+							   &pgt_module, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_trace.action",
+							   "Identifies what the application does.",
+							   NULL,
+							   &pgt_action, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
 static void
 define_server_settings(void)
 {
@@ -204,6 +229,7 @@ void
 pgt_guc_define(void)
 {
 	define_session_settings();
+	define_context_settings();
 	define_server_settings();
 	MarkGUCPrefixReserved("pg_trace");
 }

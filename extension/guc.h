@@ -9,6 +9,7 @@ typedef enum PgtPlanStat
 {
 	PGT_PLAN_STAT_NEVER,
 	PGT_PLAN_STAT_FIRST,
+	PGT_PLAN_STAT_ADAPTIVE,		/* again after each minute of its time */
 	PGT_PLAN_STAT_ALL
 } PgtPlanStat;
 
@@ -46,6 +47,9 @@ extern int	pgt_max_sessions;
 extern int	pgt_max_file_size;		/* MB */
 extern char *pgt_output_directory;
 extern char *pgt_tracefile_identifier;
+extern char *pgt_client_id;
+extern char *pgt_module;
+extern char *pgt_action;
 
 /* Postmaster, at load: define all settings. */
 extern void pgt_guc_define(void);

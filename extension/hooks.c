@@ -40,6 +40,9 @@
 #include "extension/hooks.h"
 #include "extension/redact.h"
 
+/* With plan_stat adaptive, STAT lines come again after this time of a cursor */
+#define ADAPTIVE_NS		UINT64CONST(60000000000)
+
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static ExecutorRun_hook_type prev_executor_run = NULL;
@@ -144,6 +147,8 @@ wants_stat(const PgtCursor *cursor)
 	{
 		case PGT_PLAN_STAT_FIRST:
 			return !cursor->stat_sent;
+		case PGT_PLAN_STAT_ADAPTIVE:
+			return !cursor->stat_sent || cursor->time_ns >= ADAPTIVE_NS;
 		case PGT_PLAN_STAT_ALL:
 			return true;
 		default:
@@ -327,6 +332,7 @@ trace_executor_finish(QueryDesc *query)
 	{
 		pgt_emit_plan(query, execution->cursor);
 		execution->cursor->stat_sent = true;
+		execution->cursor->time_ns = 0;
 	}
 }
 

@@ -181,7 +181,7 @@ pgt_session_describe_self(PgtSession *session)
 		if (MyProcPort->user_name != NULL)
 			namestrcpy(&session->role_name, MyProcPort->user_name);
 	}
-	if (application_name != NULL)
+	if (application_name != NULL && application_name[0] != '\0')
 		strlcpy(session->application_name, application_name, NAMEDATALEN);
 }
 

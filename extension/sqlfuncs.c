@@ -96,7 +96,7 @@ set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for plan_stat: \"%s\"", name),
-					 errhint("Available values: never, first_execution, all_executions.")));
+					 errhint("Available values: never, first_execution, adaptive, all_executions.")));
 	}
 }
 

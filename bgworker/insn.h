@@ -105,9 +105,10 @@ typedef struct PgtDecoder PgtDecoder;
 
 /*
  * A decoder for the image's code, which has to outlive it.  NULL if the
- * machine isn't supported (*memory is then false) or memory ran out.
+ * machine isn't supported, which *supported tells, or memory ran out.
  */
-extern PgtDecoder *pgt_decoder_create(const PgtElfImage *image, bool *memory);
+extern PgtDecoder *pgt_decoder_create(const PgtElfImage *image,
+									  bool *supported);
 
 /* NULL is fine. */
 extern void pgt_decoder_free(PgtDecoder *decoder);

@@ -58,12 +58,12 @@ static int	register_number(unsigned reg);
 static uint32_t register_bit(unsigned reg);
 
 PgtDecoder *
-pgt_decoder_create(const PgtElfImage *image, bool *memory)
+pgt_decoder_create(const PgtElfImage *image, bool *supported)
 {
 	PgtDecoder *decoder;
 
-	*memory = (image->machine == EM_X86_64);
-	if (!*memory)
+	*supported = (image->machine == EM_X86_64);
+	if (!*supported)
 		return NULL;
 	decoder = calloc(1, sizeof(PgtDecoder));
 	if (decoder == NULL)

@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "bgworker/leftovers.h"
 #include "bgworker/probes.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer.h"
@@ -562,6 +563,7 @@ follow_settings(void)
 	{
 		open_probes();
 		opened_as = pgt_wait_probe;
+		pgt_leftovers_complete();
 	}
 	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");
 }

@@ -37,13 +37,14 @@ absolute_directory(char *directory)
 	canonicalize_path(directory);
 }
 
-/* The directory, opened, or -1 with a reason in error. */
-static int
-open_directory(const char *directory, char *error, size_t error_len)
+int
+pgt_writer_open_directory(char *error, size_t error_len)
 {
+	char		directory[MAXPGPATH];
 	struct stat st;
 	int			fd;
 
+	absolute_directory(directory);
 	if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
 	{
 		snprintf(error, error_len, "could not create directory \"%s\": %m",
@@ -99,7 +100,7 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 	memset(writer, 0, sizeof(*writer));
 	writer->fd = -1;
 	absolute_directory(directory);
-	directory_fd = open_directory(directory, error, error_len);
+	directory_fd = pgt_writer_open_directory(error, error_len);
 	if (directory_fd < 0)
 		return false;
 

@@ -18,6 +18,12 @@ typedef struct PgtWriter
 } PgtWriter;
 
 /*
+ * Open pg_trace.output_directory, creating it if it is missing.  Returns -1
+ * with a reason in error.
+ */
+extern int	pgt_writer_open_directory(char *error, size_t error_len);
+
+/*
  * Create a file for process pid in pg_trace.output_directory, which is
  * created if it is missing.  Returns false with a reason in error; errors may
  * be raised as well.

@@ -11,7 +11,7 @@
 
 typedef struct PgtFunctions
 {
-	uint64_t	base;			/* what the table's addresses are relative to */
+	uint64_t	base;			/* what its addresses are relative to */
 	const uint8_t *table;		/* into the image */
 	uint64_t	count;			/* 0 if the file doesn't tell */
 } PgtFunctions;

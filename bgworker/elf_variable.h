@@ -14,7 +14,7 @@
 typedef struct PgtVariable
 {
 	uint64_t	addr;			/* 0 where another file defines it */
-	uint64_t	slots[PGT_VARIABLE_MAX_SLOTS];	/* words that hold its address */
+	uint64_t	slots[PGT_VARIABLE_MAX_SLOTS];	/* hold its address */
 	int			nslots;
 } PgtVariable;
 

@@ -311,7 +311,15 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 	put_time(format, " tim=", record->header.time_ns);
 	put_number(format, " hv=", (uint32) record->hash);
 	put_number(format, " ad='0' sqlid='", record->queryid);
-	put_string(format, "'\n");
+	put_string(format, "'");
+	if (record->traceparent[0] != '\0')
+	{
+		put_string(format, " traceparent='");
+		put_escaped(format, record->traceparent,
+					strnlen(record->traceparent, PGT_TRACEPARENT_LEN), '\'');
+		put_string(format, "'");
+	}
+	put_string(format, "\n");
 	begin_text(format, &record->header, sizeof(*record), record->total_len);
 }
 

@@ -5,8 +5,9 @@
  *
  * This is where an architecture ends: what knows x86-64 is in the files that
  * have it in their names, which implement this header and scan.h, and in one
- * function of elf_variable.c that knows relocations.  Pure C: libcapstone, but neither
- * PostgreSQL nor libbpf.
+ * function of elf_variable.c that knows relocations.
+ *
+ * Pure C: libcapstone, but neither PostgreSQL nor libbpf.
  */
 #ifndef PGT_INSN_H
 #define PGT_INSN_H

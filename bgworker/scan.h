@@ -10,8 +10,8 @@
 
 /*
  * Find the instructions that address one of the targets, in order of address.
- * Each is handed to found(), which returns false to stop the search.  Then, and
- * if there is more that looks like one than can be, the result is false.
+ * Each is handed to found(), which returns false to stop the search.  Then,
+ * and if there is more that looks like one than can be, the result is false.
  */
 typedef bool (*PgtFoundReference) (const PgtInsn *insn, void *arg);
 

@@ -16,7 +16,7 @@ typedef struct PgtSite
 {
 	uint64_t	store_addr;		/* virtual address of the 4-byte store */
 	uint64_t	probe_addr;		/* of the instruction to probe, behind it */
-	uint64_t	probe_offset;	/* the same in the file, as a uprobe wants it */
+	uint64_t	probe_offset;	/* the same in the file, for a uprobe */
 	bool		cheap;			/* the kernel emulates that instruction */
 	bool		restart;		/* a store that may end a wait went before
 								 * without a probe of its own: close what is

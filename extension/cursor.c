@@ -118,6 +118,7 @@ send_text(const PgtCursor *cursor, const char *text, uint32 command,
 		record->userid = GetUserId();
 		record->loginid = GetSessionUserId();
 		record->command = command;
+		pgt_traceparent_find(text, cursor->len, record->traceparent);
 		pgt_emit_commit();
 	}
 	if (redacted != NULL)

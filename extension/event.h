@@ -14,6 +14,8 @@
 #ifndef PGT_EVENT_H
 #define PGT_EVENT_H
 
+#include "extension/traceparent.h"
+
 /* Largest record, so that a queue always holds several */
 #define PGT_RECORD_MAX 16384
 
@@ -63,6 +65,7 @@ typedef struct PgtCursorRecord
 	Oid			userid;			/* current user */
 	Oid			loginid;		/* session user */
 	uint32		command;		/* Oracle's command code */
+	char		traceparent[PGT_TRACEPARENT_LEN];	/* or empty */
 } PgtCursorRecord;
 
 typedef struct PgtBeginRecord

@@ -2,9 +2,9 @@
  * sites_dump.c
  *		Print what bgworker/sites.c finds in a file.
  *
- * One line for each instruction that addresses the variable, with the probes
- * that serve the stores behind it, then those that couldn't be accounted for,
- * and last a summary.  Test programs read this, and people who want to know
+ * One line for each instruction that addresses the variable, with the first
+ * store behind it; one for each probe; one for whatever couldn't be accounted
+ * for; and last a summary.  Tests read this, and people who want to know
  * what a server's build looks like.  Exit status 1, and why on stderr, if the
  * file is unusable.
  */
@@ -55,7 +55,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < sites->nreferences; i++)
 		print_reference(fd, handle, sites, &sites->references[i]);
 
-	/* Stores that share their reference with an earlier one */
+	/* Again, since one reference may serve several stores */
 	for (int i = 0; i < sites->nsites; i++)
 	{
 		printf("probe");
@@ -82,13 +82,13 @@ print_reference(int fd, csh handle, const PgtSites *sites,
 		[PGT_REFERENCE_POINTER] = "pointer",
 		[PGT_REFERENCE_UNKNOWN] = "unknown",
 	};
-	const PgtSite *site;
 
 	printf("reference 0x%" PRIx64 " %s", reference->addr,
 		   kinds[reference->kind]);
 	if (reference->store_addr != 0)
 	{
-		site = find_site(sites, reference->store_addr);
+		const PgtSite *site = find_site(sites, reference->store_addr);
+
 		if (site != NULL)
 			print_site(fd, handle, site);
 		else

@@ -1,0 +1,962 @@
+
+=pod
+
+=head1 NAME
+
+PgTrace - servers with pg_trace_bgw, and their trace files
+
+=head1 SYNOPSIS
+
+  use PgTrace;
+
+  my $node = PgTrace::new_node('main', 'pg_trace.max_sessions' => 8);
+  my $session = PgTrace::Session->new($node);
+  my $file = $session->query('SELECT pg_trace_start_trace()');
+  $session->query('SELECT 1');
+  $session->close;
+  PgTrace::wait_for_end($node, $file);
+
+  my $records = PgTrace::parse($file);
+  is_deeply([ PgTrace::problems($records) ], [], 'sound');
+  is(PgTrace::of_type($records, 'EXEC'), 1, 'one execution');
+
+=head1 DESCRIPTION
+
+The parser accepts the grammar that the README describes and nothing else: it
+dies with file and line at whatever it doesn't know, so each test that reads a
+file tests the grammar as well.  SQL text is taken by its len=, never by what
+it looks like.
+
+=cut
+
+package PgTrace;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+
+use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
+
+# A string in quotes, in which quotes and backslashes are escaped
+my $quoted = qr/'((?:[^'\\]|\\.)*)'/;
+my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
+
+=pod
+
+=head1 SERVERS
+
+=over
+
+=item create_node(name, \%init, %settings)
+
+A node that has the library and pg_trace.enabled = on in its configuration and
+isn't started yet.  C<%init> goes to the node's init().
+
+=cut
+
+sub create_node
+{
+	my ($name, $init, %settings) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	%settings = (
+		'shared_preload_libraries' => 'pg_trace_bgw',
+		'pg_trace.enabled' => 'on',
+		%settings);
+	$node->init(%$init);
+	$node->append_conf('postgresql.conf',
+		join('', map { "$_ = '$settings{$_}'\n" } sort keys %settings));
+	return $node;
+}
+
+=pod
+
+=item new_node(name, %settings)
+
+The same, started, with the extension in the database postgres.
+
+=cut
+
+sub new_node
+{
+	my ($name, %settings) = @_;
+	my $node = create_node($name, {}, %settings);
+
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
+	return $node;
+}
+
+=pod
+
+=item set(node, name, value)
+
+ALTER SYSTEM SET, and reload; returns when the worker has followed as well.
+Only for pg_trace.enabled is there something to see that by.
+
+=cut
+
+sub set
+{
+	my ($node, $name, $value) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = '$value'");
+	$node->reload;
+	$node->poll_query_until('postgres',
+		"SELECT current_setting('$name') = '$value'")
+	  or die "$name is not $value";
+	if ($name eq 'pg_trace.enabled')
+	{
+		my $state = $value eq 'on' ? 'enabled' : 'disabled';
+
+		$node->poll_query_until('postgres',
+			"SELECT state = '$state' FROM pg_trace_worker")
+		  or die "the worker is not $state";
+	}
+	return;
+}
+
+=pod
+
+=item worker_pid(node)
+
+The worker's pid; waits for a worker that is being restarted.
+
+=cut
+
+sub worker_pid
+{
+	my ($node) = @_;
+
+	$node->poll_query_until('postgres',
+		"SELECT pid IS NOT NULL AND state IN ('enabled', 'disabled')"
+		  . ' FROM pg_trace_worker')
+	  or die 'there is no worker';
+	return $node->safe_psql('postgres', 'SELECT pid FROM pg_trace_worker');
+}
+
+=pod
+
+=item trace_files(node, [pid])
+
+The paths of all trace files, or those of one process, the oldest first.
+
+=cut
+
+sub trace_files
+{
+	my ($node, $pid) = @_;
+	my %order;
+
+	$pid = '*' unless defined $pid;
+	foreach my $file (
+		glob($node->data_dir . "/pg_trace/pg_trace_${pid}_*.trc"))
+	{
+		my ($of, $time, $number) =
+		  $file =~ /pg_trace_(\d+)_(\w+T\d+)(?:_(\d+))?[^\/]*$/;
+		$order{$file} = sprintf '%s %09d %09d', $time, $of, $number // 1;
+	}
+	my @files = sort { $order{$a} cmp $order{$b} } keys %order;
+	return @files;
+}
+
+=pod
+
+=item wait_for_end(node, file)
+
+Wait until the file is complete.
+
+=cut
+
+sub wait_for_end
+{
+	my ($node, $file) = @_;
+
+	$node->poll_query_until('postgres', <<"SQL")
+SELECT position('\n*** TRACE ENDED' IN convert_from(
+	pg_read_binary_file('$file',
+		greatest((pg_stat_file('$file')).size - 100, 0), 100), 'LATIN1')) > 0
+SQL
+	  or die "$file doesn't end";
+	return;
+}
+
+=pod
+
+=item wait_until_untraced(node, [pid])
+
+Wait until neither the process nor, without a pid, any other is traced; the
+files are complete then.
+
+=cut
+
+sub wait_until_untraced
+{
+	my ($node, $pid) = @_;
+	my $where = defined $pid ? "WHERE pid = $pid" : '';
+
+	$node->poll_query_until('postgres',
+		"SELECT count(*) = 0 FROM pg_trace_status $where")
+	  or die 'traces do not end';
+	return;
+}
+
+=pod
+
+=back
+
+=head1 CAPABILITIES
+
+=over
+
+=item capabilities(pid)
+
+The capability sets of each thread of a process, as ([tid, {CapInh => ...,
+CapPrm => ..., CapEff => ..., CapBnd => ..., CapAmb => ...}], ...); empty if
+there is no such process.
+
+=cut
+
+sub capabilities
+{
+	my ($pid) = @_;
+	my @threads;
+
+	foreach my $file (glob("/proc/$pid/task/*/status"))
+	{
+		my ($tid) = $file =~ m{(\d+)/status$};
+
+		open(my $fh, '<', $file) or next;
+		my @lines = <$fh>;
+		close $fh;
+		my $sets = parse_capabilities(join('', @lines));
+		push @threads, [ $tid, $sets ] if %$sets;
+	}
+	return @threads;
+}
+
+=pod
+
+=item parse_capabilities(status)
+
+The same sets from the text of a /proc/PID/status.
+
+=cut
+
+sub parse_capabilities
+{
+	my ($status) = @_;
+	no warnings 'portable';
+
+	return { map { /^(Cap\w+):\s+([0-9a-f]+)$/ ? ($1 => hex $2) : () }
+		  split /\n/, $status };
+}
+
+=pod
+
+=back
+
+=head1 TRACE FILES
+
+=over
+
+=item parse(file, [incomplete => 1])
+
+Reference to the list of a trace file's records, each a hash with
+
+  type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
+           'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
+           'WAIT', 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
+  line     number of its first line
+  cursor   where the record has one
+  fields   hash of the line's fields, by the names in the file
+  text     SQL, the operation of STAT, what follows *** in a note
+  binds    of BINDS: list of {index, fields, value}; value is as in the file,
+           unescaped, undef for NULL and a reference to why it is missing
+
+If C<incomplete> is set, the file may end in the middle of a record, as one
+does that is being written; that record is left out then.
+
+=cut
+
+sub parse
+{
+	my ($file, %options) = @_;
+	my $parser = {
+		file => $file,
+		content => PostgreSQL::Test::Utils::slurp_file($file),
+		line => 1,
+		records => []
+	};
+
+	utf8::encode($parser->{content})
+	  if utf8::is_utf8($parser->{content});
+	pos($parser->{content}) = 0;
+	eval {
+		parse_header($parser);
+		while (pos($parser->{content}) < length $parser->{content})
+		{
+			$parser->{start} = $parser->{line};
+			parse_record($parser);
+		}
+		1;
+	} or do
+	{
+		my $error = $@;
+		die $error unless $parser->{at_end} && $options{incomplete};
+	};
+	return $parser->{records};
+}
+
+sub refuse
+{
+	my ($parser, $what) = @_;
+
+	die "$parser->{file}:$parser->{line}: $what\n";
+}
+
+# The next line, which must match; returns what the pattern captures, and
+# 1 if it doesn't.
+sub take
+{
+	my ($parser, $pattern, $what) = @_;
+
+	$parser->{content} =~ /\G([^\n]*)(\n?)/gc;
+	my ($line, $newline) = ($1, $2);
+	if ($newline eq '')
+	{
+		$parser->{at_end} = 1;
+		refuse($parser, "the file ends in the middle of $what");
+	}
+	my @captured = $line =~ /^$pattern$/
+	  or refuse($parser, "no $what: $line");
+	$parser->{line}++;
+	return @captured;
+}
+
+# So many bytes, whatever they are
+sub take_text
+{
+	my ($parser, $len, $what) = @_;
+	my $at = pos $parser->{content};
+	my $text = substr($parser->{content}, $at, $len);
+
+	if (length $text < $len)
+	{
+		$parser->{at_end} = 1;
+		refuse($parser, "the file ends in the middle of $what");
+	}
+	pos($parser->{content}) = $at + $len;
+	$parser->{line} += ($text =~ tr/\n//);
+	return $text;
+}
+
+sub peek
+{
+	my ($parser, $pattern) = @_;
+
+	return $parser->{content} =~ /\G$pattern/;
+}
+
+sub add
+{
+	my ($parser, $type, %record) = @_;
+
+	$record{type} = $type;
+	$record{line} = $parser->{start};
+	$record{fields} ||= {};
+	push @{ $parser->{records} }, \%record;
+	return \%record;
+}
+
+sub unescape
+{
+	my ($string) = @_;
+	my %special = (n => "\n", r => "\r", t => "\t");
+
+	$string =~ s{\\(?:x([0-9a-f]{2})|(.))}
+		{defined $1 ? chr hex $1 : $special{$2} // $2}ge;
+	return $string;
+}
+
+# "a=1,b=2" or "a=1 b='x'" to a hash; the names must be those given.
+sub fields
+{
+	my ($parser, $string, $separator, @names) = @_;
+	my $name = qr/[\w#]+/;
+	my @found;
+	my %fields;
+
+	while ($string =~ /\G($name)=(?:$quoted|([^\s,']*))(?:$separator|$)/gc)
+	{
+		push @found, $1;
+		$fields{$1} = defined $2 ? unescape($2) : $3;
+	}
+	refuse($parser, "fields: $string")
+	  if (pos $string // 0) != length $string || "@found" ne "@names";
+	return \%fields;
+}
+
+sub parse_header
+{
+	my ($parser) = @_;
+	my %fields;
+
+	$parser->{start} = 1;
+	($fields{file}) = take($parser, qr/Trace file (.+)/, 'header');
+	($fields{server}, $fields{extension}) =
+	  take($parser, qr/PostgreSQL (\S.*) with pg_trace_bgw (\S+)/, 'header');
+	foreach my $name ('System name', 'Node name', 'Release', 'Version',
+		'Machine')
+	{
+		($fields{$name}) = take($parser, qr/$name:\t(.+)/, 'header');
+	}
+	foreach my $name ('Instance name', 'Database name', 'User name')
+	{
+		($fields{$name}) = take($parser, qr/$name: (.*)/, 'header');
+	}
+	($fields{pid}, $fields{image}) =
+	  take($parser, qr/Unix process pid: (\d+), image: (.+)/, 'header');
+	($fields{'Backend start'}) =
+	  take($parser, qr/Backend start: ($iso)/, 'header');
+	take($parser, qr//, 'header');
+	add($parser, 'HEADER', fields => \%fields);
+
+	$parser->{start} = $parser->{line};
+	parse_stars($parser);
+	foreach my $label ('SESSION ID', 'CLIENT ID', 'SERVICE NAME',
+		'MODULE NAME', 'ACTION NAME')
+	{
+		$parser->{start} = $parser->{line};
+		my $record = parse_stars($parser);
+		refuse($parser, "no $label before this")
+		  unless $record->{type} eq 'CONTEXT'
+		  && $record->{fields}{label} eq $label;
+	}
+	take($parser, qr//, 'header');
+	return;
+}
+
+# A line with three stars; the notes are those that the worker knows.
+my $note = qr/
+	WAIT\ TRACING\ STARTED
+	| WAIT\ TRACING\ STOPPED
+	| WAITS\ ARE\ NOT\ TRACED:\ .+
+	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
+	| PARALLEL\ WORKER\ OF\ CURSOR\ \#\d+:\ PROCESS\ \d+,\ FILE\ \S+
+	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \#\d+,\ FILE\ \S+
+	| THE\ WORKER\ STOPS
+	| TRACE\ CONTINUED\ AFTER\ A\ RESTART\ OF\ THE\ WORKER,\ EVENTS\ MAY\ BE\ MISSING\ HERE
+	| DUMP\ FILE\ SIZE\ IS\ LIMITED\ TO\ \d+\ BYTES\ \*\*\*
+/x;
+
+sub parse_stars
+{
+	my ($parser) = @_;
+	my ($text) = take($parser, qr/\*\*\* (.+)/, 'line with three stars');
+
+	return add($parser, 'TIME', fields => { time => $1, tim => $2 })
+	  if $text =~ /^($iso) \(tim=(\d+)\)$/;
+	return add($parser, 'CONTEXT',
+		fields => { label => $1, value => unescape($2), time => $3 })
+	  if $text =~
+	  /^(SESSION ID|CLIENT ID|SERVICE NAME|MODULE NAME|ACTION NAME|USER ID):\((.*)\) ($iso)$/;
+	return add($parser, 'LOST', text => $text,
+		fields => { what => lc $2, count => $1 })
+	  if $text =~ /^LOST (\d+) (EVENTS): THE SESSION'S QUEUE WAS FULL$/
+	  || $text =~
+	  /^LOST (\d+) (WAIT EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
+	  || $text =~ /^LOST (\d+) (BYTES) OF THE TEXT ABOVE, SHOWN AS DOTS$/;
+	return add($parser, 'RUNNING', cursor => $1, fields => { e => $2 })
+	  if $text =~ /^RUNNING #(\d+) e=(\d+)$/;
+	return add($parser, 'EXIT', fields => { code => $1 })
+	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
+	return add($parser, 'ENDED', text => $text)
+	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: THE SERVER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
+	return add($parser, 'NOTE', text => $text) if $text =~ /^$note$/;
+	refuse($parser, "unknown note: $text");
+	return;
+}
+
+sub parse_cursor
+{
+	my ($parser) = @_;
+
+	take($parser, qr/={21}/, 'separator');
+	my ($cursor, $rest) =
+	  take($parser, qr/PARSING IN CURSOR #(\d+) (.+)/, 'cursor');
+	my $fields =
+	  fields($parser, $rest, ' ', qw(len dep uid oct lid tim hv ad sqlid),
+	$rest =~ / traceparent=/ ? 'traceparent' : ());
+	my $text = take_text($parser, $fields->{len}, 'SQL text');
+	take($parser, qr//, 'end of SQL text');
+	take($parser, qr/END OF STMT/, 'END OF STMT');
+	return add($parser, 'CURSOR', cursor => $cursor, fields => $fields,
+		text => $text);
+}
+
+sub parse_bind
+{
+	my ($parser) = @_;
+	my ($index) = take($parser, qr/ Bind#(\d+)/, 'bind');
+	my ($rest) = take($parser, qr/  (oacdty=.+)/, 'type of a bind');
+	my @names = qw(oacdty mxl mxlc mal scl pre avl typ);
+	my ($value) = take($parser, qr/  value=(.+)/, 'value of a bind');
+
+	push @names, 'shown' if $rest =~ / shown=\d+$/;
+	my $fields = fields($parser, $rest, ' ', @names);
+	$fields->{mxl} =~ /^(\d+)\(\1\)$/
+	  or refuse($parser, "mxl=$fields->{mxl}");
+
+	if ($value eq 'NULL')
+	{
+		$value = undef;
+	}
+	elsif ($value =~ /^"((?:[^"\\]|\\.)*)"$/)
+	{
+		$value = unescape($1);
+		my $len = $fields->{shown} // $fields->{avl};
+		refuse($parser, "$len bytes expected: $value")
+		  if length $value != $len;
+	}
+	elsif ($value =~ /^<((?:[^>\\]|\\.)*)>$/)
+	{
+		my $why = unescape($1);
+		$value = \$why;
+	}
+	else
+	{
+		refuse($parser, "value: $value");
+	}
+	return { index => $index, fields => $fields, value => $value };
+}
+
+# What begins with BINDS, or with Bind# if that was lost.  Other records can
+# stand between two values.
+sub parse_binds
+{
+	my ($parser) = @_;
+
+	if (peek($parser, qr/BINDS/))
+	{
+		my ($cursor) = take($parser, qr/BINDS #(\d+):/, 'binds');
+		take($parser, qr//, 'binds');
+		$parser->{binds} =
+		  add($parser, 'BINDS', cursor => $cursor, binds => []);
+	}
+	elsif (!defined $parser->{binds})
+	{
+		refuse($parser, 'value without BINDS')
+		  unless grep { $_->{type} eq 'LOST' } @{ $parser->{records} };
+		$parser->{binds} = add($parser, 'BINDS', binds => []);
+	}
+	while (peek($parser, qr/ Bind#/))
+	{
+		my $bind = parse_bind($parser);
+		push @{ $parser->{binds}{binds} }, $bind;
+	}
+	return;
+}
+
+sub parse_record
+{
+	my ($parser) = @_;
+
+	return parse_cursor($parser) if peek($parser, qr/={21}\n/);
+	return parse_binds($parser) if peek($parser, qr/(BINDS| Bind)#? ?/);
+	return parse_stars($parser) if peek($parser, qr/\*\*\*/);
+
+	my ($word) = $parser->{content} =~ /\G(PARSE ERROR|[A-Z]+)/;
+	$word //= '';
+	if ($word =~ /^(PARSE|EXEC|FETCH|CLOSE)$/)
+	{
+		my ($cursor, $rest) = take($parser, qr/$word #(\d+):(.+)/, 'call');
+		my @names =
+		  $word eq 'CLOSE'
+		  ? qw(c e dep type tim)
+		  : qw(c e p cr cu mis r dep og plh tim);
+		delete $parser->{binds};
+		return add($parser, $word, cursor => $cursor,
+			fields => fields($parser, $rest, ',', @names));
+	}
+	if ($word eq 'WAIT')
+	{
+		my ($cursor, $name, $ela, $parameters, $object, $more, $tim) =
+		  take($parser,
+			qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-?\d+)((?: [\w#]+=(?:'[^']*'|\S+))*) tim=(\d+)/,
+			'wait');
+		my @parameters = $parameters =~ /([\w#]+)=(\S+)/g;
+		my @more = $more =~ /([\w#]+)='?([^' ]*)/g;
+		return add($parser, 'WAIT', cursor => $cursor,
+			fields => {
+				@parameters, @more, nam => unescape($name), ela => $ela,
+				'obj#' => $object, tim => $tim
+			});
+	}
+	if ($word eq 'STAT')
+	{
+		my ($cursor, $rest, $op) =
+		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
+		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
+		my ($text, @measured) = unescape($op) =~
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)\)$/s
+		  or refuse($parser, "operation: $op");
+		@$fields{qw(cr pr pw str time cost size card)} = @measured;
+		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
+			text => $text);
+	}
+	if ($word eq 'XCTEND')
+	{
+		my ($rest) = take($parser, qr/XCTEND (.+)/, 'XCTEND');
+		return add($parser, 'XCTEND',
+			fields => fields($parser, $rest, ', ', qw(rlbk rd_only tim)));
+	}
+	if ($word eq 'ERROR')
+	{
+		my ($cursor, $rest) = take($parser, qr/ERROR #(\d+):(.+)/, 'error');
+		return add($parser, 'ERROR', cursor => $cursor,
+			fields => fields($parser, $rest, ' ', qw(err tim)));
+	}
+	if ($word eq 'PARSE ERROR')
+	{
+		my ($cursor, $rest) =
+		  take($parser, qr/PARSE ERROR #(\d+):(.+)/, 'parse error');
+		my $fields = fields($parser, $rest, ' ',
+			qw(len dep uid oct lid tim err pos));
+		my $text = take_text($parser, $fields->{len}, 'SQL text');
+		take($parser, qr//, 'end of SQL text');
+		return add($parser, 'PARSE ERROR', cursor => $cursor,
+			fields => $fields, text => $text);
+	}
+	take($parser, qr/(?!)/, 'record');
+	return;
+}
+
+=pod
+
+=item of_type(records, type, ...)
+
+The records of these types.
+
+=cut
+
+sub of_type
+{
+	my ($records, @types) = @_;
+	my %wanted = map { $_ => 1 } @types;
+
+	return grep { $wanted{ $_->{type} } } @$records;
+}
+
+=pod
+
+=item cursors_like(records, pattern)
+
+The numbers of the cursors whose text matches.
+
+=cut
+
+sub cursors_like
+{
+	my ($records, $pattern) = @_;
+
+	return map { $_->{cursor} }
+	  grep { $_->{text} =~ $pattern } of_type($records, 'CURSOR');
+}
+
+=pod
+
+=item of_cursor(records, cursor, type, ...)
+
+The records of these types that belong to a cursor.
+
+=cut
+
+sub of_cursor
+{
+	my ($records, $cursor, @types) = @_;
+
+	return grep { defined $_->{cursor} && $_->{cursor} == $cursor }
+	  of_type($records, @types);
+}
+
+=pod
+
+=item problems(records)
+
+What contradicts itself in a trace, as a list of strings:
+
+=over
+
+=item *
+
+times never decrease;
+
+=item *
+
+a cursor is used only after PARSING IN CURSOR has introduced it, and is
+introduced again only after CLOSE has given its number back (0 is no cursor);
+
+=item *
+
+a wait doesn't begin before the one above it has ended, and is either inside
+or outside of each call;
+
+=item *
+
+calls at a greater depth lie inside of the call that is written next with the
+depth above;
+
+=item *
+
+nothing follows TRACE ENDED.
+
+=back
+
+A microsecond is allowed for, since times are cut to those.
+
+=cut
+
+sub problems
+{
+	my ($records) = @_;
+	my %state = (
+		last => 0,
+		wait_end => 0,
+		cursors => { 0 => 1 },
+		waits => [],
+		inner => [],
+		problems => []);
+
+	foreach my $record (@$records)
+	{
+		my $say = sub {
+			push @{ $state{problems} }, "line $record->{line}: $_[0]";
+		};
+
+		$say->('after the end') if $state{ended};
+		$state{ended} = 1 if $record->{type} eq 'ENDED';
+		check_order(\%state, $record, $say);
+		check_cursor(\%state, $record, $say);
+		check_wait(\%state, $record, $say) if $record->{type} eq 'WAIT';
+		check_call(\%state, $record, $say)
+		  if $record->{type} =~ /^(PARSE|EXEC|FETCH|CLOSE)$/;
+	}
+	return @{ $state{problems} };
+}
+
+sub check_order
+{
+	my ($state, $record, $say) = @_;
+	my $tim = $record->{fields}{tim};
+
+	return unless defined $tim;
+
+	$say->("tim=$tim after $state->{last}") if $tim < $state->{last};
+	$state->{last} = $tim;
+	return;
+}
+
+sub check_cursor
+{
+	my ($state, $record, $say) = @_;
+	my $cursor = $record->{cursor};
+
+	return unless defined $cursor;
+	if ($record->{type} eq 'CURSOR')
+	{
+		$say->("cursor #$cursor is in use already")
+		  if $state->{cursors}{$cursor};
+		$state->{cursors}{$cursor} = 1;
+		return;
+	}
+	$say->("cursor #$cursor is unknown")
+	  unless $state->{cursors}{$cursor};
+	delete $state->{cursors}{$cursor}
+	  if $record->{type} eq 'CLOSE' && $record->{fields}{type} == 0;
+	return;
+}
+
+sub check_wait
+{
+	my ($state, $record, $say) = @_;
+	my $end = $record->{fields}{tim};
+	my $begin = $end - $record->{fields}{ela};
+
+	$say->("begins at $begin, before $state->{wait_end}")
+	  if $begin < $state->{wait_end} - 1;
+	$state->{wait_end} = $end;
+	push @{ $state->{waits} }, [ $begin, $end, $record->{line} ]
+	  unless $record->{fields}{partial};
+	return;
+}
+
+sub check_call
+{
+	my ($state, $record, $say) = @_;
+	my $fields = $record->{fields};
+	my $end = $fields->{tim};
+	my $begin = $end - $fields->{e};
+	my $depth = $fields->{dep};
+
+	foreach my $wait (@{ $state->{waits} })
+	{
+		$say->("begins in the middle of the wait in line $wait->[2]")
+		  if $wait->[0] < $begin - 1 && $wait->[1] > $begin + 1;
+	}
+	# no other call can begin earlier than the outermost that goes on
+	$state->{waits} = [] if $depth == 0;
+
+	foreach my $call (@{ $state->{inner}[ $depth + 1 ] || [] })
+	{
+		$say->("doesn't contain the call in line $call->[2]")
+		  if $call->[0] < $begin - 1 || $call->[1] > $end + 1;
+	}
+	$state->{inner}[ $depth + 1 ] = [];
+	push @{ $state->{inner}[$depth] }, [ $begin, $end, $record->{line} ]
+	  if $depth > 0;
+	return;
+}
+
+=pod
+
+=back
+
+=head1 SESSIONS
+
+A client session that stays open: psql, fed through a pipe.
+
+=over
+
+=cut
+
+package PgTrace::Session;
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+
+=pod
+
+=item PgTrace::Session->new(node, [dbname => ..., user => ..., options => ...])
+
+Connect; C<options> is what PGOPTIONS is to be.
+
+=cut
+
+sub new
+{
+	my ($class, $node, %options) = @_;
+	my $dbname = $options{dbname} || 'postgres';
+	my $self = bless { in => '', out => '', err => '', marker => 0 }, $class;
+	local $ENV{PGOPTIONS} = $options{options} || '';
+
+	$self->{timer} =
+	  IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+	$self->{psql} = IPC::Run::start(
+		[
+			'psql', '-XAtq', '-d', $node->connstr($dbname),
+			($options{user} ? ('-U', $options{user}) : ()), '-f', '-'
+		],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
+		$self->{timer});
+	$self->{pid} = $self->query('SELECT pg_backend_pid()');
+	return $self;
+}
+
+=pod
+
+=item pid
+
+The backend's pid.
+
+=item error
+
+What psql has said on stderr.
+
+=cut
+
+sub pid { my ($self) = @_; return $self->{pid}; }
+
+sub error { my ($self) = @_; return $self->{err}; }
+
+=pod
+
+=item send(sql)
+
+Send, without waiting for the end.
+
+=cut
+
+sub send
+{
+	my ($self, $sql) = @_;
+	my $marker = ++$self->{marker};
+
+	$self->{in} .= "$sql\n;\n\\echo done $marker\n";
+	$self->{psql}->pump_nb;
+	return;
+}
+
+=pod
+
+=item wait
+
+Wait until all that was sent is done; returns the output since the last time.
+
+=cut
+
+sub wait
+{
+	my ($self) = @_;
+	my $marker = "done $self->{marker}";
+
+	$self->{timer}->start($PostgreSQL::Test::Utils::timeout_default);
+	$self->{psql}->pump while $self->{out} !~ /^\Q$marker\E\n/m;
+	my $out = $self->{out};
+	$self->{out} = '';
+	$out =~ s/^done \d+\n//mg;
+	chomp $out;
+	return $out;
+}
+
+=pod
+
+=item query(sql)
+
+Send and wait.
+
+=cut
+
+sub query
+{
+	my ($self, $sql) = @_;
+
+	$self->send($sql);
+	return $self->wait;
+}
+
+=pod
+
+=item close
+
+End the session.
+
+=back
+
+=cut
+
+sub close
+{
+	my ($self) = @_;
+
+	$self->{in} .= "\\q\n";
+	$self->{psql}->finish;
+	return;
+}
+
+1;

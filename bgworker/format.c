@@ -178,8 +178,10 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 
 	put_header_field(format, "Trace file ", path);
 	appendStringInfo(format->out,
-					 "PostgreSQL %s with pg_trace_bgw " PGT_VERSION "\n",
-					 GetConfigOption("server_version", true, false));
+					 "PostgreSQL %s with pg_trace_bgw " PGT_VERSION "\n"
+					 "Version %s\n",
+					 GetConfigOption("server_version", true, false),
+					 GetConfigOption("server_version_num", true, false));
 	put_header_field(format, "System name:\t", host.sysname);
 	put_header_field(format, "Node name:\t", host.nodename);
 	put_header_field(format, "Release:\t", host.release);
@@ -595,7 +597,8 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 
 	put_string(format, "*** TRACING STARTED IN THE MIDDLE OF A CALL THAT BEGAN AT ");
 	put_iso_time(format, since_us);
-	put_string(format, "\n" SEPARATOR "PARSING IN CURSOR #1");
+	put_string(format, "\n" SEPARATOR "PARSING IN CURSOR #");
+	put_number(format, "", PGT_FIRST_CURSOR);
 	put_number(format, " len=", len);
 	put_number(format, " dep=0 uid=", session->role);
 	put_number(format, " oct=0 lid=", session->role);
@@ -606,7 +609,7 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 	put_string(format, "\nEND OF STMT\n");
 	if (redacted != NULL)
 		pfree(redacted);
-	format->last_cursor = 1;
+	format->last_cursor = PGT_FIRST_CURSOR;
 }
 
 void

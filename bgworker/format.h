@@ -63,8 +63,8 @@ extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 
 /*
  * The statement that a process was running when tracing began at begin_ns, as
- * far as pg_stat_activity knows its text; it is cursor 1.  since_us is the wall
- * clock's time when it started.
+ * far as pg_stat_activity knows its text; it has the first cursor number.
+ * since_us is the wall clock's time when it started.
  */
 extern void pgt_format_running_statement(PgtFormat *format, const char *text,
 										 const PgtSession *session,

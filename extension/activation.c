@@ -72,8 +72,8 @@ join_trace(uint32 slot)
 		exit_registered = true;
 	}
 	pgt_executions_reset();
-	/* number 1 is the statement that was running already */
-	(void) pgt_cursor_reset(session->remote ? 2 : 1);
+	/* the first number is for the statement that was running already */
+	(void) pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
 	pgt_context_reset();
 	pgt_emit_attach(session, slot);
 }

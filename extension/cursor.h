@@ -13,7 +13,7 @@ typedef struct PgtCursor
 {
 	uint64		hash;			/* of the text */
 	uint32		len;			/* of the text */
-	uint32		number;			/* from 1 */
+	uint32		number;			/* from PGT_FIRST_CURSOR */
 	int			depth;
 	int			pins;			/* executions that are open */
 	bool		sent;			/* the worker knows the text */

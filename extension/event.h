@@ -19,6 +19,12 @@
 /* Largest record, so that a queue always holds several */
 #define PGT_RECORD_MAX 16384
 
+/*
+ * Cursor numbers begin here.  Programs that read Oracle's traces expect an
+ * address, and some take a single digit for a mistake.
+ */
+#define PGT_FIRST_CURSOR	10
+
 typedef enum PgtRecordType
 {
 	PGT_RECORD_PAD = 1,			/* rest of the ring before it wraps */

@@ -352,6 +352,7 @@ end_call(PgtFormat *format, const PgtEndRecord *record)
 	{
 		format->last_cursor = record->header.cursor;
 		format->running_due_ns = 0;
+		format->next_statement = record->done;
 	}
 }
 

@@ -8,10 +8,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/instrument.h"
 
 #include "extension/calls.h"
 #include "extension/clock.h"
+#include "extension/command.h"
 #include "extension/emit.h"
 
 int			pgt_call_depth = 0;
@@ -70,6 +72,22 @@ pgt_call_enter(const PgtCall *call)
 	pgt_call_depth = call->depth + 1;
 }
 
+/*
+ * Is the client's statement over with this call?  Not if there is a
+ * transaction to be ended for it: then waits that follow are part of that.
+ */
+static bool
+ends_statement(const PgtCall *call)
+{
+	if (call->depth > 0 || !IsTransactionBlock())
+		return false;
+	if (call->kind == PGT_CALL_EXEC)
+		return call->cursor->plan == NULL &&	/* a utility statement */
+			call->cursor->command != PGT_COMMAND_COMMIT &&
+			call->cursor->command != PGT_COMMAND_ROLLBACK;
+	return call->kind == PGT_CALL_CLOSE;
+}
+
 void
 pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 {
@@ -102,6 +120,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	record->plan_hash = call->cursor->plan_hash;
 	record->missed = missed;
 	record->begun = true;
+	record->done = ends_statement(call);
 	if (call->kind == PGT_CALL_CLOSE)
 		record->close_type = PGT_CLOSE_CACHED;
 	pgt_emit_commit();

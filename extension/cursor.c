@@ -167,6 +167,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	cursor->hash = hash;
 	cursor->len = len;
 	cursor->depth = depth;
+	cursor->command = command;
 	cursor->pins = 0;
 	cursor->stat_sent = false;
 	cursor->time_ns = 0;

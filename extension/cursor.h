@@ -19,6 +19,7 @@ typedef struct PgtCursor
 	bool		sent;			/* the worker knows the text */
 	bool		stat_sent;		/* STAT lines were sent once */
 	uint64		time_ns;		/* of its EXECs and FETCHes since then */
+	uint32		command;		/* Oracle's command code */
 	uint32		plan_hash;
 	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle */
 	dlist_node	chain;			/* in its hash bucket */

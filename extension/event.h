@@ -94,6 +94,7 @@ typedef struct PgtEndRecord
 	uint32		missed;			/* planned anew */
 	uint32		close_type;		/* of a CLOSE: PGT_CLOSE_... */
 	uint32		begun;			/* ends the call of a PGT_RECORD_BEGIN */
+	uint32		done;			/* what follows is another statement's */
 } PgtEndRecord;
 
 /* Oracle's type= of CLOSE lines */

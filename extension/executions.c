@@ -24,11 +24,9 @@ is_current(const PgtExecution *execution)
 		execution->generation == pgt_trace.generation;
 }
 
-/* The query's memory context is deleted: after an error, without CLOSE. */
-static void
-context_deleted(void *arg)
+void
+pgt_execution_abort(PgtExecution *execution)
 {
-	PgtExecution *execution = (PgtExecution *) arg;
 	PgtEndRecord *record;
 
 	if (!is_current(execution))
@@ -43,6 +41,22 @@ context_deleted(void *arg)
 		pgt_emit_commit();
 	}
 	pgt_execution_remove(execution);
+}
+
+void
+pgt_executions_abort(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &open_executions)
+		pgt_execution_abort(dlist_container(PgtExecution, node, iter.cur));
+}
+
+/* The query's memory context is deleted, and it hasn't ended otherwise. */
+static void
+context_deleted(void *arg)
+{
+	pgt_execution_abort((PgtExecution *) arg);
 }
 
 PgtExecution *

@@ -35,6 +35,12 @@ extern PgtExecution *pgt_execution_find(QueryDesc *query);
 /* It has ended in the ordinary way. */
 extern void pgt_execution_remove(PgtExecution *execution);
 
+/* An error has ended it: send its CLOSE, and remove it. */
+extern void pgt_execution_abort(PgtExecution *execution);
+
+/* The transaction is rolled back, and all executions with it. */
+extern void pgt_executions_abort(void);
+
 /* A new trace begins: those of the one before are no longer looked up. */
 extern void pgt_executions_reset(void);
 

@@ -51,6 +51,34 @@ static ExecutorEnd_hook_type prev_executor_end = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
 static emit_log_hook_type prev_emit_log = NULL;
 
+/*
+ * The part of a string that the innermost utility statement is.  What runs on
+ * its behalf, like the query of CREATE TABLE AS, has the whole string and
+ * doesn't know which part of it.
+ */
+typedef struct UtilityText
+{
+	const char *string;
+	int			location;
+	int			len;
+} UtilityText;
+
+static UtilityText utility = {NULL, -1, 0};
+
+/* pgt_cursor_get() for a statement at the current depth */
+static PgtCursor *
+find_cursor(const char *string, int location, int len,
+			uint32 command, uint64 queryid)
+{
+	if (len <= 0 && location <= 0 && string == utility.string)
+	{
+		location = utility.location;
+		len = utility.len;
+	}
+	return pgt_cursor_get(string, location, len, command, queryid,
+						  pgt_call_depth);
+}
+
 /* ----------
  * Planner
  * ----------
@@ -71,10 +99,9 @@ trace_planner(PGT_PLANNER_PARAMS)
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	cursor = pgt_cursor_get(query_string, parse->stmt_location,
-							parse->stmt_len,
-							pgt_command_of_operation(parse->commandType),
-							PGT_QUERY_ID(parse->queryId), pgt_call_depth);
+	cursor = find_cursor(query_string, parse->stmt_location, parse->stmt_len,
+						 pgt_command_of_operation(parse->commandType),
+						 PGT_QUERY_ID(parse->queryId));
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
@@ -128,10 +155,10 @@ cursor_of_query(const QueryDesc *query)
 	const PlannedStmt *plan = query->plannedstmt;
 	PgtCursor  *cursor;
 
-	cursor = pgt_cursor_get(query->sourceText, plan->stmt_location,
-							plan->stmt_len,
-							pgt_command_of_operation(query->operation),
-							PGT_QUERY_ID(plan->queryId), pgt_call_depth);
+	cursor = find_cursor(query->sourceText, plan->stmt_location,
+						 plan->stmt_len,
+						 pgt_command_of_operation(query->operation),
+						 PGT_QUERY_ID(plan->queryId));
 	if (cursor != NULL && cursor->plan != plan)
 	{
 		cursor->plan = plan;
@@ -257,8 +284,8 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 	}
 	PG_CATCH();
 	{
-		execution->call_open = false;
 		pgt_call_fail(&call);
+		pgt_execution_abort(execution);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -314,8 +341,8 @@ trace_executor_finish(QueryDesc *query)
 	}
 	PG_CATCH();
 	{
-		execution->call_open = false;
 		pgt_call_fail(&execution->call);
+		pgt_execution_abort(execution);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -424,13 +451,13 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 					  ParamListInfo params, QueryEnvironment *query_env,
 					  DestReceiver *dest, QueryCompletion *qc)
 {
+	UtilityText caller_utility = utility;
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	cursor = pgt_cursor_get(query_string, pstmt->stmt_location,
-							pstmt->stmt_len,
-							pgt_command_of_utility(pstmt->utilityStmt),
-							PGT_QUERY_ID(pstmt->queryId), pgt_call_depth);
+	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
+						 pgt_command_of_utility(pstmt->utilityStmt),
+						 PGT_QUERY_ID(pstmt->queryId));
 	if (cursor == NULL)
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -440,6 +467,12 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	pgt_cursor_pin(cursor);
 	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	if (pstmt->stmt_len > 0)
+	{
+		utility.string = query_string;
+		utility.location = pstmt->stmt_location;
+		utility.len = pstmt->stmt_len;
+	}
 	PG_TRY();
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -447,11 +480,13 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	PG_CATCH();
 	{
+		utility = caller_utility;
 		pgt_call_fail(&call);
 		pgt_cursor_unpin(cursor);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	utility = caller_utility;
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
 	pgt_cursor_unpin(cursor);
 }
@@ -546,6 +581,8 @@ end_of_transaction(XactEvent event, void *arg)
 	if (likely(!pgt_traced()))
 		return;
 
+	if (event == XACT_EVENT_ABORT)
+		pgt_executions_abort();
 	record = pgt_emit_begin(PGT_RECORD_XACT, sizeof(PgtXactRecord), NULL, 0,
 							0, pgt_call_depth);
 	if (record == NULL)

@@ -3,6 +3,8 @@
 #	make, make install		build and install, needs what packaging/packages lists
 #	sudo make demo			see it work, on a fresh machine as well
 #	sudo make test			run all tests, on a fresh machine as well
+#	sudo make check-core	run PostgreSQL's own tests with all sessions traced
+#	sudo make bench			measure what tracing costs, after make install
 
 EXTENSION = pg_trace_bgw
 MODULE_big = pg_trace_bgw
@@ -15,6 +17,10 @@ PG_CPPFLAGS = -I$(CURDIR) -DPGT_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers
 SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread
+
+REGRESS = extension settings control privileges
+REGRESS_OPTS = --inputdir=regress --outputdir=regress \
+	--temp-instance=regress/tmp_check --temp-config=regress/regress.conf
 
 EXTRA_CLEAN = bpf/.output .build regress/results regress/regression.diffs \
 	regress/regression.out tmp_check
@@ -42,6 +48,42 @@ bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(BPFTOOL) gen object $@ $(@:.o=.tmp.o)
 
 bpf/.output/%.skel.h: bpf/.output/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# ---- Tests and demo ----
+TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/watchpoint
+
+.PHONY: demo test test-programs check-core bench
+
+demo:
+	@packaging/demo
+
+test:
+	@packaging/run-tests
+
+# PostgreSQL's own regression suite with all its sessions traced
+check-core:
+	@packaging/check-core
+
+bench:
+	@bench/overhead $(BENCH_OPTIONS)
+
+test-programs: $(TEST_PROGRAMS)
+
+# The sources that find probe sites know nothing of PostgreSQL.
+.build/sites_dump: $(shell grep -L '"postgres.h"' bgworker/*.c)
+.build/watchpoint: .build/watchpoint.skel.h
+
+$(TEST_PROGRAMS): .build/%: tap/%.c
+	@mkdir -p $(@D)
+	$(CC) -g -O2 -Wall -Wextra $(COPT) -I. -I.build -o $@ $(filter %.c,$^) \
+		-lbpf -lcapstone -lelf
+
+.build/%.bpf.o: tap/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+.build/%.skel.h: .build/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 .DELETE_ON_ERROR:

@@ -253,6 +253,9 @@ end_text(PgtFormat *format)
 			put_string(format, "\"\n");
 			break;
 		case PGT_RECORD_PARSE_ERROR:
+			/* there is no END OF STMT here, but readers know a CLOSE */
+			put_number(format, "\nCLOSE #0:c=0,e=0,dep=", format->text_depth);
+			put_time(format, ",type=0,tim=", format->text_time_ns);
 			put_string(format, "\n");
 			break;
 	}
@@ -278,6 +281,8 @@ begin_text(PgtFormat *format, const PgtRecord *record, Size fixed_len,
 {
 	format->text_type = record->type;
 	format->text_left = total_len;
+	format->text_time_ns = record->time_ns;
+	format->text_depth = record->depth;
 	put_text(format, (const char *) record + fixed_len, record->text_len);
 }
 

@@ -34,6 +34,8 @@ typedef struct PgtFormat
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
 	int			text_type;		/* PgtRecordType whose text isn't complete */
 	uint64		text_left;		/* of that */
+	uint64		text_time_ns;	/* its record's time and depth */
+	int			text_depth;
 } PgtFormat;
 
 extern void pgt_format_init(PgtFormat *format, StringInfo out);

@@ -425,12 +425,9 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 
 	pgt_format_init(&tracer->format, &tracer->writer.buffer);
 	if (resume)
-	{
 		/* what was lost with the old worker's memory can't be counted */
 		pgt_format_note(&tracer->format,
 						"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
-		pgt_format_wall_clock(&tracer->format, pgt_clock_now());
-	}
 	else
 		pgt_format_header(&tracer->format, session, tracer->writer.path);
 

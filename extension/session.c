@@ -360,7 +360,8 @@ try_start(const PgtSession *description, int timeout_ms,
 		session->state == PGT_SESSION_ACTIVE;
 	if (started)
 		strlcpy(path, session->trace_file, MAXPGPATH);
-	else if (session->failed_generation == generation)
+	else if (session->generation == generation &&
+			 session->failed_generation == generation)
 	{
 		strlcpy(error, session->last_error, PGT_ERROR_LEN);
 		*disabled = session->refused_disabled;

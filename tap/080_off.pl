@@ -9,7 +9,7 @@ use PgTrace;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $bindir = $ENV{PGT_BINDIR};
+chomp(my $bindir = `$ENV{PG_CONFIG} --bindir`);
 
 # the places of the probes in the server's executable
 my ($dump, $err) =

@@ -408,6 +408,7 @@ sub parse_header
 	($fields{file}) = take($parser, qr/Trace file (.+)/, 'header');
 	($fields{server}, $fields{extension}) =
 	  take($parser, qr/PostgreSQL (\S.*) with pg_trace_bgw (\S+)/, 'header');
+	($fields{version_num}) = take($parser, qr/Version (\d+)/, 'header');
 	foreach my $name ('System name', 'Node name', 'Release', 'Version',
 		'Machine')
 	{
@@ -775,7 +776,7 @@ sub check_cursor
 	$say->("cursor #$cursor is unknown")
 	  unless $state->{cursors}{$cursor};
 	delete $state->{cursors}{$cursor}
-	  if $record->{type} eq 'CLOSE' && $record->{fields}{type} == 0;
+	  if $record->{type} eq 'CLOSE' && $record->{fields}{type} == 0 && $cursor;
 	return;
 }
 

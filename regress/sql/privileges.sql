@@ -1,0 +1,99 @@
+-- Who may trace what: sessions of other roles are made by dblink.
+CREATE EXTENSION pg_trace_bgw;
+CREATE EXTENSION dblink;
+
+CREATE ROLE regress_trace_nobody LOGIN;
+CREATE ROLE regress_trace_monitor LOGIN IN ROLE pg_monitor;
+CREATE ROLE regress_trace_app LOGIN;
+CREATE ROLE regress_trace_other LOGIN;
+CREATE ROLE regress_trace_dba LOGIN IN ROLE regress_trace_app;
+CREATE ROLE regress_trace_super LOGIN SUPERUSER;
+
+-- Connect as a role; returns the pid of its session.
+CREATE FUNCTION connect_as(name text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    pid int;
+BEGIN
+    PERFORM dblink_connect(name, format('host=%s port=%s dbname=%s user=%s',
+        split_part(current_setting('unix_socket_directories'), ',', 1),
+        current_setting('port'), current_database(), name));
+    SELECT p INTO pid FROM dblink(name, 'SELECT pg_backend_pid()') AS (p int);
+    RETURN pid;
+END
+$$;
+
+SELECT connect_as('regress_trace_app') AS app,
+    connect_as('regress_trace_other') AS other,
+    connect_as('regress_trace_super') AS super,
+    pg_backend_pid() AS own
+\gset
+SELECT pid AS walwriter FROM pg_stat_activity WHERE backend_type = 'walwriter'
+\gset
+
+-- By default nobody but superusers may do anything, pg_monitor may look.
+SET ROLE regress_trace_nobody;
+SELECT pg_trace_session(:own);
+SELECT pg_trace_start_trace();
+SELECT pg_trace_stop_trace();
+SELECT * FROM pg_trace_status;
+SELECT * FROM pg_trace_worker;
+SELECT * FROM pg_trace_status();
+SELECT * FROM pg_trace_worker();
+SET ROLE regress_trace_monitor;
+SELECT pg_trace_session(:own);
+SELECT pg_trace_start_trace();
+SELECT pg_trace_stop_trace();
+SELECT count(*) FROM pg_trace_status;
+SELECT count(*) FROM pg_trace_worker;
+RESET ROLE;
+
+-- A superuser may trace all.
+SELECT pg_trace_session(:app) IS NOT NULL AS app,
+    pg_trace_session(:other) IS NOT NULL AS other,
+    pg_trace_session(:super) IS NOT NULL AS super,
+    pg_trace_session(:walwriter) IS NOT NULL AS walwriter;
+SELECT usename FROM pg_trace_status ORDER BY usename COLLATE "C";
+
+-- Who is granted the function may trace processes of roles that it is in.
+GRANT EXECUTE ON FUNCTION pg_trace_session TO regress_trace_dba;
+SET ROLE regress_trace_dba;
+SELECT pg_trace_session(:app) IS NOT NULL AS app;
+SELECT pg_trace_session(:app, false) IS NOT NULL AS app;
+SELECT pg_trace_session(:other);
+SELECT pg_trace_session(:other, false);
+SELECT pg_trace_session(:super);
+SELECT pg_trace_session(:super, false);
+SELECT pg_trace_session(:walwriter);
+SELECT pg_trace_session(:walwriter, false);
+-- SET ROLE makes the process no less a superuser's.
+SELECT pg_trace_session(:own);
+RESET ROLE;
+
+SELECT pg_trace_session(:other, false) IS NOT NULL AS other,
+    pg_trace_session(:super, false) IS NOT NULL AS super,
+    pg_trace_session(:walwriter, false) IS NOT NULL AS walwriter;
+
+-- The own session, if that is granted
+GRANT EXECUTE ON FUNCTION pg_trace_start_trace, pg_trace_stop_trace
+    TO regress_trace_other;
+SELECT * FROM dblink('regress_trace_other',
+    'SELECT pg_trace_start_trace() IS NOT NULL') AS d (started bool);
+SELECT * FROM dblink('regress_trace_other',
+    'SELECT pg_trace_stop_trace() IS NOT NULL') AS d (stopped bool);
+
+-- The setting can't be used in their place, unless a superuser gives it.
+SELECT dblink_exec('regress_trace_app', 'SET pg_trace.session = on');
+SELECT dblink_disconnect('regress_trace_app');
+ALTER ROLE regress_trace_app SET pg_trace.session = on;
+SELECT connect_as('regress_trace_app') AS app \gset
+SELECT pid = :app AS app, usename, state FROM pg_trace_status;
+SELECT dblink_exec('regress_trace_app', 'SET pg_trace.session = off');
+
+SELECT dblink_disconnect('regress_trace_app');
+SELECT dblink_disconnect('regress_trace_other');
+SELECT dblink_disconnect('regress_trace_super');
+DROP FUNCTION connect_as;
+DROP EXTENSION dblink;
+DROP EXTENSION pg_trace_bgw;
+DROP ROLE regress_trace_nobody, regress_trace_monitor, regress_trace_app,
+    regress_trace_other, regress_trace_dba, regress_trace_super;

@@ -1,0 +1,340 @@
+# Statements within statements: functions, triggers, foreign keys, procedures
+# that end transactions, event triggers, and what errors do to all of them.
+# Every call is in the file, at its depth, and its line comes before the line
+# of the call that it is a part of.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use Test::More;
+
+my $node = PgTrace::new_node('main');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE t (id int PRIMARY KEY, n int);
+INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE log (what text);
+VACUUM ANALYZE t, log;
+
+CREATE FUNCTION inner_sum(int) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT sum(n) FROM t WHERE id <= $1);
+END $$;
+CREATE FUNCTION outer_sum(int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	result bigint;
+BEGIN
+	SELECT inner_sum($1) INTO result;
+	RETURN result;
+END $$;
+CREATE FUNCTION of_sql() RETURNS bigint LANGUAGE sql AS
+	'UPDATE t SET n = n WHERE id <= 3; SELECT count(*) FROM t WHERE id > 90';
+CREATE FUNCTION down(n int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	IF n > 0 THEN
+		PERFORM down(n - 1);
+	END IF;
+	RETURN n;
+END $$;
+SQL
+
+# The depths of statements
+sub depths
+{
+	my ($records, $pattern) = @_;
+
+	return map { $_->{fields}{dep} } cursors_of($records, $pattern);
+}
+
+# Is each of these lines there once, in this order?
+sub in_order
+{
+	my ($lines, @wanted) = @_;
+	my %wanted = map { $_ => 1 } @wanted;
+
+	return join(',', grep { $wanted{$_} } @$lines) eq join(',', @wanted);
+}
+
+# functions
+{
+	my $trace = trace(
+		$node,
+		'SELECT outer_sum(10)',
+		'SELECT of_sql()',
+		'SELECT down(5)');
+	my ($outer) = calls_of($trace, qr/^SELECT outer_sum/, 'FETCH');
+	my ($inner) = calls_of($trace, qr/SELECT inner_sum/, 'FETCH');
+	my ($sum) = calls_of($trace, qr/sum\(n\)/, 'FETCH');
+
+	is_deeply([ map { $_->{fields}{dep} } $outer, $inner, $sum ],
+		[ 0, 1, 2 ], 'PL/pgSQL: depths');
+	cmp_ok($sum->{line}, '<', $inner->{line}, 'the deepest comes first');
+	cmp_ok($inner->{line}, '<', $outer->{line}, 'then the one above');
+	cmp_ok($sum->{fields}{cr}, '>=', 1, 'blocks got');
+	cmp_ok($inner->{fields}{cr}, '>=', $sum->{fields}{cr}, 'are included');
+	cmp_ok($outer->{fields}{cr}, '>=', $inner->{fields}{cr}, 'and again');
+	cmp_ok(begin_of($outer), '<=', begin_of($sum), 'it began before');
+
+	is_deeply([ depths($trace, qr/^UPDATE t SET n = n/) ],
+		[1], 'SQL function: depth');
+	is_deeply([ rows($trace, qr/^UPDATE t SET n = n WHERE id <= 3$/) ],
+		[3], 'its first statement has its own text and rows');
+	is_deeply(
+		[ rows($trace, qr/^SELECT count\(\*\) FROM t WHERE id > 90$/, 'FETCH') ],
+		[1], 'so has the second');
+	is_deeply([ depths($trace, qr/down\(n - 1\)/) ],
+		[ 1 .. 5 ], 'recursion: a cursor for each depth');
+	is(scalar(calls_of($trace, qr/down\(n - 1\)/, 'FETCH')),
+		5, 'which runs once');
+	is_deeply(
+		[ map { $_->{fields}{dep} } calls_of($trace, qr/down\(/, 'FETCH') ],
+		[ reverse 0 .. 5 ], 'and ends the deepest first');
+}
+
+# triggers and foreign keys
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE triggered (id int);
+CREATE FUNCTION log_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES ('row');
+	RETURN new;
+END $$;
+CREATE FUNCTION log_statement() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES ('statement');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER r BEFORE INSERT ON triggered FOR EACH ROW
+	EXECUTE FUNCTION log_row();
+CREATE TRIGGER s AFTER INSERT ON triggered FOR EACH STATEMENT
+	EXECUTE FUNCTION log_statement();
+CREATE CONSTRAINT TRIGGER d AFTER DELETE ON triggered
+	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+	EXECUTE FUNCTION log_statement();
+CREATE TABLE child (id int REFERENCES t,
+	late int REFERENCES t DEFERRABLE INITIALLY DEFERRED);
+SQL
+{
+	my $trace = trace(
+		$node,
+		'INSERT INTO triggered VALUES (1), (2), (3)',
+		'BEGIN',
+		'DELETE FROM triggered WHERE id = 1',
+		'COMMIT',
+		'INSERT INTO child (id) VALUES (4), (5)',
+		'BEGIN',
+		'INSERT INTO child (late) VALUES (6)',
+		'END');
+	my ($insert) = calls_of($trace, qr/^INSERT INTO triggered/, 'EXEC');
+	my @row = calls_of($trace, qr/^INSERT INTO log VALUES \('row'\)/, 'EXEC');
+	my @statement =
+	  calls_of($trace, qr/^INSERT INTO log VALUES \('statement'\)/, 'EXEC');
+
+	is($insert->{fields}{r}, 3, 'rows inserted');
+	is(scalar @row, 3, 'a row trigger runs for each row');
+	is(scalar @statement, 2, 'a statement trigger and a deferred one');
+	is(scalar(grep { $_->{fields}{dep} == 1 && $_->{line} < $insert->{line} }
+			  @row, $statement[0]),
+		4, 'those of the statement are a part of it');
+
+	my ($delete) = calls_of($trace, qr/^DELETE FROM triggered/, 'EXEC');
+	my ($commit) = calls_of($trace, qr/^COMMIT/, 'EXEC');
+	my ($end) = grep { $_->{line} > $commit->{line} }
+	  PgTrace::of_type($trace, 'XCTEND');
+	cmp_ok($statement[1]{line}, '>', $delete->{line},
+		'a deferred trigger runs after its statement');
+	cmp_ok($statement[1]{line}, '<', $end->{line},
+		'in the transaction that COMMIT ends');
+
+	my ($child) = calls_of($trace, qr/^INSERT INTO child \(id\)/, 'EXEC');
+	my @checks = grep { $_->{fields}{r} == 1 }
+	  calls_of($trace, qr/FROM ONLY "public"."t".*FOR KEY SHARE/, 'FETCH');
+	is(scalar @checks, 3, 'a foreign key check for each row');
+	is(scalar(grep { $_->{fields}{dep} == 1 && $_->{line} < $child->{line} }
+			  @checks),
+		2, 'those of the statement are a part of it');
+	($end) = calls_of($trace, qr/^END/, 'EXEC');
+	cmp_ok($checks[2]{line}, '>',
+		(calls_of($trace, qr/^INSERT INTO child \(late\)/, 'EXEC'))[0]{line},
+		'the deferred one is not');
+	cmp_ok(begin_of($checks[2]), '>=', begin_of($end),
+		'it is made once the transaction is to end');
+}
+
+# procedures that end transactions, and event triggers
+$node->safe_psql('postgres', <<'SQL');
+CREATE PROCEDURE transactions() LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES ('first');
+	COMMIT;
+	INSERT INTO log VALUES ('second');
+	ROLLBACK;
+	INSERT INTO log VALUES ('third');
+END $$;
+CREATE FUNCTION log_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES (tg_event);
+END $$;
+CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION log_ddl();
+SQL
+{
+	my $trace = trace($node, 'CALL transactions()', 'CREATE TABLE made ()');
+
+	is_deeply(
+		[
+			outline(
+				$trace,
+				call => qr/^CALL/,
+				first => qr/first/,
+				second => qr/second/,
+				third => qr/third/,
+				ddl => qr/^CREATE TABLE made/,
+				log => qr/tg_event/)
+		],
+		[
+			# what PgTrace::Session does first
+			('XCTEND rlbk=0') x 2,
+			'EXEC first', 'CLOSE first', 'XCTEND rlbk=0',
+			'EXEC second', 'CLOSE second', 'XCTEND rlbk=1',
+			'EXEC third', 'CLOSE third', 'EXEC call', 'XCTEND rlbk=0',
+			'EXEC log', 'CLOSE log', 'EXEC ddl', 'XCTEND rlbk=0'
+		],
+		'transactions within a procedure, and an event trigger');
+	is_deeply([ depths($trace, qr/^INSERT INTO log/) ],
+		[ 1, 1, 1, 1 ], 'depths');
+}
+$node->safe_psql('postgres', 'DROP EVENT TRIGGER e');
+
+# errors
+$node->safe_psql('postgres', <<'SQL');
+CREATE FUNCTION fails_in_loop() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+BEGIN
+	FOR r IN SELECT id FROM t ORDER BY id LOOP
+		IF r.id = 70 THEN
+			PERFORM 1 / (n - 70) FROM t WHERE id = r.id;
+		END IF;
+	END LOOP;
+END $$;
+CREATE FUNCTION two_cursors() RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	a CURSOR FOR SELECT n AS a FROM t;
+	b CURSOR FOR SELECT n AS b FROM t;
+	x int;
+	y int;
+BEGIN
+	OPEN a;
+	OPEN b;
+	FOR i IN 1 .. 2 LOOP
+		FETCH a INTO x;
+		FETCH b INTO y;
+	END LOOP;
+	CLOSE a;
+	FETCH b INTO y;
+	CLOSE b;
+	RETURN x;
+END $$;
+SQL
+{
+	my $caught = 'DO $$ BEGIN PERFORM fails_in_loop();'
+	  . " EXCEPTION WHEN division_by_zero THEN INSERT INTO log VALUES ('caught'); END \$\$";
+	my @names = (
+		do => qr/^DO/,
+		outer => qr/^SELECT fails_in_loop/,
+		loop => qr/^SELECT id FROM t ORDER BY id/,
+		division => qr/^SELECT 1 \/ \(n - 70\)/,
+		caught => qr/^INSERT INTO log VALUES \('caught'\)/);
+	my $trace = trace($node, $caught);
+
+	my @lines = outline($trace, @names);
+	is_deeply(
+		[ grep { !/^CLOSE (division|loop|outer)/ } @lines ],
+		[
+			('XCTEND rlbk=0') x 2,
+			'EXEC outer', 'EXEC loop',
+			('FETCH loop') x 3,
+			'EXEC division', 'FETCH division', 'ERROR division',
+			'FETCH outer', 'ERROR outer',
+			'EXEC caught', 'CLOSE caught',
+			'EXEC do', 'XCTEND rlbk=0'
+		],
+		'an error in a loop, which an outer block handles')
+	  or note explain \@lines;
+	ok(in_order(\@lines, 'ERROR division', 'CLOSE division', 'CLOSE outer',
+			'EXEC caught'),
+		'what failed is closed before that goes on');
+	ok(in_order(\@lines, 'ERROR division', 'CLOSE loop', 'EXEC caught'),
+		'so is what was open');
+	is_deeply([ rows($trace, qr/^SELECT id FROM t/, 'FETCH') ],
+		[ 10, 50, 40 ], 'rows fetched in advance');
+	is_deeply(
+		[ map { $_->{fields}{err} } PgTrace::of_type($trace, 'ERROR') ],
+		[ '22012', '22012' ], 'SQLSTATE');
+
+	$trace = trace($node, 'SELECT fails_in_loop()', 'SELECT two_cursors()');
+	@lines = outline($trace, @names);
+	ok(in_order(\@lines, 'FETCH outer', 'ERROR outer', 'CLOSE outer',
+			'XCTEND rlbk=1'),
+		'which nobody handles')
+	  or note explain \@lines;
+	ok(in_order(\@lines, 'ERROR division', 'CLOSE division', 'CLOSE outer'),
+		'what failed is closed, the deepest first');
+	ok(in_order(\@lines, 'ERROR division', 'CLOSE loop', 'XCTEND rlbk=1'),
+		'so is what was open');
+
+	is_deeply(
+		[ outline($trace, a => qr/^SELECT n AS a/, b => qr/^SELECT n AS b/) ],
+		[
+			('XCTEND rlbk=0') x 2, 'XCTEND rlbk=1',
+			'EXEC a', 'EXEC b',
+			'FETCH a', 'FETCH b', 'FETCH a', 'FETCH b', 'CLOSE a',
+			'FETCH b', 'CLOSE b', 'XCTEND rlbk=0'
+		],
+		'two cursors at once');
+	is_deeply([ rows($trace, qr/^SELECT n AS [ab]/, 'FETCH') ],
+		[ (1) x 5 ], 'a row each');
+
+	# subtransactions
+	$trace = trace(
+		$node,
+		'BEGIN',
+		'SAVEPOINT s',
+		'DECLARE c CURSOR FOR SELECT id FROM t',
+		'FETCH 7 FROM c',
+		'ROLLBACK TO s',
+		'DECLARE d CURSOR FOR SELECT n FROM t',
+		'FETCH 8 FROM d',
+		'SELECT 1 / (id - 1) FROM t WHERE id = 1',
+		'ROLLBACK TO s',
+		'SELECT 2',
+		'COMMIT');
+	@lines = outline(
+		$trace,
+		back => qr/^ROLLBACK TO/,
+		one => qr/^SELECT 1/,
+		two => qr/^SELECT 2/,
+		c => qr/^DECLARE c CURSOR/,
+		d => qr/^DECLARE d CURSOR/,
+		fetch => qr/^FETCH/,
+		commit => qr/^COMMIT/);
+	is_deeply(
+		[ grep { $_ ne 'CLOSE one' } @lines ],
+		[
+			('XCTEND rlbk=0') x 2,
+			('EXEC c') x 2,
+			'FETCH c', 'EXEC fetch', 'EXEC back', 'CLOSE c',
+			('EXEC d') x 2,
+			'FETCH d', 'EXEC fetch', 'EXEC one', 'FETCH one', 'ERROR one',
+			'CLOSE d', 'EXEC back',
+			'EXEC two', 'FETCH two', 'CLOSE two', 'EXEC commit',
+			'XCTEND rlbk=0'
+		],
+		'the abort of a subtransaction closes its cursors');
+	ok(in_order(\@lines, 'ERROR one', 'CLOSE one', 'EXEC two'),
+		'and what failed');
+}
+
+clean_files($node);
+done_testing();

@@ -18,6 +18,7 @@
 
 int			pgt_call_depth = 0;
 
+static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
 
 /* The counters behind p, cr and cu; temporary files aren't buffers. */
@@ -64,12 +65,15 @@ void
 pgt_call_leave(const PgtCall *call)
 {
 	pgt_call_depth = call->depth;
+	innermost = call->outer;
 }
 
 void
-pgt_call_enter(const PgtCall *call)
+pgt_call_enter(PgtCall *call)
 {
 	pgt_call_depth = call->depth + 1;
+	call->outer = innermost;
+	innermost = call;
 }
 
 /*
@@ -142,6 +146,13 @@ pgt_call_fail(const PgtCall *call)
 	record->sqlstate = geterrcode();
 	pgt_emit_commit();
 	failed = true;
+}
+
+void
+pgt_calls_fail(void)
+{
+	while (innermost != NULL)
+		pgt_call_fail(innermost);
 }
 
 bool

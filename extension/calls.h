@@ -11,6 +11,7 @@
 /* A call that has begun; lives in the frame of the hook, or in an execution */
 typedef struct PgtCall
 {
+	struct PgtCall *outer;		/* while it is entered: the one around it */
 	PgtCursor  *cursor;			/* valid while generation is the trace's */
 	uint32		generation;
 	PgtCallKind kind;
@@ -36,7 +37,7 @@ extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor);
  * execution, its caller's depth is the current one.
  */
 extern void pgt_call_leave(const PgtCall *call);
-extern void pgt_call_enter(const PgtCall *call);
+extern void pgt_call_enter(PgtCall *call);
 
 /* End a call: its line with figures up to now.  missed: planned anew. */
 extern void pgt_call_end(const PgtCall *call, uint64 rows, bool missed);
@@ -45,6 +46,12 @@ extern void pgt_call_end(const PgtCall *call, uint64 rows, bool missed);
  * The same for a call that an error ends; to be called in PG_CATCH().
  */
 extern void pgt_call_fail(const PgtCall *call);
+
+/*
+ * The process is about to end by a FATAL error, which passes no PG_CATCH():
+ * the same for all calls that are entered, from the innermost outwards.
+ */
+extern void pgt_calls_fail(void);
 
 /*
  * Has an error been reported by pgt_call_fail() since this was last called?

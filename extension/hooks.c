@@ -556,7 +556,9 @@ hook_emit_log(ErrorData *edata)
 	if (edata->elevel >= ERROR && !in_hook && pgt_traced())
 	{
 		in_hook = true;
-		if (!pgt_call_failed() || edata->elevel > ERROR)
+		if (edata->elevel > ERROR)
+			pgt_calls_fail();
+		if (!pgt_call_failed())
 		{
 			if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
 				ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)

@@ -40,7 +40,7 @@ use PostgreSQL::Test::Utils;
 use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 
 # A string in quotes, in which quotes and backslashes are escaped
-my $quoted = qr/'((?:[^'\\]|\\.)*)'/;
+my $quoted = qr/'((?:[^'\\]++|\\.)*+)'/;
 my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
 
 =pod
@@ -515,14 +515,14 @@ sub parse_bind
 	{
 		$value = undef;
 	}
-	elsif ($value =~ /^"((?:[^"\\]|\\.)*)"$/)
+	elsif ($value =~ /^"((?:[^"\\]++|\\.)*+)"$/)
 	{
 		$value = unescape($1);
 		my $len = $fields->{shown} // $fields->{avl};
 		refuse($parser, "$len bytes expected: $value")
 		  if length $value != $len;
 	}
-	elsif ($value =~ /^<((?:[^>\\]|\\.)*)>$/)
+	elsif ($value =~ /^<((?:[^>\\]++|\\.)*+)>$/)
 	{
 		my $why = unescape($1);
 		$value = \$why;

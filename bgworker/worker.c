@@ -438,9 +438,12 @@ look_for_ended_processes(void)
 	}
 }
 
-/* When the next RUNNING line is due, in ms from now; -1 if none will be. */
+/*
+ * Write the RUNNING lines that are due.  Returns when the next one is, in ms
+ * from now; -1 if none will be.
+ */
 static long
-running_due_ms(void)
+report_running(void)
 {
 	uint64		now = pgt_clock_now();
 	long		due = -1;
@@ -480,7 +483,7 @@ queues_are_empty(void)
 }
 
 static void
-sleep_until_needed(void)
+sleep_until_needed(long timeout_ms)
 {
 	static uint32 wait_event = 0;
 	WaitEvent	event;
@@ -491,7 +494,7 @@ sleep_until_needed(void)
 	 */
 	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
 	if (queues_are_empty())
-		(void) WaitEventSetWait(wait_set, running_due_ms(), &event, 1,
+		(void) WaitEventSetWait(wait_set, timeout_ms, &event, 1,
 								pgt_wait_event(&wait_event,
 											   "PgTraceWorkerMain"));
 	pg_atomic_write_u32(&pgt_shared->worker_asleep, 0);
@@ -616,6 +619,7 @@ pgt_worker_main(Datum arg)
 	while (!ShutdownRequestPending)
 	{
 		int			nwaiting;
+		long		running_due_ms;
 
 		ResetLatch(MyLatch);
 		if (ConfigReloadPending)
@@ -628,6 +632,7 @@ pgt_worker_main(Datum arg)
 		look_for_ended_processes();
 		nwaiting = end_traces();
 		busy = drain() > 0;
+		running_due_ms = report_running();
 		show_counters();
 
 		if (nwaiting > 0)
@@ -635,7 +640,7 @@ pgt_worker_main(Datum arg)
 		else if (busy)
 			nap(NAP_MS);
 		else
-			sleep_until_needed();
+			sleep_until_needed(running_due_ms);
 	}
 
 	shut_down();

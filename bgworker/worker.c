@@ -59,6 +59,7 @@ static char probe_error[PGT_ERROR_LEN] = "";	/* why not */
 static bool has_capabilities = false;
 static uint64 ended_hits = 0;	/* of traces that have ended */
 static uint64 ended_lost = 0;
+static uint64 drained_ns;		/* all events before are formatted */
 static uint64 round_limit_ns;	/* events later than this end the drain */
 static int	epoll_fd = -1;		/* ring buffer and traced processes */
 static WaitEventSet *wait_set = NULL;
@@ -306,6 +307,7 @@ drain_round(bool *held)
 	uint64		safe_ns = pgt_clock_now();
 	int			nevents = 0;
 
+	drained_ns = safe_ns;
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
 		if (tracers[i].in_use)
@@ -448,6 +450,11 @@ report_running(void)
 	uint64		now = pgt_clock_now();
 	long		due = -1;
 
+	/*
+	 * The lines bear the time of the last round: a record that was published
+	 * since is still to come, and must not be older.
+	 */
+
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
 		uint64		at = tracers[i].format.running_due_ns;
@@ -455,9 +462,9 @@ report_running(void)
 
 		if (!tracers[i].in_use || at == 0)
 			continue;
-		if (at <= now)
+		if (at <= drained_ns)
 		{
-			pgt_format_running(&tracers[i].format, now);
+			pgt_format_running(&tracers[i].format, drained_ns);
 			pgt_tracer_flush(&tracers[i]);
 			at = tracers[i].format.running_due_ns;
 		}

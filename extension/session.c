@@ -28,9 +28,9 @@
 
 #define TRANCHE_NAME	"pg_trace_bgw"
 
-/* How often, and how far apart, a worker that hasn't reloaded is asked again */
-#define RELOAD_RETRIES	20
-#define RELOAD_RETRY_MS	50
+/* How often, and how far apart, the worker is asked again */
+#define RETRIES			20
+#define RETRY_MS		50
 
 /* How long a worker that isn't running is waited for: it is restarted. */
 #define RESTART_TIMEOUT_MS	2000
@@ -293,16 +293,34 @@ allocate_slot(const PgtSession *description)
 }
 
 /*
+ * Is there a slot that the worker will soon have free?  Caller holds the lock.
+ */
+static bool
+some_slot_is_ending(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		const PgtSession *session = &pgt_shared->sessions[i];
+
+		if (session->state == PGT_SESSION_STOPPING ||
+			ProcGlobal->allProcs[session->proc_number].pid != session->pid)
+			return true;
+	}
+	return false;
+}
+
+/*
  * The slot that traces what description describes, taken if there is none
- * yet; NULL with the reason if that can't be.  A trace that is about to end
- * is waited for.
+ * yet; NULL with the reason if that can't be.  A trace of the process that is
+ * about to end is waited for; *retry is set if others are about to.
  */
 static PgtSession *
 take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
-		  char *error, const char **hint)
+		  char *error, const char **hint, bool *retry)
 {
 	PgtSession *session;
 
+	*retry = false;
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	session = pgt_session_find(description->pid);
 	if (session != NULL && session->state == PGT_SESSION_STOPPING)
@@ -322,6 +340,7 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 		session = allocate_slot(description);
 	if (session != NULL)
 		*generation = session->generation;
+	*retry = session == NULL && some_slot_is_ending();
 	LWLockRelease(pgt_shared->lock);
 
 	if (session == NULL)
@@ -334,21 +353,20 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 	return session;
 }
 
-/* One attempt of pgt_session_start(); *disabled: the worker wouldn't. */
+/* One attempt of pgt_session_start(); *retry: another one may succeed. */
 static bool
 try_start(const PgtSession *description, int timeout_ms,
-		  char *path, char *error, const char **hint, bool *disabled)
+		  char *path, char *error, const char **hint, bool *retry)
 {
 	uint32		generation;
 	PgtSession *session = take_slot(description, timeout_ms, &generation,
-									error, hint);
+									error, hint, retry);
 	bool		started;
 
-	*disabled = false;
+	pgt_session_wake_worker();
 	if (session == NULL)
 		return false;
 
-	pgt_session_wake_worker();
 	if (!wait_while(session, generation, PGT_SESSION_STARTING, timeout_ms))
 	{
 		explain_silence(error, hint);
@@ -364,7 +382,12 @@ try_start(const PgtSession *description, int timeout_ms,
 			 session->failed_generation == generation)
 	{
 		strlcpy(error, session->last_error, PGT_ERROR_LEN);
-		*disabled = session->refused_disabled;
+
+		/*
+		 * After a reload, this process may know before the worker does that
+		 * pg_trace.enabled is on.
+		 */
+		*retry = session->refused_disabled && pgt_enabled;
 	}
 	else
 		snprintf(error, PGT_ERROR_LEN, "the trace of process %d has ended",
@@ -378,23 +401,18 @@ pgt_session_start(const PgtSession *description, int timeout_ms,
 				  char *path, char *error, const char **hint)
 {
 	static uint32 wait_event = 0;
-	bool		disabled;
+	bool		retry;
 
-	*hint = NULL;
 	for (int attempt = 0;; attempt++)
 	{
-		if (try_start(description, timeout_ms, path, error, hint, &disabled))
+		*hint = NULL;
+		if (try_start(description, timeout_ms, path, error, hint, &retry))
 			return true;
-
-		/*
-		 * After a reload, this process may know before the worker does that
-		 * pg_trace.enabled is on.
-		 */
-		if (!disabled || !pgt_enabled || attempt >= RELOAD_RETRIES)
+		if (!retry || attempt >= RETRIES)
 			return false;
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 RELOAD_RETRY_MS,
+						 RETRY_MS,
 						 pgt_wait_event(&wait_event, "PgTraceControl"));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();

@@ -190,6 +190,11 @@ pg_trace_session(PG_FUNCTION_ARGS)
 	if (enable)
 		check_enabled();
 
+	/* it has a PGPROC, but isn't in the array that is searched below */
+	if (pid == pgt_shared->worker.pid)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the worker that writes the traces can't be traced itself")));
 	proc = pgt_session_find_proc(pid);
 	if (proc == NULL)
 		ereport(ERROR,
@@ -197,11 +202,6 @@ pg_trace_session(PG_FUNCTION_ARGS)
 				 errmsg("PID %d is not a PostgreSQL server process", pid),
 				 errhint("See pg_stat_activity for the PIDs of this server's processes.")));
 	check_privilege(proc);
-	if (pid == pgt_shared->worker.pid)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the worker that writes the traces can't be traced itself")));
-
 	if (!enable)
 		PG_RETURN_TEXT_P(cstring_to_text(stop_trace(pid)));
 

@@ -1,5 +1,5 @@
 # Statements within statements: functions, triggers, foreign keys, procedures
-# that end transactions, event triggers, and what errors do to all of them.
+# that end transactions, event triggers.
 # Every call is in the file, at its depth, and its line comes before the line
 # of the call that it is a part of.
 
@@ -30,6 +30,10 @@ BEGIN
 END $$;
 CREATE FUNCTION of_sql() RETURNS bigint LANGUAGE sql AS
 	'UPDATE t SET n = n WHERE id <= 3; SELECT count(*) FROM t WHERE id > 90';
+CREATE FUNCTION with_body() RETURNS bigint LANGUAGE sql BEGIN ATOMIC
+	UPDATE t SET n = n WHERE id <= 4;
+	SELECT count(*) FROM t WHERE id > 90;
+END;
 CREATE FUNCTION down(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	IF n > 0 THEN
@@ -47,22 +51,15 @@ sub depths
 	return map { $_->{fields}{dep} } cursors_of($records, $pattern);
 }
 
-# Is each of these lines there once, in this order?
-sub in_order
-{
-	my ($lines, @wanted) = @_;
-	my %wanted = map { $_ => 1 } @wanted;
-
-	return join(',', grep { $wanted{$_} } @$lines) eq join(',', @wanted);
-}
-
 # functions
 {
 	my $trace = trace(
 		$node,
 		'SELECT outer_sum(10)',
 		'SELECT of_sql()',
-		'SELECT down(5)');
+		'SELECT down(5)',
+		'SELECT down(200)',
+		'SELECT with_body()');
 	my ($outer) = calls_of($trace, qr/^SELECT outer_sum/, 'FETCH');
 	my ($inner) = calls_of($trace, qr/SELECT inner_sum/, 'FETCH');
 	my ($sum) = calls_of($trace, qr/sum\(n\)/, 'FETCH');
@@ -84,12 +81,24 @@ sub in_order
 		[ rows($trace, qr/^SELECT count\(\*\) FROM t WHERE id > 90$/, 'FETCH') ],
 		[1], 'so has the second');
 	is_deeply([ depths($trace, qr/down\(n - 1\)/) ],
-		[ 1 .. 5 ], 'recursion: a cursor for each depth');
-	is(scalar(calls_of($trace, qr/down\(n - 1\)/, 'FETCH')),
-		5, 'which runs once');
+		[ 1 .. 200 ], 'recursion: a cursor for each depth');
 	is_deeply(
 		[ map { $_->{fields}{dep} } calls_of($trace, qr/down\(/, 'FETCH') ],
-		[ reverse 0 .. 5 ], 'and ends the deepest first');
+		[ reverse(0 .. 5), reverse(0 .. 200) ],
+		'and ends the deepest first');
+
+	# the server has no text of these
+	my ($with_body) = calls_of($trace, qr/^SELECT with_body/, 'FETCH');
+	my %command = map { $_->{cursor} => $_->{fields}{oct} }
+	  PgTrace::of_type($trace, 'CURSOR');
+	is_deeply(
+		[
+			map { "$_->{type} oct=$command{$_->{cursor}} r=$_->{fields}{r}" }
+			  grep { $_->{type} =~ /EXEC|FETCH/ }
+			  calls_below($trace, $with_body)
+		],
+		[ 'EXEC oct=6 r=4', 'EXEC oct=3 r=0', 'FETCH oct=3 r=1' ],
+		'function with a body: a cursor for each statement');
 }
 
 # triggers and foreign keys
@@ -205,136 +214,6 @@ SQL
 		[ 1, 1, 1, 1 ], 'depths');
 }
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER e');
-
-# errors
-$node->safe_psql('postgres', <<'SQL');
-CREATE FUNCTION fails_in_loop() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-	r record;
-BEGIN
-	FOR r IN SELECT id FROM t ORDER BY id LOOP
-		IF r.id = 70 THEN
-			PERFORM 1 / (n - 70) FROM t WHERE id = r.id;
-		END IF;
-	END LOOP;
-END $$;
-CREATE FUNCTION two_cursors() RETURNS int LANGUAGE plpgsql AS $$
-DECLARE
-	a CURSOR FOR SELECT n AS a FROM t;
-	b CURSOR FOR SELECT n AS b FROM t;
-	x int;
-	y int;
-BEGIN
-	OPEN a;
-	OPEN b;
-	FOR i IN 1 .. 2 LOOP
-		FETCH a INTO x;
-		FETCH b INTO y;
-	END LOOP;
-	CLOSE a;
-	FETCH b INTO y;
-	CLOSE b;
-	RETURN x;
-END $$;
-SQL
-{
-	my $caught = 'DO $$ BEGIN PERFORM fails_in_loop();'
-	  . " EXCEPTION WHEN division_by_zero THEN INSERT INTO log VALUES ('caught'); END \$\$";
-	my @names = (
-		do => qr/^DO/,
-		outer => qr/^SELECT fails_in_loop/,
-		loop => qr/^SELECT id FROM t ORDER BY id/,
-		division => qr/^SELECT 1 \/ \(n - 70\)/,
-		caught => qr/^INSERT INTO log VALUES \('caught'\)/);
-	my $trace = trace($node, $caught);
-
-	my @lines = outline($trace, @names);
-	is_deeply(
-		[ grep { !/^CLOSE (division|loop|outer)/ } @lines ],
-		[
-			('XCTEND rlbk=0') x 2,
-			'EXEC outer', 'EXEC loop',
-			('FETCH loop') x 3,
-			'EXEC division', 'FETCH division', 'ERROR division',
-			'FETCH outer', 'ERROR outer',
-			'EXEC caught', 'CLOSE caught',
-			'EXEC do', 'XCTEND rlbk=0'
-		],
-		'an error in a loop, which an outer block handles')
-	  or note explain \@lines;
-	ok(in_order(\@lines, 'ERROR division', 'CLOSE division', 'CLOSE outer',
-			'EXEC caught'),
-		'what failed is closed before that goes on');
-	ok(in_order(\@lines, 'ERROR division', 'CLOSE loop', 'EXEC caught'),
-		'so is what was open');
-	is_deeply([ rows($trace, qr/^SELECT id FROM t/, 'FETCH') ],
-		[ 10, 50, 40 ], 'rows fetched in advance');
-	is_deeply(
-		[ map { $_->{fields}{err} } PgTrace::of_type($trace, 'ERROR') ],
-		[ '22012', '22012' ], 'SQLSTATE');
-
-	$trace = trace($node, 'SELECT fails_in_loop()', 'SELECT two_cursors()');
-	@lines = outline($trace, @names);
-	ok(in_order(\@lines, 'FETCH outer', 'ERROR outer', 'CLOSE outer',
-			'XCTEND rlbk=1'),
-		'which nobody handles')
-	  or note explain \@lines;
-	ok(in_order(\@lines, 'ERROR division', 'CLOSE division', 'CLOSE outer'),
-		'what failed is closed, the deepest first');
-	ok(in_order(\@lines, 'ERROR division', 'CLOSE loop', 'XCTEND rlbk=1'),
-		'so is what was open');
-
-	is_deeply(
-		[ outline($trace, a => qr/^SELECT n AS a/, b => qr/^SELECT n AS b/) ],
-		[
-			('XCTEND rlbk=0') x 2, 'XCTEND rlbk=1',
-			'EXEC a', 'EXEC b',
-			'FETCH a', 'FETCH b', 'FETCH a', 'FETCH b', 'CLOSE a',
-			'FETCH b', 'CLOSE b', 'XCTEND rlbk=0'
-		],
-		'two cursors at once');
-	is_deeply([ rows($trace, qr/^SELECT n AS [ab]/, 'FETCH') ],
-		[ (1) x 5 ], 'a row each');
-
-	# subtransactions
-	$trace = trace(
-		$node,
-		'BEGIN',
-		'SAVEPOINT s',
-		'DECLARE c CURSOR FOR SELECT id FROM t',
-		'FETCH 7 FROM c',
-		'ROLLBACK TO s',
-		'DECLARE d CURSOR FOR SELECT n FROM t',
-		'FETCH 8 FROM d',
-		'SELECT 1 / (id - 1) FROM t WHERE id = 1',
-		'ROLLBACK TO s',
-		'SELECT 2',
-		'COMMIT');
-	@lines = outline(
-		$trace,
-		back => qr/^ROLLBACK TO/,
-		one => qr/^SELECT 1/,
-		two => qr/^SELECT 2/,
-		c => qr/^DECLARE c CURSOR/,
-		d => qr/^DECLARE d CURSOR/,
-		fetch => qr/^FETCH/,
-		commit => qr/^COMMIT/);
-	is_deeply(
-		[ grep { $_ ne 'CLOSE one' } @lines ],
-		[
-			('XCTEND rlbk=0') x 2,
-			('EXEC c') x 2,
-			'FETCH c', 'EXEC fetch', 'EXEC back', 'CLOSE c',
-			('EXEC d') x 2,
-			'FETCH d', 'EXEC fetch', 'EXEC one', 'FETCH one', 'ERROR one',
-			'CLOSE d', 'EXEC back',
-			'EXEC two', 'FETCH two', 'CLOSE two', 'EXEC commit',
-			'XCTEND rlbk=0'
-		],
-		'the abort of a subtransaction closes its cursors');
-	ok(in_order(\@lines, 'ERROR one', 'CLOSE one', 'EXEC two'),
-		'and what failed');
-}
 
 clean_files($node);
 done_testing();

@@ -100,11 +100,11 @@ sub trace
 
 =pod
 
-=item clean_files(node)
+=item clean_files(node, [file => 1, ...])
 
-A test that there is nothing that contradicts itself in any file of the node.
-The ones named after the node end in the middle, since their process was
-killed.
+A test that nothing contradicts itself in any file of the node, that all are
+complete, and that no events are lost.  The files that are named may end in the
+middle, since their process was killed.
 
 =cut
 
@@ -173,13 +173,21 @@ sub cursors_of
 	  PgTrace::of_type($records, 'CURSOR');
 }
 
+# A cursor's number stands for another text after it has been introduced again.
 sub of_statement
 {
 	my ($records, $pattern, @types) = @_;
-	my %wanted = map { $_->{cursor} => 1 } cursors_of($records, $pattern);
+	my %type = map { $_ => 1 } @types;
+	my (%wanted, @found);
 
-	return grep { defined $_->{cursor} && $wanted{ $_->{cursor} } }
-	  PgTrace::of_type($records, @types);
+	foreach my $record (grep { defined $_->{cursor} } @$records)
+	{
+		$wanted{ $record->{cursor} } = $record->{text} =~ $pattern
+		  if $record->{type} eq 'CURSOR';
+		push @found, $record
+		  if $wanted{ $record->{cursor} } && $type{ $record->{type} };
+	}
+	return @found;
 }
 
 sub calls_of
@@ -250,20 +258,29 @@ for each record of theirs, and plain XCTEND.
 sub outline
 {
 	my ($records, @names) = @_;
-	my %name;
-	my @lines;
+	my (@patterns, %name, @lines);
 
 	while (my ($name, $pattern) = splice @names, 0, 2)
 	{
-		$name{ $_->{cursor} } = $name foreach cursors_of($records, $pattern);
+		push @patterns, [ $name, $pattern ];
 	}
 	foreach my $record (
-		PgTrace::of_type($records, qw(EXEC FETCH CLOSE ERROR XCTEND)))
+		PgTrace::of_type($records,
+			qw(CURSOR EXEC FETCH CLOSE ERROR XCTEND)))
 	{
-		push @lines, "XCTEND rlbk=$record->{fields}{rlbk}"
-		  if $record->{type} eq 'XCTEND';
-		push @lines, "$record->{type} $name{$record->{cursor}}"
-		  if defined $record->{cursor} && defined $name{ $record->{cursor} };
+		if ($record->{type} eq 'XCTEND')
+		{
+			push @lines, "XCTEND rlbk=$record->{fields}{rlbk}";
+		}
+		elsif ($record->{type} eq 'CURSOR')
+		{
+			($name{ $record->{cursor} }) =
+			  map { $_->[0] } grep { $record->{text} =~ $_->[1] } @patterns;
+		}
+		elsif (defined $name{ $record->{cursor} })
+		{
+			push @lines, "$record->{type} $name{$record->{cursor}}";
+		}
 	}
 	return @lines;
 }

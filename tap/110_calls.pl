@@ -1,0 +1,302 @@
+# What a session can ask for, by every way that there is, and the calls that
+# the trace has for it: a PARSE for each planning, an EXEC, a FETCH for each run
+# of the executor, with the rows of each, under the statement's own text.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use Test::More;
+
+my $node = PgTrace::new_node('main', 'max_prepared_transactions' => 2);
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE t (id int PRIMARY KEY, n int);
+INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE target (id int PRIMARY KEY, n int);
+INSERT INTO target VALUES (1, 1), (2, 2);
+CREATE VIEW v AS SELECT id FROM t;
+CREATE MATERIALIZED VIEW m AS SELECT id FROM t;
+CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM target WHERE id = 99';
+VACUUM ANALYZE;
+SQL
+
+sub count
+{
+	my ($records, $pattern, $type) = @_;
+
+	return scalar calls_of($records, $pattern, $type);
+}
+
+sub field
+{
+	my ($name, @records) = @_;
+
+	return [ map { $_->{fields}{$name} } @records ];
+}
+
+###############################################################################
+# Planning
+###############################################################################
+
+{
+	my $text = qr/^PREPARE \w+\(int\) AS SELECT/;
+	my @prepared = (
+		'PREPARE q(int) AS SELECT n FROM t WHERE id = $1',
+		map { "EXECUTE q($_)" } 1 .. 8);
+	my $trace =
+	  trace($node, { set => { plan_cache_mode => 'auto' } }, @prepared);
+
+	is(count($trace, qr/^PREPARE/, 'PARSE'),
+		6, 'five custom plans, and a generic one that is kept');
+	is_deeply(field('mis', calls_of($trace, qr/^PREPARE/, 'PARSE')),
+		[ (1) x 6 ], 'planned anew');
+	is(scalar(grep { $_->{fields}{dep} == 1 } calls_of($trace, $text, 'EXEC')),
+		8, 'executed each time');
+	is_deeply([ rows($trace, qr/^EXECUTE/) ], [ (1) x 8 ], 'rows');
+	is_deeply(field('mis', calls_of($trace, $text, 'EXEC')),
+		[ (0) x 9 ], 'planning is not in EXEC');
+
+	$trace = trace(
+		$node, { set => { plan_cache_mode => 'force_generic_plan' } },
+		@prepared,
+		'ALTER TABLE t ALTER n SET STATISTICS 50',
+		'EXECUTE q(1)', 'EXECUTE q(2)',
+		'SET plan_cache_mode = force_custom_plan',
+		'EXECUTE q(3)', 'EXECUTE q(4)');
+	is_deeply(
+		[ grep { /PARSE|EXEC/ } lines($trace, $text, 'PARSE', 'EXEC') ],
+		[
+			'EXEC',    # of PREPARE itself
+			'PARSE', ('EXEC') x 8,
+			'PARSE', ('EXEC') x 2,
+			('PARSE', 'EXEC') x 2
+		],
+		'generic, generic after an invalidation, custom');
+
+	my $client = PgTraceCheck::Protocol->new($node,
+		options =>
+		  '-c pg_trace.session=on -c plan_cache_mode=force_generic_plan');
+	my $file = session_file($node, $client);
+	$client->parse('s', 'SELECT n FROM t WHERE id = $1', 23)->sync;
+	$client->bind('', 's', $_)->execute('')->sync foreach 1 .. 5;
+	$client->parse('', 'SELECT n FROM t WHERE n < $1', 23)
+	  ->bind('', '', $_)->execute('')->sync
+	  foreach 2 .. 4;
+	$client->close;
+	$trace = read_trace($node, $file);
+	my $named = qr/^SELECT n FROM t WHERE id = \$1$/;
+	is(count($trace, $named, 'PARSE'), 1, 'protocol: planned once');
+	is_deeply([ rows($trace, $named, 'FETCH') ], [ (1) x 5 ], 'rows');
+	my $unnamed = qr/^SELECT n FROM t WHERE n < \$1$/;
+	is(count($trace, $unnamed, 'PARSE'), 3, 'protocol: planned each time');
+	is_deeply([ rows($trace, $unnamed, 'FETCH') ], [ 1, 2, 3 ], 'rows');
+}
+
+###############################################################################
+# Portals and cursors
+###############################################################################
+
+{
+	my $client = PgTraceCheck::Protocol->new($node,
+		options => '-c pg_trace.session=on');
+	my $file = session_file($node, $client);
+	my @answer = $client->query('BEGIN')->sync;
+
+	$client->parse('s', 'SELECT id FROM t ORDER BY id')->bind('p', 's');
+	@answer = $client->execute('p', 30)->sync;
+	is_deeply([ PgTraceCheck::Protocol::tags(@answer) ],
+		['suspended'], 'the portal has more rows');
+	$client->execute('p', 30)->sync foreach 1, 2;
+	@answer = $client->execute('p', 30)->close_portal('p')->sync;
+	is_deeply([ PgTraceCheck::Protocol::tags(@answer) ],
+		['SELECT 10'], 'these are the last');
+	$client->parse('r',
+		'INSERT INTO target SELECT i FROM generate_series(11, 17) i RETURNING id'
+	)->bind('p', 'r')->execute('p', 3)->execute('p', 3)->sync;
+	$client->query('ROLLBACK')->sync;
+	$client->close;
+
+	my $trace = read_trace($node, $file);
+	is_deeply(
+		[ lines($trace, qr/^SELECT id FROM t ORDER BY id$/) ],
+		[ qw(PARSE EXEC FETCH FETCH FETCH FETCH CLOSE) ],
+		'a FETCH for each portion');
+	is_deeply([ rows($trace, qr/^SELECT id FROM t ORDER BY id$/, 'FETCH') ],
+		[ 30, 30, 30, 10 ], 'with its rows');
+	my $reads = grep { $_->{fields}{nam} eq 'ClientRead' }
+	  waits_of($trace, qr/^SELECT id FROM t ORDER BY id$/);
+	cmp_ok($reads, '>=', 1, 'and waits for the client between them');
+	is_deeply([ lines($trace, qr/^INSERT INTO target SELECT/) ],
+		[qw(PARSE EXEC CLOSE)], 'RETURNING: all in EXEC');
+	is_deeply([ rows($trace, qr/^INSERT INTO target SELECT/) ], [7], 'rows');
+
+	$trace = trace(
+		$node,
+		'BEGIN',
+		'DECLARE c SCROLL CURSOR FOR SELECT id FROM t ORDER BY id',
+		'FETCH 10 FROM c',
+		'MOVE 5 FROM c',
+		'FETCH BACKWARD 3 FROM c',
+		'FETCH ALL FROM c',
+		'CLOSE c',
+		'DECLARE h CURSOR WITH HOLD FOR SELECT id + 0 FROM t',
+		'FETCH 4 FROM h',
+		'COMMIT',
+		'FETCH 6 FROM h',
+		'CLOSE h');
+	is_deeply([ rows($trace, qr/^DECLARE c SCROLL/, 'FETCH') ],
+		[ 10, 5, 3, 88 ], 'cursor: a FETCH for each run');
+	is_deeply([ rows($trace, qr/^(FETCH|MOVE) .* c$/, 'EXEC') ],
+		[ 10, 5, 3, 88 ], 'within the EXEC of FETCH and MOVE');
+	is(count($trace, qr/^DECLARE c SCROLL/, 'CLOSE'), 1, 'closed');
+	is_deeply([ rows($trace, qr/^DECLARE h/, 'FETCH') ],
+		[ 4, 100 ], 'WITH HOLD: COMMIT fetches the rest');
+	is_deeply([ rows($trace, qr/^FETCH . FROM h$/, 'EXEC') ],
+		[ 4, 6 ], 'from which later ones are served');
+	my ($all) = grep { $_->{fields}{r} == 100 }
+	  calls_of($trace, qr/^DECLARE h/, 'FETCH');
+	my ($end) = grep { $_->{line} > $all->{line} }
+	  PgTrace::of_type($trace, 'XCTEND');
+	my ($commit) = calls_of($trace, qr/^COMMIT/, 'EXEC');
+	ok($commit->{fields}{tim} <= begin_of($all) + 1 && $end,
+		'at the end of the transaction');
+}
+
+###############################################################################
+# Several statements in one message
+###############################################################################
+
+{
+	my $trace = trace($node,
+		"SELECT 1\\; INSERT INTO target VALUES (3, 3)\\;  SELECT 'a;b'\\;"
+		  . ' CREATE TABLE made AS SELECT 4\; EXPLAIN (COSTS off) SELECT 5\;'
+		  . ' SELECT 6');
+	my @texts = map { $_->{text} } grep { $_->{fields}{dep} == 0 }
+	  PgTrace::of_type($trace, 'CURSOR');
+
+	is_deeply(
+		[ @texts[ 1 .. $#texts ] ],
+		[
+			'SELECT 1',
+			'INSERT INTO target VALUES (3, 3)',
+			"SELECT 'a;b'",
+			'CREATE TABLE made AS SELECT 4',
+			'EXPLAIN (COSTS off) SELECT 5',
+			'SELECT 6'
+		],
+		'each statement has its own text');
+	is(scalar PgTrace::of_type($trace, 'XCTEND'),
+		3, 'all in one transaction');
+	is_deeply(
+		[
+			map { $_->{text} } grep { $_->{fields}{dep} == 1 }
+			  PgTrace::of_type($trace, 'CURSOR')
+		],
+		[
+			'CREATE TABLE made AS SELECT 4',
+			'EXPLAIN (COSTS off) SELECT 5'
+		],
+		'and so have those within');
+}
+
+###############################################################################
+# Everything else: one EXEC each, with its rows
+###############################################################################
+
+{
+	my @cases = (
+		[ 'UPDATE target SET n = 5 WHERE id <= 2', 2 ],
+		[ 'UPDATE target SET n = 5 WHERE id = 3 RETURNING n', 1 ],
+		[
+			'MERGE INTO target USING t ON target.id = t.id'
+			  . ' WHEN MATCHED AND t.id = 1 THEN DELETE'
+			  . ' WHEN MATCHED THEN UPDATE SET n = 6'
+			  . ' WHEN NOT MATCHED AND t.id <= 5 THEN INSERT VALUES (t.id, 0)',
+			5
+		],
+		[ 'DELETE FROM target', 4 ],
+		[ 'CREATE TABLE ctas AS SELECT id FROM v', 100 ],
+		[ 'SELECT id INTO into_table FROM t WHERE id <= 30', 30 ],
+		[ 'CREATE MATERIALIZED VIEW mm AS SELECT 1', 1 ],
+		[ 'REFRESH MATERIALIZED VIEW m', 100 ],
+		[ 'COPY t TO STDOUT', 100 ],
+		[ 'COPY (SELECT id FROM t WHERE id <= 7) TO STDOUT', 7 ],
+		[ 'EXPLAIN SELECT id FROM t', 0 ],
+		[ 'EXPLAIN ANALYZE SELECT id FROM t', 0 ],
+		[ 'CALL p()', 0 ],
+		[ 'VACUUM t', 0 ],
+		[ 'ANALYZE t', 0 ],
+		[ 'CREATE INDEX CONCURRENTLY i ON t (n)', 0 ],
+		[ 'REINDEX TABLE CONCURRENTLY t', 0 ],
+		[ 'LISTEN l', 0 ],
+		[ "NOTIFY l, 'payload'", 0 ],
+		[ 'SET work_mem = 4096', 0 ],
+		[ 'SHOW work_mem', 0 ],
+		[ 'BEGIN', 0 ],
+		[ 'LOCK TABLE t', 0 ],
+		[ "PREPARE TRANSACTION 'x'", 0 ],
+		[ "COMMIT PREPARED 'x'", 0 ],
+		[ 'BEGIN ISOLATION LEVEL SERIALIZABLE', 0 ],
+		[ 'SAVEPOINT s', 0 ],
+		[ 'RELEASE s', 0 ],
+		[ 'ROLLBACK', 0 ],
+		[ 'TRUNCATE target', 0 ],
+		[ 'DISCARD ALL', 0 ]);
+	my $trace = trace($node, map { $_->[0] } @cases);
+
+	foreach my $case (@cases)
+	{
+		my ($sql, $rows) = @$case;
+		my @calls = grep { $_->{fields}{dep} == 0 }
+		  calls_of($trace, qr/^\Q$sql\E$/, 'EXEC', 'FETCH');
+
+		is_deeply([ map { "$_->{type} r=$_->{fields}{r}" } @calls ],
+			["EXEC r=$rows"], $sql);
+	}
+
+	my @below = (
+		[ qr/^CREATE TABLE ctas/, 'PARSE EXEC FETCH CLOSE', 100 ],
+		[ qr/^COPY \(SELECT/, 'PARSE EXEC FETCH CLOSE', 7 ],
+		[ qr/^EXPLAIN SELECT/, 'PARSE' ],
+		[ qr/^EXPLAIN ANALYZE/, 'PARSE EXEC FETCH CLOSE', 100 ]);
+	foreach my $case (@below)
+	{
+		my ($pattern, $types, @rows) = @$case;
+		my @calls = grep { $_->{fields}{dep} == 1 }
+		  calls_of($trace, $pattern);
+
+		is(join(' ', map { $_->{type} } @calls), $types, "$pattern: within");
+		is_deeply(
+			[ map { $_->{fields}{r} } grep { $_->{type} eq 'FETCH' } @calls ],
+			\@rows, 'with its rows');
+	}
+
+	my ($vacuum) = calls_of($trace, qr/^VACUUM t/, 'EXEC');
+	cmp_ok(
+		scalar(grep {
+				$_->{fields}{tim} > begin_of($vacuum)
+				  && $_->{fields}{tim} < $vacuum->{fields}{tim}
+			} PgTrace::of_type($trace, 'XCTEND')),
+		'>=', 1, 'VACUUM has transactions of its own');
+	my ($prepare) = calls_of($trace, qr/^PREPARE TRANSACTION/, 'EXEC');
+	my ($end) = grep { $_->{line} > $prepare->{line} }
+	  PgTrace::of_type($trace, 'XCTEND');
+	is($end->{fields}{rlbk}, 0, 'PREPARE TRANSACTION ends one');
+}
+
+{
+	my $client = PgTraceCheck::Protocol->new($node,
+		options => '-c pg_trace.session=on');
+	my $file = session_file($node, $client);
+
+	$client->query('COPY target FROM STDIN')->message('d', "7\t7\n8\t")
+	  ->message('d', "8\n")->message('c', '')->send_only('')->ready;
+	$client->close;
+	my $trace = read_trace($node, $file);
+	is_deeply([ rows($trace, qr/^COPY target FROM STDIN$/) ],
+		[2], 'COPY FROM STDIN');
+}
+
+clean_files($node);
+done_testing();

@@ -123,12 +123,6 @@ current_cursor(const PgtFormat *format, bool for_client)
 	return format->next_statement && !for_client ? 0 : format->last_cursor;
 }
 
-uint32
-pgt_format_cursor(const PgtFormat *format)
-{
-	return current_cursor(format, false);
-}
-
 /* ----------
  * The head of a file, and lines beginning with ***
  * ----------
@@ -193,7 +187,7 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 					 NameStr(session->database_name));
 	put_header_field(format, "User name: ", NameStr(session->role_name));
 	appendStringInfo(format->out, "Unix process pid: %d, image: %s\n",
-					 session->pid, GetBackendTypeDesc(session->backend_type));
+					 session->pid, session->image);
 	put_string(format, "Backend start: ");
 	put_iso_time(format, start_us);
 	put_string(format, "\n\n");
@@ -400,12 +394,13 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	put_number(format, "\n  oacdty=", record->type);
 	put_number(format, " mxl=", record->type_len > 0 ? record->type_len : len);
 	put_number(format, "(", record->type_len > 0 ? record->type_len : len);
-	put_number(format, ") mxlc=00 mal=00 scl=00 pre=00 avl=",
-			   record->state == PGT_BIND_VALUE ? len : 0);
-	put_string(format, " typ='");
+	put_string(format, ") mxlc=00 mal=00 scl=00 pre=00 typ='");
 	put_escaped(format, NameStr(record->type_name),
 				strnlen(NameStr(record->type_name), NAMEDATALEN), '\'');
-	put_string(format, "'");
+	/* the next line as Oracle has it: readers look for avl= there */
+	put_number(format, "'\n  kxsbbbfp=0 bln=", len);
+	put_number(format, " avl=", record->state == PGT_BIND_VALUE ? len : 0);
+	put_string(format, " flg=05");
 	if (record->value_len > 0)
 		put_number(format, " shown=", record->total_len);
 

@@ -75,9 +75,6 @@ extern void pgt_format_running_statement(PgtFormat *format, const char *text,
 /* A time of PostgreSQL's as the wall clock's, in µs since 1970. */
 extern uint64 pgt_format_unix_us(TimestampTz timestamp);
 
-/* The cursor that the process is working on. */
-extern uint32 pgt_format_cursor(const PgtFormat *format);
-
 /* Report the open call, if that is due. */
 extern void pgt_format_running(PgtFormat *format, uint64 now_ns);
 

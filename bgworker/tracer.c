@@ -445,7 +445,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 void
 pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
 {
-	uint32		cursor = pgt_format_cursor(&leader->format);
+	uint32		cursor = worker->session->leader_cursor;
 	char		note[MAXPGPATH + 128];
 
 	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR #%u: PROCESS %d, FILE %s",

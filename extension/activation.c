@@ -142,7 +142,10 @@ follow_leader(void)
 	session = pgt_session_find(leader->pid);
 	traced = session != NULL && session->state == PGT_SESSION_ACTIVE;
 	if (traced)
+	{
 		memcpy(&self, session, offsetof(PgtSession, started_at));
+		self.leader_cursor = pg_atomic_read_u32(&session->cursor);
+	}
 	LWLockRelease(pgt_shared->lock);
 	if (!traced)
 		return;

@@ -42,6 +42,9 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	call->generation = pgt_trace.generation;
 	call->kind = kind;
 	call->depth = pgt_call_depth;
+	/* only such a call can have parallel workers */
+	if (pgt_trace.session != NULL && !IsInParallelMode())
+		pg_atomic_write_u32(&pgt_trace.session->cursor, cursor->number);
 	if (call->depth == 0)
 		failed = false;			/* an error that PL/pgSQL has caught */
 

@@ -126,6 +126,21 @@ send_text(const PgtCursor *cursor, const char *text, uint32 command,
 	return record != NULL;
 }
 
+/*
+ * What stands for a statement without a text: one in a SQL function whose
+ * body is stored parsed.
+ */
+static const char *
+placeholder(uint32 command, uint64 queryid, int *len)
+{
+	static char text[96];
+
+	*len = snprintf(text, sizeof(text),
+					"/* statement without a text, command %u, query identifier "
+					UINT64_FORMAT " */", command, queryid);
+	return text;
+}
+
 PgtCursor *
 pgt_cursor_get(const char *query, int location, int len,
 			   uint32 command, uint64 queryid, int depth)
@@ -146,6 +161,8 @@ pgt_cursor_get(const char *query, int location, int len,
 		len = 0;
 	}
 	query = CleanQuerytext(query, &location, &len);
+	if (len == 0)
+		query = placeholder(command, queryid, &len);
 	hash = hash_bytes_extended((const unsigned char *) query, len, depth);
 	bucket = &table->buckets[hash & (NBUCKETS - 1)];
 

@@ -106,6 +106,7 @@ initialize_shared(PgtShared *shared)
 		pg_atomic_init_u64(&session->sql_events, 0);
 		pg_atomic_init_u64(&session->wait_events, 0);
 		pg_atomic_init_u64(&session->lost_events, 0);
+		pg_atomic_init_u32(&session->cursor, 0);
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
@@ -170,6 +171,9 @@ pgt_session_describe_self(PgtSession *session)
 	session->proc_number = PGT_PROC_NUMBER(MyProc);
 	session->leader_pid = leader != NULL && leader != MyProc ? leader->pid : 0;
 	session->backend_type = MyBackendType;
+	strlcpy(session->image, MyBgworkerEntry != NULL ?
+			MyBgworkerEntry->bgw_type : GetBackendTypeDesc(MyBackendType),
+			BGW_MAXLEN);
 	session->remote = false;
 	session->database = MyDatabaseId;
 	session->role = GetUserId();
@@ -286,6 +290,7 @@ allocate_slot(const PgtSession *description)
 		pg_atomic_write_u64(&session->wait_events, 0);
 		pg_atomic_write_u64(&session->lost_events, 0);
 		pg_atomic_write_u32(&session->half_full, 0);
+		pg_atomic_write_u32(&session->cursor, 0);
 		pgt_queue_reset(&session->queue);
 		return session;
 	}

@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -48,6 +49,8 @@ typedef struct PgtSession
 	int			proc_number;	/* index in ProcGlobal->allProcs */
 	int			leader_pid;		/* 0 if not a parallel worker */
 	BackendType backend_type;
+	char		image[BGW_MAXLEN];	/* as pg_stat_activity.backend_type */
+	uint32		leader_cursor;	/* of a parallel worker's query */
 	bool		remote;			/* asked for by another session */
 	Oid			database;
 	Oid			role;
@@ -70,6 +73,7 @@ typedef struct PgtSession
 	ConditionVariable state_cv; /* state or generation changed */
 
 	/* The backend's end of the queue */
+	pg_atomic_uint32 cursor;	/* of its last call outside of parallel mode */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
 	pg_atomic_uint32 waiting;	/* it waits for room in the queue */
 	pg_atomic_uint32 half_full; /* it has told the worker so */

@@ -123,6 +123,10 @@ describe_other(PgtSession *session, int pid, PGPROC *proc)
 		if (status->st_procpid != pid)
 			continue;
 		session->backend_type = status->st_backendType;
+		name = session->backend_type == B_BG_WORKER ?
+			unconstify(char *, GetBackgroundWorkerTypeByPid(pid)) : NULL;
+		strlcpy(session->image, name != NULL ? name :
+				GetBackendTypeDesc(session->backend_type), BGW_MAXLEN);
 		session->backend_start = status->st_proc_start_timestamp;
 		strlcpy(session->application_name, status->st_appname, NAMEDATALEN);
 		break;
@@ -272,8 +276,7 @@ put_status(ReturnSetInfo *result, PgtSession *session)
 	values[i++] = Int32GetDatum(session->pid);
 	nulls[i] = session->leader_pid == 0;
 	values[i++] = Int32GetDatum(session->leader_pid);
-	values[i++] =
-		CStringGetTextDatum(GetBackendTypeDesc(session->backend_type));
+	values[i++] = CStringGetTextDatum(session->image);
 	set_text(&values[i], &nulls[i], NameStr(session->database_name));
 	i++;
 	set_text(&values[i], &nulls[i], NameStr(session->role_name));

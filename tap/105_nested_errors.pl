@@ -58,7 +58,8 @@ sub in_order
 
 {
 	my $caught = 'DO $$ BEGIN PERFORM fails_in_loop();'
-	  . " EXCEPTION WHEN division_by_zero THEN INSERT INTO log VALUES ('caught'); END \$\$";
+	  . ' EXCEPTION WHEN division_by_zero THEN'
+	  . " INSERT INTO log VALUES ('caught'); END \$\$";
 	my @names = (
 		do => qr/^DO/,
 		outer => qr/^SELECT fails_in_loop/,

@@ -178,11 +178,11 @@ sub changes
 
 # the wall clock and tim
 {
-	my $before = $node->safe_psql('postgres',
-		"SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')");
+	my $now = q{SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC',
+		'YYYY-MM-DD"T"HH24:MI:SS.US')};
+	my $before = $node->safe_psql('postgres', $now);
 	my $trace = trace($node, 'SELECT 1');
-	my $after = $node->safe_psql('postgres',
-		"SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')");
+	my $after = $node->safe_psql('postgres', $now);
 	my @times = PgTrace::of_type($trace, 'TIME');
 
 	cmp_ok(scalar @times, '>=', 1, 'wall-clock lines');

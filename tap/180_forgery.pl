@@ -133,8 +133,7 @@ SQL
 	my $dbname = substr("d\nXCTEND rlbk=1, rd_only=1, tim=1\n", 0, 60);
 	my $value = "v) 2026-01-01T00:00:00.000000+00:00\n*** TRACE ENDED\n\\";
 	my $setting = $value =~ s/'/''/gr;
-	my $psql = $node->safe_psql('postgres',
-		"CREATE ROLE \"$role\" LOGIN SUPERUSER; GRANT postgres TO \"$role\"");
+	$node->safe_psql('postgres', "CREATE ROLE \"$role\" LOGIN SUPERUSER");
 	$node->safe_psql('postgres', "CREATE DATABASE \"$dbname\"");
 
 	my $client = connect_to(

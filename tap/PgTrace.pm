@@ -503,7 +503,10 @@ sub parse_bind
 	my ($parser) = @_;
 	my ($index) = take($parser, qr/ Bind#(\d+)/, 'bind');
 	my ($rest) = take($parser, qr/  (oacdty=.+)/, 'type of a bind');
-	my @names = qw(oacdty mxl mxlc mal scl pre avl typ);
+	my ($more) = take($parser, qr/  (kxsbbbfp=.+)/, 'length of a bind');
+	my @names =
+	  qw(oacdty mxl mxlc mal scl pre typ kxsbbbfp bln avl flg);
+	$rest .= " $more";
 	my ($value) = take($parser, qr/  value=(.+)/, 'value of a bind');
 
 	push @names, 'shown' if $rest =~ / shown=\d+$/;

@@ -365,9 +365,11 @@ which psql can't: Parse, Bind, Execute with a limit of rows.
 
 =over
 
-=item PgTraceCheck::Protocol->new(node, [dbname => ..., options => ...])
+=item PgTraceCheck::Protocol->new(node, [dbname => ..., options => ...,
+startup => {...}])
 
-Connect.
+Connect; C<options> is what PGOPTIONS would be, C<startup> are more parameters of
+the startup message, such as user and application_name.
 
 =cut
 
@@ -424,7 +426,7 @@ sub message
 
 =pod
 
-=item query(sql), parse(name, sql, type OIDs), bind(portal, name, value, ...),
+=item message(type, body), query(sql), parse(name, sql, type OIDs), bind(portal, name, value, ...),
 execute(portal, rows), close_portal(name)
 
 Put a message into what will be sent; each returns the connection.  A value is

@@ -10,9 +10,11 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
+#include "utils/guc.h"
 
 #include "extension/activation.h"
 #include "extension/compat.h"
@@ -71,6 +73,13 @@ join_trace(uint32 slot)
 		before_shmem_exit(send_exit, (Datum) 0);
 		exit_registered = true;
 	}
+	/*
+	 * Settings that have never been set aren't passed on to parallel workers.
+	 * In parallel mode nothing can be set, but then it is too late anyway.
+	 */
+	if (!IsInParallelMode())
+		SetConfigOption("pg_trace.leader_cursor", "0",
+						PGC_USERSET, PGC_S_OVERRIDE);
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
 	(void) pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
@@ -137,6 +146,13 @@ follow_leader(void)
 		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(leader)]) == 0)
 		return;
 
+	/* the first transaction of a worker ends before it has the settings */
+	if (pgt_leader_cursor == 0)
+	{
+		setting_followed = false;
+		return;
+	}
+
 	memset(&self, 0, sizeof(self));
 	LWLockAcquire(pgt_shared->lock, LW_SHARED);
 	session = pgt_session_find(leader->pid);
@@ -144,7 +160,7 @@ follow_leader(void)
 	if (traced)
 	{
 		memcpy(&self, session, offsetof(PgtSession, started_at));
-		self.leader_cursor = pg_atomic_read_u32(&session->cursor);
+		self.leader_cursor = pgt_leader_cursor;
 	}
 	LWLockRelease(pgt_shared->lock);
 	if (!traced)
@@ -185,6 +201,8 @@ check(void)
 	}
 	PG_END_TRY();
 
+	if (!setting_followed)
+		return;
 	pgt_trace_flag = &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
 	value = pg_atomic_read_u32(pgt_trace_flag);
 	if (pgt_trace.session != NULL && !pgt_emit_active())

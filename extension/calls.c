@@ -15,6 +15,7 @@
 #include "extension/clock.h"
 #include "extension/command.h"
 #include "extension/emit.h"
+#include "extension/guc.h"
 
 int			pgt_call_depth = 0;
 
@@ -42,9 +43,6 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	call->generation = pgt_trace.generation;
 	call->kind = kind;
 	call->depth = pgt_call_depth;
-	/* only such a call can have parallel workers */
-	if (pgt_trace.session != NULL && !IsInParallelMode())
-		pg_atomic_write_u32(&pgt_trace.session->cursor, cursor->number);
 	if (call->depth == 0)
 		failed = false;			/* an error that PL/pgSQL has caught */
 
@@ -69,6 +67,7 @@ pgt_call_leave(const PgtCall *call)
 {
 	pgt_call_depth = call->depth;
 	innermost = call->outer;
+	pgt_leader_cursor = innermost != NULL ? innermost->cursor->number : 0;
 }
 
 void
@@ -77,6 +76,7 @@ pgt_call_enter(PgtCall *call)
 	pgt_call_depth = call->depth + 1;
 	call->outer = innermost;
 	innermost = call;
+	pgt_leader_cursor = call->cursor->number;
 }
 
 /*

@@ -32,6 +32,12 @@ int			pgt_max_sessions = 64;
 int			pgt_max_file_size = 1024;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_tracefile_identifier = NULL;
+
+/*
+ * The cursor of the innermost call that is open.  It is a setting only so that
+ * it travels to parallel workers with the others when they are launched.
+ */
+int			pgt_leader_cursor = 0;
 char	   *pgt_client_id = NULL;
 char	   *pgt_module = NULL;
 char	   *pgt_action = NULL;
@@ -180,6 +186,19 @@ define_context_settings(void)
 }
 
 static void
+define_internal_settings(void)
+{
+	DefineCustomIntVariable("pg_trace.leader_cursor",
+							"Tells parallel workers the cursor that they work for.",
+							NULL,
+							&pgt_leader_cursor, 0, 0, INT_MAX,
+							PGC_USERSET,
+							GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE |
+							GUC_DISALLOW_IN_FILE,
+							NULL, NULL, NULL);
+}
+
+static void
 define_server_settings(void)
 {
 	DefineCustomBoolVariable("pg_trace.enabled",
@@ -230,6 +249,7 @@ pgt_guc_define(void)
 {
 	define_session_settings();
 	define_context_settings();
+	define_internal_settings();
 	define_server_settings();
 	MarkGUCPrefixReserved("pg_trace");
 }

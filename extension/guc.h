@@ -47,6 +47,7 @@ extern int	pgt_max_sessions;
 extern int	pgt_max_file_size;		/* MB */
 extern char *pgt_output_directory;
 extern char *pgt_tracefile_identifier;
+extern int	pgt_leader_cursor;
 extern char *pgt_client_id;
 extern char *pgt_module;
 extern char *pgt_action;

@@ -73,7 +73,6 @@ typedef struct PgtSession
 	ConditionVariable state_cv; /* state or generation changed */
 
 	/* The backend's end of the queue */
-	pg_atomic_uint32 cursor;	/* of its last call outside of parallel mode */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
 	pg_atomic_uint32 waiting;	/* it waits for room in the queue */
 	pg_atomic_uint32 half_full; /* it has told the worker so */

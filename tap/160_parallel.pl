@@ -1,0 +1,199 @@
+# Parallel workers of a traced session are traced, too: each has a file of its
+# own, and leader's and workers' files name each other; added up, they have all
+# that was done, once.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use Test::More;
+
+my $node = PgTrace::new_node(
+	'main',
+	'autovacuum' => 'off',
+	'parallel_setup_cost' => 0,
+	'parallel_tuple_cost' => 0,
+	'min_parallel_table_scan_size' => 0,
+	'min_parallel_index_scan_size' => 0,
+	'max_parallel_workers_per_gather' => 2,
+	'max_parallel_maintenance_workers' => 2,
+	'maintenance_work_mem' => '256MB',
+	'jit' => 'off');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE big (id int, n int, m int) WITH (parallel_workers = 2);
+INSERT INTO big SELECT i, i, i FROM generate_series(1, 20000) i;
+CREATE TABLE slow (id int) WITH (parallel_workers = 2, fillfactor = 10);
+INSERT INTO slow SELECT generate_series(1, 200);
+CREATE TABLE serial (id int) WITH (parallel_workers = 0);
+CREATE FUNCTION nested(int) RETURNS int PARALLEL SAFE LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT count(*) FROM serial WHERE id > $1);
+END $$;
+CREATE FUNCTION parallel_inside(int) RETURNS int PARALLEL SAFE
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT count(*) FROM big WHERE n > $1);
+END $$;
+VACUUM ANALYZE;
+SQL
+
+# A session's file, and those of its workers for a statement.  Checks that they
+# name each other.
+sub leader_and_workers
+{
+	my ($leader_file, $pattern, $what) = @_;
+	my $leader = read_trace($node, $leader_file);
+	my ($pid) = map { $_->{fields}{pid} } PgTrace::of_type($leader, 'HEADER');
+	my %cursor = map { $_->{cursor} => 1 } cursors_of($leader, $pattern);
+	my @workers;
+
+	foreach my $note (PgTrace::of_type($leader, 'NOTE'))
+	{
+		next
+		  unless $note->{text} =~
+		  /^PARALLEL WORKER OF CURSOR #(\d+): PROCESS (\d+), FILE (\S+)$/
+		  && $cursor{$1};
+		my ($cursor, $worker_pid, $file) = ($1, $2, $3);
+		my $worker = read_trace($node, $file);
+		my ($header) = PgTrace::of_type($worker, 'HEADER');
+
+		is($header->{fields}{pid}, $worker_pid, "$what: the worker's pid");
+		is($header->{fields}{image}, 'parallel worker',
+			"$what: kind of process");
+		my $leader_note =
+		  "PARALLEL LEADER: PROCESS $pid, CURSOR #$cursor, FILE $leader_file";
+		is( scalar(
+				grep { $_->{text} eq $leader_note }
+				  PgTrace::of_type($worker, 'NOTE')),
+			1,
+			"$what: the worker's file names the leader's");
+		push @workers, $worker;
+	}
+	is(scalar @workers, 2, "$what: workers");
+	return ($leader, @workers);
+}
+
+sub sum_of
+{
+	my ($field, @records) = @_;
+	my $sum = 0;
+
+	$sum += $_->{fields}{$field} foreach @records;
+	return $sum;
+}
+
+# A query of a session with pg_trace.session, or that is traced from elsewhere
+foreach my $remote (0, 1)
+{
+	my $what = $remote ? 'pg_trace_session()' : 'pg_trace.session';
+	my $session = PgTrace::Session->new($node,
+		options => $remote ? '' : '-c pg_trace.session=on');
+	my $file =
+	  $remote
+	  ? $node->safe_psql('postgres',
+		'SELECT pg_trace_session(' . $session->pid . ')')
+	  : session_file($node, $session);
+
+	$session->query('SET parallel_leader_participation = off');
+	is( $session->query('SELECT id FROM big WHERE n > 15000') =~ tr/\n//,
+		4999, "$what: the result");
+	$session->query(
+		'SELECT count(*) FROM slow WHERE pg_sleep(0.001) IS NOT NULL');
+	$session->query('SET parallel_leader_participation = on');
+	$session->query(
+		'SELECT sum(nested(id)) FROM slow WHERE pg_sleep(0.001) IS NOT NULL');
+	$session->close;
+
+	my $query = qr/^SELECT id FROM big/;
+	my ($leader, @workers) = leader_and_workers($file, $query, $what);
+	is(sum_of('r', calls_of($leader, $query, 'FETCH')),
+		5000, "$what: the leader's rows");
+	is(sum_of('r', map { calls_of($_, $query, 'FETCH') } @workers),
+		5000, "$what: the workers have sent as many");
+	is(scalar(grep { calls_of($_, $query, 'EXEC') == 1 } @workers),
+		2, "$what: a worker executes once");
+
+	$query = qr/^SELECT count\(\*\) FROM slow/;
+	($leader, @workers) = leader_and_workers($file, $query, $what);
+
+	# a latch that is set makes two waits out of one
+	cmp_ok(scalar(map { waits_of($_, $query, 'PgSleep') } @workers),
+		'>=', 200, "$what: each wait of a worker is there");
+	is(scalar(waits_of($leader, $query, 'PgSleep')),
+		0, "$what: and only there");
+	cmp_ok(scalar(grep { $_->{fields}{type} eq 'IPC' } waits_of($leader, $query)),
+		'>', 0, "$what: while the leader waits for the workers");
+
+	$query = qr/^SELECT sum\(nested/;
+	($leader, @workers) = leader_and_workers($file, $query, $what);
+	is( scalar(
+			map { calls_of($_, qr/FROM serial/, 'FETCH') } $leader, @workers),
+		200,
+		"$what: leader's and workers' nested calls add up");
+	my ($scan) = grep { $_->{text} =~ /Seq Scan/ } stats($leader, $query);
+	is($scan->{fields}{cnt}, 200, "$what: the leader's STAT has all rows");
+}
+
+# utility commands
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+
+	$session->query('CREATE INDEX big_id ON big (id)');
+	$session->query('CREATE INDEX big_n ON big (n)');
+	$session->query('CREATE INDEX big_m ON big (m)');
+	$session->query('DELETE FROM big WHERE id % 3 = 0');
+	$session->query('VACUUM (PARALLEL 2) big');
+	$session->close;
+	leader_and_workers($file, qr/^CREATE INDEX big_id/, 'CREATE INDEX');
+	leader_and_workers($file, qr/^VACUUM/, 'VACUUM');
+}
+
+# a query at depth 1 that has workers, also within one that has workers itself:
+# each worker runs the statement of the cursor that it is said to belong to
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+
+	$session->query('SELECT parallel_inside(15000)');
+	$session->query(
+		'SELECT max(parallel_inside(id)) FROM slow WHERE id <= 20');
+	$session->close;
+	my ($leader) = leader_and_workers($file,
+		qr/^SELECT max\(parallel_inside/, 'parallel within parallel');
+	my %text = map { $_->{cursor} => $_->{text} }
+	  PgTrace::of_type($leader, 'CURSOR');
+	my (%workers, @wrong);
+
+	foreach my $note (PgTrace::of_type($leader, 'NOTE'))
+	{
+		next
+		  unless $note->{text} =~
+		  /^PARALLEL WORKER OF CURSOR #(\d+): .* FILE (\S+)$/;
+		my $text = $text{$1} // 'nothing';
+		my ($runs) =
+		  PgTrace::of_type(read_trace($node, $2), 'CURSOR');
+
+		$workers{$text}++;
+		push @wrong, "$runs->{text} under $text"
+		  if defined $runs && index($runs->{text}, $text) < 0;
+	}
+	is_deeply(\@wrong, [], 'workers belong to the right statement');
+	cmp_ok($workers{'(SELECT count(*) FROM big WHERE n > $1)'} || 0,
+		'>=', 2, 'workers of a nested query');
+}
+
+# a session that isn't traced
+{
+	my $before = PgTrace::trace_files($node);
+
+	$node->safe_psql('postgres', 'SELECT count(*) FROM big');
+	is(scalar PgTrace::trace_files($node),
+		$before, 'workers of others are not traced');
+}
+
+clean_files($node);
+done_testing();

@@ -13,9 +13,11 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_trace_bgw.c
 
 OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c bgworker/*.c))
 
-PG_CPPFLAGS = -I$(CURDIR) -DPGT_VERSION='"$(EXTVERSION)"'
-PG_CFLAGS = -Wextra -Wno-unused-parameter -Wno-sign-compare \
-	-Wno-missing-field-initializers
+PG_CONFIG ?= pg_config
+# -isystem: what -Wextra finds in the server's headers is not ours to mend
+PG_CPPFLAGS = -I$(CURDIR) -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	-DPGT_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wextra
 SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread
 
 REGRESS = extension settings control privileges
@@ -25,7 +27,6 @@ REGRESS_OPTS = --inputdir=regress --outputdir=regress \
 EXTRA_CLEAN = bpf/.output .build regress/results regress/regression.diffs \
 	regress/regression.out tmp_check
 
-PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 # No bitcode: nothing here is called from queries often enough to be inlined.
 override with_llvm = no

@@ -389,11 +389,13 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 {
 	uint64		len = record->value_len > 0 ? record->value_len :
 		record->total_len;
+	uint64		max_len = record->type_len > 0 ?
+		(uint64) record->type_len : len;
 
 	put_number(format, " Bind#", record->index);
 	put_number(format, "\n  oacdty=", record->type);
-	put_number(format, " mxl=", record->type_len > 0 ? record->type_len : len);
-	put_number(format, "(", record->type_len > 0 ? record->type_len : len);
+	put_number(format, " mxl=", max_len);
+	put_number(format, "(", max_len);
 	put_string(format, ") mxlc=00 mal=00 scl=00 pre=00 typ='");
 	put_escaped(format, NameStr(record->type_name),
 				strnlen(NameStr(record->type_name), NAMEDATALEN), '\'');

@@ -87,7 +87,8 @@ pgt_worker_register(void)
 
 /* libbpf is on the stack: no errors here. */
 static int
-handle_wait(void *arg, const struct pgt_wait_event *event)
+handle_wait(void *arg pg_attribute_unused(),
+			const struct pgt_wait_event *event)
 {
 	if (event->slot < (uint32) pgt_shared->nsessions)
 	{
@@ -522,7 +523,8 @@ nap(long ms)
  */
 
 static void
-worker_exit(int code, Datum arg)
+worker_exit(int code pg_attribute_unused(),
+			Datum arg pg_attribute_unused())
 {
 	pgt_status_stopped();
 }
@@ -611,7 +613,7 @@ shut_down(void)
 }
 
 void
-pgt_worker_main(Datum arg)
+pgt_worker_main(Datum arg pg_attribute_unused())
 {
 	bool		busy = false;
 

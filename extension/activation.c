@@ -42,7 +42,7 @@ static bool started_by_setting = false;
 
 /* The process ends: the last record of its trace. */
 static void
-send_exit(int code, Datum arg)
+send_exit(int code, Datum arg pg_attribute_unused())
 {
 	PgtExitRecord *record;
 

@@ -98,7 +98,7 @@ set_text(BindText *bind, const char *text, Size len, Size full_len)
 
 	bind->state = PGT_BIND_VALUE;
 	bind->text = text;
-	bind->len = len <= limit ? len : pg_mbcliplen(text, len, limit);
+	bind->len = len <= limit ? len : (Size) pg_mbcliplen(text, len, limit);
 	bind->full_len = bind->len < full_len ? full_len : 0;
 }
 

@@ -70,14 +70,16 @@ static const struct config_enum_entry wait_probe_options[] = {
 };
 
 static void
-assign_recheck(bool newval, void *extra)
+assign_recheck(bool newval pg_attribute_unused(),
+			   void *extra pg_attribute_unused())
 {
 	pgt_trace_recheck();
 }
 
 /* Both sizes become powers of two; a ring buffer map must be one. */
 static bool
-check_power_of_two_kb(int *newval, void **extra, GucSource source)
+check_power_of_two_kb(int *newval, void **extra pg_attribute_unused(),
+					  GucSource source pg_attribute_unused())
 {
 	if ((*newval & (*newval - 1)) != 0)
 	{
@@ -88,7 +90,8 @@ check_power_of_two_kb(int *newval, void **extra, GucSource source)
 }
 
 static bool
-check_output_directory(char **newval, void **extra, GucSource source)
+check_output_directory(char **newval, void **extra pg_attribute_unused(),
+					   GucSource source pg_attribute_unused())
 {
 	if (**newval == '\0' || strlen(*newval) > MAXPGPATH / 2)
 	{
@@ -101,7 +104,8 @@ check_output_directory(char **newval, void **extra, GucSource source)
 
 /* It becomes a part of a file name: nothing but letters, digits, _ and -. */
 static bool
-check_tracefile_identifier(char **newval, void **extra, GucSource source)
+check_tracefile_identifier(char **newval, void **extra pg_attribute_unused(),
+						   GucSource source pg_attribute_unused())
 {
 	if (strlen(*newval) >= NAMEDATALEN ||
 		strspn(*newval, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -573,7 +573,7 @@ hook_emit_log(ErrorData *edata)
 }
 
 static void
-end_of_transaction(XactEvent event, void *arg)
+end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
 {
 	PgtXactRecord *record;
 

@@ -202,7 +202,7 @@ $standby->stop;
 
 my $copied = $primary->data_dir . '/copied';
 $primary->safe_psql('postgres',
-	"COPY (SELECT 1) TO PROGRAM 'cat /proc/self/status >$copied'");
+	"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; cat /proc/self/status >$copied'");
 check_program(slurp_file($copied), 'COPY TO PROGRAM');
 check_program(
 	$primary->safe_psql(
@@ -223,7 +223,7 @@ check_program(slurp_file($archived), 'archive_command');
 my $traced = PgTrace::Session->new($primary, options => '-c pg_trace.session=on');
 is($traced->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'a session is traced with probes');
-$traced->query("COPY (SELECT 1) TO PROGRAM 'cat /proc/self/status >$copied'");
+$traced->query("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; cat /proc/self/status >$copied'");
 check_program(slurp_file($copied), 'COPY TO PROGRAM of a traced session');
 is_deeply([ wrong($traced->pid) ], [], 'a traced session has none');
 
@@ -260,7 +260,7 @@ my $after = PgTrace::Session->new($primary, options => '-c pg_trace.session=on')
 is($after->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'after a crash: probes work');
 $primary->safe_psql('postgres',
-	"COPY (SELECT 1) TO PROGRAM 'cat /proc/self/status >$copied'");
+	"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; cat /proc/self/status >$copied'");
 check_program(slurp_file($copied), 'COPY TO PROGRAM after a crash');
 
 $primary->stop('immediate');

@@ -88,15 +88,6 @@ sub check_trace
 	return;
 }
 
-sub has_note
-{
-	my ($records, $pattern, $what) = @_;
-
-	ok((grep { $_->{text} =~ $pattern } PgTrace::of_type($records, 'NOTE')),
-		$what);
-	return;
-}
-
 ###############################################################################
 # Without the capabilities
 ###############################################################################
@@ -129,7 +120,7 @@ like($log, qr/HINT: .*$advice/, 'plain: what to do is in the log, too');
 my ($status, $records) = trace_something($plain);
 like($status, qr/^none\|.*CAP_BPF/, 'plain: pg_trace_status shows it');
 check_trace($records, 'plain');
-has_note($records, qr/^WAITS ARE NOT TRACED: .*CAP_BPF/,
+PgTrace::has_note($records, qr/^WAITS ARE NOT TRACED: .*CAP_BPF/,
 	'plain: the file says that there are no waits, and why');
 
 my $path = $plain->safe_psql(
@@ -158,7 +149,7 @@ unlike(slurp_file($node->logfile),
 ($status, $records) = trace_something($node);
 is($status, 'none|pg_trace.wait_probe is off', 'off: pg_trace_status shows it');
 check_trace($records, 'off');
-has_note($records, qr/^WAITS ARE NOT TRACED: pg_trace.wait_probe is off$/,
+PgTrace::has_note($records, qr/^WAITS ARE NOT TRACED: pg_trace.wait_probe is off$/,
 	'off: the file says so');
 
 # On again, without a restart

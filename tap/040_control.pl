@@ -49,15 +49,6 @@ sub lacks_statement
 	return;
 }
 
-sub has_note
-{
-	my ($records, $pattern, $what) = @_;
-
-	ok((grep { $_->{text} =~ $pattern } PgTrace::of_type($records, 'NOTE')),
-		$what);
-	return;
-}
-
 sub traced_pids
 {
 	return $node->safe_psql('postgres',
@@ -279,8 +270,8 @@ is(scalar(my @busy_files = PgTrace::trace_files($node, $busy->pid)),
 $records = read_trace($busy_file, 'busy session');
 has_statement($records, "'$_'", "busy session: $_")
   foreach 'old worker', 'no worker', 'new worker';
-has_note($records, qr/^THE WORKER STOPS$/, 'busy session: the worker\'s end');
-has_note($records, qr/^TRACE CONTINUED AFTER A RESTART/,
+PgTrace::has_note($records, qr/^THE WORKER STOPS$/, 'busy session: the worker\'s end');
+PgTrace::has_note($records, qr/^TRACE CONTINUED AFTER A RESTART/,
 	'busy session: and its new beginning');
 my ($again) = grep { ($_->{text} // '') =~ /^TRACE CONTINUED/ } @$records;
 ok( ( grep {

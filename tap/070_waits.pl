@@ -13,17 +13,6 @@ my $node = PgTrace::new_node('main');
 $node->safe_psql('postgres',
 	'CREATE TABLE t AS SELECT 1 AS id, 0 AS n; CHECKPOINT');
 
-sub wait_for_event
-{
-	my ($session, $event) = @_;
-
-	$node->poll_query_until('postgres',
-		    "SELECT wait_event = '$event' FROM pg_stat_activity WHERE pid = "
-		  . $session->pid)
-	  or die "no wait for $event";
-	return;
-}
-
 sub waits_for
 {
 	my ($records, $event) = @_;
@@ -45,7 +34,7 @@ sub waits_for
 	$other->query('BEGIN; UPDATE t SET n = 1');
 	$begin = time;
 	$session->send('UPDATE t SET n = 2');
-	wait_for_event($session, 'transactionid');
+	$session->wait_for_event('transactionid');
 	$other->query('SELECT pg_sleep(0.3)');
 	$other->query('COMMIT');
 	$session->wait;
@@ -78,7 +67,7 @@ sub waits_for
 	my $begin = time;
 
 	$session->send('SELECT pg_sleep(5)');
-	wait_for_event($session, 'PgSleep');
+	$session->wait_for_event('PgSleep');
 	my $file =
 	  $node->safe_psql('postgres', "SELECT pg_trace_session($pid)");
 	my $started = time;
@@ -115,7 +104,7 @@ sub waits_for
 	$other->query('SELECT pg_advisory_lock(1)');
 	$session->send(
 		'DO $$ BEGIN PERFORM pg_sleep(0.01); PERFORM pg_advisory_lock(1); END $$');
-	wait_for_event($session, 'advisory');
+	$session->wait_for_event('advisory');
 	my $begin = time;
 	$node->poll_query_until('postgres',
 		"SELECT position('nam=''PgSleep''' IN pg_read_file('$file')) > 0")

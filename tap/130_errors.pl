@@ -23,17 +23,6 @@ EXCEPTION WHEN division_by_zero THEN
 END $$;
 SQL
 
-sub wait_for_event
-{
-	my ($session, $event) = @_;
-
-	$node->poll_query_until('postgres',
-		    "SELECT wait_event = '$event' FROM pg_stat_activity WHERE pid = "
-		  . $session->pid)
-	  or die "no wait for $event";
-	return;
-}
-
 # The record that comes next after another, of some type
 sub next_of
 {
@@ -150,7 +139,7 @@ sub check_failure
 	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 	my $file = session_file($node, $session);
 	$session->send('TRUNCATE t');
-	wait_for_event($session, 'relation');
+	$session->wait_for_event('relation');
 	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $session->pid . ')');
 	$session->wait;
 	$lock->query('ROLLBACK');
@@ -167,7 +156,7 @@ sub check_failure
 	$sessions[0]->query('BEGIN; UPDATE t SET n = 0 WHERE id = 1');
 	$sessions[1]->query('BEGIN; UPDATE t SET n = 0 WHERE id = 2');
 	$sessions[0]->send('UPDATE t SET n = -1 WHERE id = 2');
-	wait_for_event($sessions[0], 'transactionid');
+	$sessions[0]->wait_for_event('transactionid');
 	$sessions[1]->send('UPDATE t SET n = -1 WHERE id = 1');
 	$_->wait foreach @sessions;
 	$_->close foreach @sessions, $lock;
@@ -187,7 +176,7 @@ sub check_failure
 	my $pid = $session->pid;
 
 	$session->send('SELECT pg_sleep(60)');
-	wait_for_event($session, 'PgSleep');
+	$session->wait_for_event('PgSleep');
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 	my $trace = read_trace($node, $file);
 	check_failure($trace, qr/^SELECT pg_sleep/, 'FETCH', '57P01', 'terminated');
@@ -223,7 +212,7 @@ clean_files($node);
 
 	$sessions[0]->query('SELECT 5');
 	$sessions[0]->send('SELECT pg_sleep(60)');
-	wait_for_event($sessions[0], 'PgSleep');
+	$sessions[0]->wait_for_event('PgSleep');
 	$node->poll_query_until('postgres',
 		"SELECT position('SELECT pg_sleep' IN pg_read_file('$files[0]')) > 0")
 	  or die 'the statement is not in the file';

@@ -36,6 +36,7 @@ use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
 use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 
@@ -656,6 +657,22 @@ sub of_type
 
 =pod
 
+=item has_note(records, pattern, what)
+
+A test: there is a *** line that matches.
+
+=cut
+
+sub has_note
+{
+	my ($records, $pattern, $what) = @_;
+
+	ok((grep { $_->{text} =~ $pattern } of_type($records, 'NOTE')), $what);
+	return;
+}
+
+=pod
+
 =item cursors_like(records, pattern)
 
 The numbers of the cursors whose text matches.
@@ -856,7 +873,8 @@ sub new
 {
 	my ($class, $node, %options) = @_;
 	my $dbname = $options{dbname} || 'postgres';
-	my $self = bless { in => '', out => '', err => '', marker => 0 }, $class;
+	my $self = bless
+	  { node => $node, in => '', out => '', err => '', marker => 0 }, $class;
 	local $ENV{PGOPTIONS} = $options{options} || '';
 
 	$self->{timer} =
@@ -942,6 +960,25 @@ sub query
 
 	$self->send($sql);
 	return $self->wait;
+}
+
+=pod
+
+=item wait_for_event(name)
+
+Wait until the session waits for that event.
+
+=cut
+
+sub wait_for_event
+{
+	my ($self, $event) = @_;
+
+	$self->{node}->poll_query_until('postgres',
+		    "SELECT wait_event = '$event' FROM pg_stat_activity WHERE pid = "
+		  . $self->pid)
+	  or die "no wait for $event";
+	return;
 }
 
 =pod

@@ -443,8 +443,14 @@ put_stat(PgtFormat *format, const PgtStatRecord *record)
 		put_time(format, " time=", record->time_ns);
 	else
 		put_string(format, " time=-1");
-	appendStringInfo(format->out, " us cost=%.0f size=" UINT64_FORMAT " card=%.0f)'\n",
+	appendStringInfo(format->out, " us cost=%.0f size=" UINT64_FORMAT " card=%.0f",
 					 record->cost, record->plan_bytes, record->plan_rows);
+	if (record->gathers)
+	{
+		put_number(format, " workers_planned=", record->workers_planned);
+		put_number(format, " workers_launched=", record->workers_launched);
+	}
+	put_string(format, ")'\n");
 }
 
 static void
@@ -554,7 +560,9 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 		case PGT_RECORD_LOST:
 			put_number(format, "*** LOST ",
 					   ((const PgtLostRecord *) record)->count);
-			put_string(format, " EVENTS: THE SESSION'S QUEUE WAS FULL\n");
+			put_string(format, ((const PgtLostRecord *) record)->calls ?
+					   " CALLS: ALL CURSOR NUMBERS ARE IN USE\n" :
+					   " EVENTS: THE SESSION'S QUEUE WAS FULL\n");
 			break;
 		case PGT_RECORD_EXIT:
 			appendStringInfo(format->out,

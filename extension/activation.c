@@ -73,13 +73,9 @@ join_trace(uint32 slot)
 		before_shmem_exit(send_exit, (Datum) 0);
 		exit_registered = true;
 	}
-	/*
-	 * Settings that have never been set aren't passed on to parallel workers.
-	 * In parallel mode nothing can be set, but then it is too late anyway.
-	 */
-	if (!IsInParallelMode())
-		SetConfigOption("pg_trace.leader_cursor", "0",
-						PGC_USERSET, PGC_S_OVERRIDE);
+	/* In parallel mode nothing can be set, but then it is too late anyway. */
+	if (!IsInParallelMode() && !IsParallelWorker())
+		pgt_guc_pass_to_workers();
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
 	(void) pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));

@@ -62,12 +62,24 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	pgt_call_enter(call);
 }
 
+/* What parallel workers that are launched now work for */
+static void
+show_cursor_to_workers(const PgtCursor *cursor)
+{
+	pgt_leader_cursor = cursor->number;
+	pgt_leader_location = cursor->location;
+	pgt_leader_length = cursor->len;
+}
+
 void
 pgt_call_leave(const PgtCall *call)
 {
 	pgt_call_depth = call->depth;
 	innermost = call->outer;
-	pgt_leader_cursor = innermost != NULL ? innermost->cursor->number : 0;
+	if (innermost != NULL)
+		show_cursor_to_workers(innermost->cursor);
+	else
+		pgt_leader_cursor = 0;
 }
 
 void
@@ -76,7 +88,13 @@ pgt_call_enter(PgtCall *call)
 	pgt_call_depth = call->depth + 1;
 	call->outer = innermost;
 	innermost = call;
-	pgt_leader_cursor = call->cursor->number;
+	show_cursor_to_workers(call->cursor);
+}
+
+bool
+pgt_call_is_innermost(const PgtCall *call)
+{
+	return innermost == call;
 }
 
 /*
@@ -89,9 +107,7 @@ ends_statement(const PgtCall *call)
 	if (call->depth > 0 || !IsTransactionBlock())
 		return false;
 	if (call->kind == PGT_CALL_EXEC)
-		return call->cursor->plan == NULL &&	/* a utility statement */
-			call->cursor->command != PGT_COMMAND_COMMIT &&
-			call->cursor->command != PGT_COMMAND_ROLLBACK;
+		return call->cursor->plan == NULL;	/* a utility statement */
 	return call->kind == PGT_CALL_CLOSE;
 }
 
@@ -138,7 +154,8 @@ pgt_call_fail(const PgtCall *call)
 {
 	PgtErrorRecord *record;
 
-	pgt_call_end(call, 0, false);
+	/* whatever planning has come to, it was no plan from the cache */
+	pgt_call_end(call, 0, call->kind == PGT_CALL_PARSE);
 	if (call->generation != pgt_trace.generation)
 		return;
 

@@ -39,6 +39,9 @@ extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor);
 extern void pgt_call_leave(const PgtCall *call);
 extern void pgt_call_enter(PgtCall *call);
 
+/* Is it the one that was entered last, and not left since? */
+extern bool pgt_call_is_innermost(const PgtCall *call);
+
 /* End a call: its line with figures up to now.  missed: planned anew. */
 extern void pgt_call_end(const PgtCall *call, uint64 rows, bool missed);
 

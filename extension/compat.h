@@ -49,6 +49,14 @@
 #define PGT_EXECUTOR_RUN_ARGS query, direction, count, execute_once
 #endif
 
+/* Join types that were added */
+#if PG_VERSION_NUM >= 160000
+#define PGT_HAVE_RIGHT_ANTI
+#endif
+#if PG_VERSION_NUM >= 180000
+#define PGT_HAVE_RIGHT_SEMI
+#endif
+
 /* A PGPROC's index in ProcGlobal->allProcs */
 #if PG_VERSION_NUM >= 170000
 #define PGT_PROC_NUMBER(proc) GetNumberFromPGProc(proc)

@@ -69,7 +69,26 @@ send_close(const PgtCursor *cursor, int depth)
 	return true;
 }
 
-/* An entry for a new text, without a hash yet; NULL if all are pinned. */
+/* All cursors are open: a call can't be traced. */
+static void
+send_lost(int depth)
+{
+	PgtLostRecord *record = pgt_emit_begin(PGT_RECORD_LOST,
+										   sizeof(PgtLostRecord), NULL, 0,
+										   0, depth);
+
+	if (record == NULL)
+		return;
+	record->count = 1;
+	record->calls = true;
+	pgt_emit_commit();
+	pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
+}
+
+/*
+ * An entry for a new text, without a hash yet; NULL, and a call counted as
+ * lost, if all are pinned.
+ */
 static PgtCursor *
 free_entry(int depth)
 {
@@ -95,6 +114,7 @@ free_entry(int depth)
 		dlist_delete(&cursor->lru);
 		return cursor;
 	}
+	send_lost(depth);
 	return NULL;
 }
 
@@ -174,6 +194,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		{
 			dlist_delete(&cursor->lru);
 			dlist_push_tail(&table->lru, &cursor->lru);
+			cursor->location = location;
 			return cursor;
 		}
 	}
@@ -184,6 +205,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	cursor->hash = hash;
 	cursor->len = len;
 	cursor->depth = depth;
+	cursor->location = location;
 	cursor->command = command;
 	cursor->pins = 0;
 	cursor->stat_sent = false;

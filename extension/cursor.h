@@ -15,6 +15,7 @@ typedef struct PgtCursor
 	uint32		len;			/* of the text */
 	uint32		number;			/* from PGT_FIRST_CURSOR */
 	int			depth;
+	int			location;		/* of the text in the string it came in last */
 	int			pins;			/* executions that are open */
 	bool		sent;			/* the worker knows the text */
 	bool		stat_sent;		/* STAT lines were sent once */

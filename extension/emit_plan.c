@@ -163,6 +163,20 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 	record->parent = walk->parent;
 	record->position = walk->last_position;
 	record->object = object;
+	if (IsA(state, GatherState))
+	{
+		record->gathers = true;
+		record->workers_planned = ((const Gather *) plan)->num_workers;
+		record->workers_launched =
+			((const GatherState *) state)->nworkers_launched;
+	}
+	else if (IsA(state, GatherMergeState))
+	{
+		record->gathers = true;
+		record->workers_planned = ((const GatherMerge *) plan)->num_workers;
+		record->workers_launched =
+			((const GatherMergeState *) state)->nworkers_launched;
+	}
 	pgt_emit_commit();
 }
 

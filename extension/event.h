@@ -143,6 +143,9 @@ typedef struct PgtStatRecord
 	uint32		position;		/* among the parent's children, from 1 */
 	Oid			object;			/* relation or index, 0 is none */
 	uint32		timed;			/* time_ns was measured */
+	uint32		gathers;		/* it runs parallel workers, namely: */
+	uint32		workers_planned;
+	uint32		workers_launched;	/* in its last loop */
 } PgtStatRecord;
 
 typedef struct PgtXactRecord
@@ -188,7 +191,9 @@ typedef struct PgtContextRecord
 typedef struct PgtLostRecord
 {
 	PgtRecord	header;
-	uint64		count;			/* records that found no room */
+	uint64		count;
+	uint32		calls;			/* count is of calls that had no cursor, not of
+								 * records that found no room */
 } PgtLostRecord;
 
 typedef struct PgtExitRecord

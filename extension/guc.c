@@ -34,10 +34,13 @@ char	   *pgt_output_directory = NULL;
 char	   *pgt_tracefile_identifier = NULL;
 
 /*
- * The cursor of the innermost call that is open.  It is a setting only so that
- * it travels to parallel workers with the others when they are launched.
+ * The cursor of the innermost call that is open, and where its text is in the
+ * string that the client has sent.  They are settings only so that they travel
+ * to parallel workers with the others when these are launched.
  */
 int			pgt_leader_cursor = 0;
+int			pgt_leader_location = 0;
+int			pgt_leader_length = 0;
 char	   *pgt_client_id = NULL;
 char	   *pgt_module = NULL;
 char	   *pgt_action = NULL;
@@ -190,16 +193,42 @@ define_context_settings(void)
 }
 
 static void
-define_internal_settings(void)
+define_internal_setting(const char *name, const char *description,
+						int *variable)
 {
-	DefineCustomIntVariable("pg_trace.leader_cursor",
-							"Tells parallel workers the cursor that they work for.",
-							NULL,
-							&pgt_leader_cursor, 0, 0, INT_MAX,
+	DefineCustomIntVariable(name, description, NULL,
+							variable, 0, 0, INT_MAX,
 							PGC_USERSET,
 							GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE |
 							GUC_DISALLOW_IN_FILE,
 							NULL, NULL, NULL);
+}
+
+static void
+define_internal_settings(void)
+{
+	define_internal_setting("pg_trace.leader_cursor",
+							"Tells parallel workers the cursor that they work for.",
+							&pgt_leader_cursor);
+	define_internal_setting("pg_trace.leader_location",
+							"Tells them where its text begins in the query string.",
+							&pgt_leader_location);
+	define_internal_setting("pg_trace.leader_length",
+							"Tells them the length of its text.",
+							&pgt_leader_length);
+}
+
+void
+pgt_guc_pass_to_workers(void)
+{
+	static const char *const names[] = {
+		"pg_trace.leader_cursor",
+		"pg_trace.leader_location",
+		"pg_trace.leader_length"
+	};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+		SetConfigOption(names[i], "0", PGC_USERSET, PGC_S_OVERRIDE);
 }
 
 static void

@@ -48,12 +48,20 @@ extern int	pgt_max_file_size;		/* MB */
 extern char *pgt_output_directory;
 extern char *pgt_tracefile_identifier;
 extern int	pgt_leader_cursor;
+extern int	pgt_leader_location;
+extern int	pgt_leader_length;
 extern char *pgt_client_id;
 extern char *pgt_module;
 extern char *pgt_action;
 
 /* Postmaster, at load: define all settings. */
 extern void pgt_guc_define(void);
+
+/*
+ * Make what begins with pg_trace.leader_ travel to parallel workers, as settings
+ * that have never been set don't.
+ */
+extern void pgt_guc_pass_to_workers(void);
 
 /*
  * The name of a plan_stat value, and the value of a name (-1 if there is no

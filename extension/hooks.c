@@ -1,6 +1,6 @@
 /*
  * hooks.c
- *		The executor, planner, utility and error hooks.
+ *		The executor, planner and utility hooks.
  *
  * In a process that isn't traced, each hook tests one flag in shared memory
  * and calls the next one; what is done otherwise is in functions of its own,
@@ -13,19 +13,15 @@
  *		ExecutorFinish	ends the EXEC of DML; STAT
  *		ExecutorEnd		CLOSE
  *		ProcessUtility	EXEC
- *		emit_log		PARSE ERROR, ERROR
- *		end of transaction	XCTEND
  *
  * An error that passes through a hook ends its call in the trace and goes on;
  * none is ever raised on the trace's account.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/parallel.h"
 #include "executor/executor.h"
-#include "miscadmin.h"
 #include "optimizer/planner.h"
-#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 
 #include "extension/activation.h"
@@ -38,7 +34,7 @@
 #include "extension/executions.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
-#include "extension/redact.h"
+#include "extension/transaction.h"
 
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
 #define ADAPTIVE_NS		UINT64CONST(60000000000)
@@ -49,7 +45,6 @@ static ExecutorRun_hook_type prev_executor_run = NULL;
 static ExecutorFinish_hook_type prev_executor_finish = NULL;
 static ExecutorEnd_hook_type prev_executor_end = NULL;
 static ProcessUtility_hook_type prev_process_utility = NULL;
-static emit_log_hook_type prev_emit_log = NULL;
 
 /*
  * The part of a string that the innermost utility statement is.  What runs on
@@ -65,15 +60,31 @@ typedef struct UtilityText
 
 static UtilityText utility = {NULL, -1, 0};
 
+/* A portal has a copy of the string. */
+static bool
+is_of_utility(const char *string)
+{
+	return utility.string != NULL && string != NULL &&
+		(string == utility.string || strcmp(string, utility.string) == 0);
+}
+
 /* pgt_cursor_get() for a statement at the current depth */
 static PgtCursor *
 find_cursor(const char *string, int location, int len,
 			uint32 command, uint64 queryid)
 {
-	if (len <= 0 && location <= 0 && string == utility.string)
+	if (len <= 0 && location <= 0 && is_of_utility(string))
 	{
 		location = utility.location;
 		len = utility.len;
+	}
+	else if (len < 0 && string != NULL &&
+			 IsParallelWorker() && pgt_call_depth == 0 &&
+			 (Size) pgt_leader_location + pgt_leader_length <= strlen(string))
+	{
+		/* the plan that a leader sends has lost its place in the string */
+		location = pgt_leader_location;
+		len = pgt_leader_length;
 	}
 	return pgt_cursor_get(string, location, len, command, queryid,
 						  pgt_call_depth);
@@ -257,6 +268,15 @@ next_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 		standard_ExecutorRun(PGT_EXECUTOR_RUN_ARGS);
 }
 
+/* An execution that had started when tracing did, such as an open cursor's */
+static PgtExecution *
+adopt_execution(QueryDesc *query)
+{
+	PgtCursor  *cursor = cursor_of_query(query);
+
+	return cursor != NULL ? pgt_execution_add(query, cursor) : NULL;
+}
+
 static pg_noinline void
 trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
@@ -265,11 +285,19 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 
 	execution = pgt_execution_find(query);
 	if (execution == NULL)
+		execution = adopt_execution(query);
+	if (execution == NULL)
 	{
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 		return;
 	}
 
+	if (execution->is_dml && !execution->call_open)
+	{
+		pgt_call_begin(&execution->call, PGT_CALL_EXEC, execution->cursor);
+		pgt_call_leave(&execution->call);
+		execution->call_open = true;
+	}
 	if (execution->call_open)
 	{
 		call = execution->call;
@@ -452,6 +480,8 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 					  DestReceiver *dest, QueryCompletion *qc)
 {
 	UtilityText caller_utility = utility;
+	bool		ends_transaction =
+		pgt_transaction_will_end(pstmt->utilityStmt);
 	PgtCursor  *cursor;
 	PgtCall		call;
 
@@ -487,6 +517,11 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	PG_END_TRY();
 	utility = caller_utility;
+	if (ends_transaction)
+	{
+		pgt_transaction_keep(&call);
+		return;
+	}
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
 	pgt_cursor_unpin(cursor);
 }
@@ -505,96 +540,6 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 							 params, query_env, dest, qc);
 }
 
-/* ----------
- * Errors and the end of transactions
- * ----------
- */
-
-/* An error that no call has had: the statement didn't get that far. */
-static void
-send_parse_error(const ErrorData *edata)
-{
-	const char *text = debug_query_string != NULL ? debug_query_string : "";
-	Size		len = strlen(text);
-	char	   *redacted = pgt_redact(text, &len);
-	PgtParseErrorRecord *record;
-
-	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,
-							sizeof(PgtParseErrorRecord),
-							redacted != NULL ? redacted : text, len, 0, 0);
-	if (record != NULL)
-	{
-		record->total_len = len;
-		record->userid = GetUserId();
-		record->loginid = GetSessionUserId();
-		record->sqlstate = edata->sqlerrcode;
-		record->position = Max(edata->cursorpos, 0);
-		pgt_emit_commit();
-	}
-	if (redacted != NULL)
-		pfree(redacted);
-}
-
-static void
-send_error(const ErrorData *edata)
-{
-	PgtErrorRecord *record = pgt_emit_begin(PGT_RECORD_ERROR,
-											sizeof(PgtErrorRecord), NULL, 0,
-											0, 0);
-
-	if (record == NULL)
-		return;
-	record->sqlstate = edata->sqlerrcode;
-	pgt_emit_commit();
-}
-
-static void
-hook_emit_log(ErrorData *edata)
-{
-	static bool in_hook = false;
-
-	if (edata->elevel >= ERROR && !in_hook && pgt_traced())
-	{
-		in_hook = true;
-		if (edata->elevel > ERROR)
-			pgt_calls_fail();
-		if (!pgt_call_failed())
-		{
-			if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
-				ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
-				send_parse_error(edata);
-			else
-				send_error(edata);
-		}
-		in_hook = false;
-	}
-	if (prev_emit_log)
-		prev_emit_log(edata);
-}
-
-static void
-end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
-{
-	PgtXactRecord *record;
-
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		event != XACT_EVENT_PREPARE)
-		return;
-	if (likely(!pgt_traced()))
-		return;
-
-	if (event == XACT_EVENT_ABORT)
-		pgt_executions_abort();
-	record = pgt_emit_begin(PGT_RECORD_XACT, sizeof(PgtXactRecord), NULL, 0,
-							0, pgt_call_depth);
-	if (record == NULL)
-		return;
-	record->rolled_back = event == XACT_EVENT_ABORT;
-	record->read_only =
-		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
-	pgt_emit_commit();
-}
-
 void
 pgt_hooks_install(void)
 {
@@ -610,7 +555,4 @@ pgt_hooks_install(void)
 	ExecutorEnd_hook = hook_executor_end;
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
-	prev_emit_log = emit_log_hook;
-	emit_log_hook = hook_emit_log;
-	RegisterXactCallback(end_of_transaction, NULL);
 }

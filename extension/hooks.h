@@ -1,6 +1,6 @@
 /*
  * hooks.h
- *		The executor, planner, utility and error hooks.
+ *		The executor, planner and utility hooks.
  */
 #ifndef PGT_HOOKS_H
 #define PGT_HOOKS_H

@@ -23,10 +23,12 @@
 #include "extension/compat.h"
 
 #include "bgworker/worker.h"
+#include "extension/errors.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/privilege.h"
 #include "extension/session.h"
+#include "extension/transaction.h"
 
 PG_MODULE_MAGIC;
 
@@ -50,4 +52,6 @@ _PG_init(void)
 	pgt_session_install();
 	pgt_worker_register();
 	pgt_hooks_install();
+	pgt_transaction_install();
+	pgt_errors_install();
 }

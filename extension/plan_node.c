@@ -29,6 +29,14 @@ join_type_name(JoinType type)
 			return " Semi";
 		case JOIN_ANTI:
 			return " Anti";
+#ifdef PGT_HAVE_RIGHT_ANTI
+		case JOIN_RIGHT_ANTI:
+			return " Right Anti";
+#endif
+#ifdef PGT_HAVE_RIGHT_SEMI
+		case JOIN_RIGHT_SEMI:
+			return " Right Semi";
+#endif
 		default:
 			return "";
 	}
@@ -129,10 +137,8 @@ simple_name(NodeTag tag)
 }
 
 static void
-name_node(const PlanState *state, char *buffer, size_t len)
+name_node(const Plan *plan, char *buffer, size_t len)
 {
-	const Plan *plan = state->plan;
-
 	switch (nodeTag(plan))
 	{
 		case T_ModifyTable:
@@ -231,14 +237,78 @@ find_relations(const PlanState *state, Relation *relation, Relation *index)
 	*relation = ((const ScanState *) state)->ss_currentRelation;
 }
 
+/* What a scan of something that is no relation is called in the query. */
+static const char *
+source_name(const PlanState *state)
+{
+	const Scan *scan = (const Scan *) state->plan;
+	const RangeTblEntry *source;
+
+	switch (nodeTag(state))
+	{
+		case T_SubqueryScanState:
+		case T_FunctionScanState:
+		case T_TableFuncScanState:
+		case T_ValuesScanState:
+		case T_CteScanState:
+		case T_NamedTuplestoreScanState:
+		case T_WorkTableScanState:
+			break;
+		default:
+			return NULL;
+	}
+	if (scan->scanrelid == 0)
+		return NULL;
+
+	source = exec_rt_fetch(scan->scanrelid, state->state);
+	if (source->ctename != NULL)
+		return source->ctename;
+	if (source->enrname != NULL)
+		return source->enrname;
+	return source->eref->aliasname;
+}
+
+/* The partitions or children that a ModifyTable changes, besides its root */
+static void
+append_result_relations(const ModifyTableState *modify, char *buffer,
+						size_t len)
+{
+	for (int i = 0; i < modify->mt_nrels; i++)
+	{
+		Relation	relation = modify->resultRelInfo[i].ri_RelationDesc;
+		const char *name;
+
+		if (relation == NULL || modify->rootResultRelInfo == NULL ||
+			relation == modify->rootResultRelInfo->ri_RelationDesc)
+			continue;
+
+		name = RelationGetRelationName(relation);
+		if (strlen(buffer) + strlen(name) + sizeof(" and 1234567890 more") >=
+			len)
+		{
+			size_t		used = strlen(buffer);
+
+			snprintf(buffer + used, len - used, " and %d more",
+					 modify->mt_nrels - i);
+			return;
+		}
+		strlcat(buffer, ", ", len);
+		strlcat(buffer, name, len);
+	}
+}
+
 void
 pgt_plan_node_describe(const PlanState *state, char *buffer, size_t len,
 					   Oid *object)
 {
+	const char *prefix = state->plan->parallel_aware ? "Parallel " :
+		state->plan->async_capable ? "Async " : "";
+	const char *source = source_name(state);
 	Relation	relation;
 	Relation	index;
 
-	name_node(state, buffer, len);
+	strlcpy(buffer, prefix, len);
+	name_node(state->plan, buffer + strlen(prefix), len - strlen(prefix));
 	find_relations(state, &relation, &index);
 
 	*object = InvalidOid;
@@ -249,10 +319,14 @@ pgt_plan_node_describe(const PlanState *state, char *buffer, size_t len,
 		*object = RelationGetRelid(index);
 	}
 	if (relation != NULL)
+		source = RelationGetRelationName(relation);
+	if (source != NULL)
 	{
 		strlcat(buffer, " on ", len);
-		strlcat(buffer, RelationGetRelationName(relation), len);
-		if (!OidIsValid(*object))
-			*object = RelationGetRelid(relation);
+		strlcat(buffer, source, len);
 	}
+	if (relation != NULL && !OidIsValid(*object))
+		*object = RelationGetRelid(relation);
+	if (IsA(state, ModifyTableState))
+		append_result_relations((const ModifyTableState *) state, buffer, len);
 }

@@ -149,12 +149,17 @@ SQL
 
 	my ($delete) = calls_of($trace, qr/^DELETE FROM triggered/, 'EXEC');
 	my ($commit) = calls_of($trace, qr/^COMMIT/, 'EXEC');
-	my ($end) = grep { $_->{line} > $commit->{line} }
+	my ($end) = grep { $_->{line} > $delete->{line} }
 	  PgTrace::of_type($trace, 'XCTEND');
 	cmp_ok($statement[1]{line}, '>', $delete->{line},
 		'a deferred trigger runs after its statement');
-	cmp_ok($statement[1]{line}, '<', $end->{line},
-		'in the transaction that COMMIT ends');
+	is( scalar(
+			grep { $_->{line} == $statement[1]{line} }
+			  calls_below($trace, $commit)),
+		1,
+		'as a part of COMMIT');
+	cmp_ok($statement[1]{line}, '<', $end->{line}, 'in the transaction');
+	cmp_ok($end->{line}, '<', $commit->{line}, 'that COMMIT ends');
 
 	my ($child) = calls_of($trace, qr/^INSERT INTO child \(id\)/, 'EXEC');
 	my @checks = grep { $_->{fields}{r} == 1 }
@@ -167,8 +172,10 @@ SQL
 	cmp_ok($checks[2]{line}, '>',
 		(calls_of($trace, qr/^INSERT INTO child \(late\)/, 'EXEC'))[0]{line},
 		'the deferred one is not');
-	cmp_ok(begin_of($checks[2]), '>=', begin_of($end),
-		'it is made once the transaction is to end');
+	is( scalar(
+			grep { $_->{line} == $checks[2]{line} } calls_below($trace, $end)),
+		1,
+		'it is a part of END');
 }
 
 # procedures that end transactions, and event triggers

@@ -148,8 +148,8 @@ sub in_order
 			('EXEC d') x 2,
 			'FETCH d', 'EXEC fetch', 'EXEC one', 'FETCH one', 'ERROR one',
 			'CLOSE d', 'EXEC back',
-			'EXEC two', 'FETCH two', 'CLOSE two', 'EXEC commit',
-			'XCTEND rlbk=0'
+			'EXEC two', 'FETCH two', 'CLOSE two', 'XCTEND rlbk=0',
+			'EXEC commit'
 		],
 		'the abort of a subtransaction closes its cursors');
 	ok(in_order(\@lines, 'ERROR one', 'CLOSE one', 'EXEC two'),

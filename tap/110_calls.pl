@@ -17,6 +17,8 @@ CREATE TABLE target (id int PRIMARY KEY, n int);
 INSERT INTO target VALUES (1, 1), (2, 2);
 CREATE VIEW v AS SELECT id FROM t;
 CREATE MATERIALIZED VIEW m AS SELECT id FROM t;
+CREATE FUNCTION count_t() RETURNS bigint LANGUAGE plpgsql AS
+	'BEGIN RETURN (SELECT count(*) FROM t); END';
 CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM target WHERE id = 99';
 VACUUM ANALYZE;
 SQL
@@ -156,11 +158,11 @@ sub field
 		[ 4, 6 ], 'from which later ones are served');
 	my ($all) = grep { $_->{fields}{r} == 100 }
 	  calls_of($trace, qr/^DECLARE h/, 'FETCH');
-	my ($end) = grep { $_->{line} > $all->{line} }
-	  PgTrace::of_type($trace, 'XCTEND');
 	my ($commit) = calls_of($trace, qr/^COMMIT/, 'EXEC');
-	ok($commit->{fields}{tim} <= begin_of($all) + 1 && $end,
-		'at the end of the transaction');
+	is( scalar(
+			grep { $_->{line} == $all->{line} } calls_below($trace, $commit)),
+		1,
+		'as a part of it');
 }
 
 ###############################################################################
@@ -296,6 +298,87 @@ sub field
 	my $trace = read_trace($node, $file);
 	is_deeply([ rows($trace, qr/^COPY target FROM STDIN$/) ],
 		[2], 'COPY FROM STDIN');
+}
+
+###############################################################################
+# What isn't SQL, and what began before the trace
+###############################################################################
+
+# a function call by its own message: no cursor, but its waits
+{
+	my $client = PgTraceCheck::Protocol->new($node,
+		options => '-c pg_trace.session=on');
+	my $file = session_file($node, $client);
+	my $sleep =
+	  $node->safe_psql('postgres', "SELECT 'pg_sleep'::regproc::oid");
+	my $deferred =
+	  $node->safe_psql('postgres', "SELECT 'count_t'::regproc::oid");
+
+	$client->query('SELECT 1')->sync;
+	# one argument, as text; no format for the result
+	$client->message('F',
+		pack('N n n n N/a* n', $sleep, 1, 0, 1, '0.02', 0))->send_only('')
+	  ->ready;
+	$client->message('F', pack('N n n n', $deferred, 0, 0, 0))->send_only('')
+	  ->ready;
+	$client->query('SELECT 2')->sync;
+	$client->close;
+	my $trace = read_trace($node, $file);
+	my @sleeps = grep { $_->{fields}{nam} eq 'PgSleep' }
+	  PgTrace::of_type($trace, 'WAIT');
+	is(scalar @sleeps, 1, 'fastpath: a wait');
+	cmp_ok($sleeps[0]{fields}{ela}, '>=', 20_000, 'of its duration');
+	is($sleeps[0]{cursor}, 0, 'of no cursor');
+	is_deeply([ rows($trace, qr/^\(SELECT count\(\*\) FROM t\)/, 'FETCH') ],
+		[1], 'fastpath: SQL within');
+	is_deeply([ rows($trace, qr/^SELECT \d/, 'FETCH') ],
+		[ 1, 1 ], 'and the statements around it');
+}
+
+# cursors that were open when tracing began
+{
+	my $session = PgTrace::Session->new($node);
+
+	$session->query('BEGIN');
+	$session->query('DECLARE c CURSOR FOR SELECT id FROM t ORDER BY id');
+	$session->query('FETCH 20 FROM c');
+	my $file = $node->safe_psql('postgres',
+		'SELECT pg_trace_session(' . $session->pid . ')');
+	$session->query('FETCH 30 FROM c');
+	$session->query('FETCH ALL FROM c');
+	$session->query('COMMIT');
+	$session->close;
+	my $trace = read_trace($node, $file);
+	is_deeply([ rows($trace, qr/^DECLARE c/, 'FETCH') ],
+		[ 30, 50 ], 'a cursor from before the trace: what was fetched');
+	is(count($trace, qr/^DECLARE c/, 'CLOSE'), 1, 'and its end');
+}
+
+# more cursors open at once than there are numbers
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+
+	$session->query('BEGIN');
+	$session->query(
+		join('\;', map { "DECLARE c$_ CURSOR FOR SELECT $_" } 1 .. 1100));
+	$session->query('SELECT 4711');
+	$session->query('SELECT 4712');
+	$session->query('COMMIT');
+	my $lost = $node->safe_psql('postgres',
+		'SELECT lost_events FROM pg_trace_status WHERE pid = ' . $session->pid);
+	$session->close;
+	my $trace = read_trace($node, $file);
+	my @lost = PgTrace::of_type($trace, 'LOST');
+	cmp_ok(scalar @lost, '>=', 76, 'calls without a cursor are shown');
+	is_deeply([ map { $_->{fields}{what} } @lost ],
+		[ ('calls') x @lost ], 'as what they are');
+	cmp_ok($lost, '>=', 76, 'and counted');
+	is_deeply([ rows($trace, qr/^SELECT 471/, 'FETCH') ],
+		[ 1, 1 ], 'statements that come and go have the last number');
+	is_deeply([ PgTrace::problems($trace) ], [], 'the file is sound');
+	unlink $file or die "$file: $!";
 }
 
 clean_files($node);

@@ -14,6 +14,7 @@ my $node = PgTrace::new_node('main', 'restart_after_crash' => 'on');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, n int);
 INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE late (id int REFERENCES t DEFERRABLE INITIALLY DEFERRED);
 CREATE FUNCTION catches() RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM 1 / (id - 1) FROM t WHERE id = 1;
@@ -93,7 +94,11 @@ sub check_failure
 		'BEGIN',
 		'SELECT 1 / (id - 1) FROM t',
 		'SELECT 3',
-		'ROLLBACK');
+		'ROLLBACK',
+		'SELECT 1 / 0',
+		'BEGIN',
+		'INSERT INTO late VALUES (1000)',
+		'COMMIT');
 
 	check_failure($trace, qr/^SELECT 1 \/ \(id - 50\)/,
 		'FETCH', '22012', 'query');
@@ -107,7 +112,16 @@ sub check_failure
 	  PgTrace::of_type($trace, 'ERROR');
 	ok(defined $aborted, 'a statement in an aborted transaction');
 	is(scalar(grep { $_->{fields}{rlbk} } PgTrace::of_type($trace, 'XCTEND')),
-		4, 'transactions rolled back');
+		6, 'transactions rolled back');
+	my $parse = check_failure($trace, qr/^SELECT 1 \/ 0/,
+		'PARSE', '22012', 'planning');
+	is($parse->{fields}{mis}, 1, 'planning: of a new plan');
+	my $commit = check_failure($trace, qr/^COMMIT/,
+		'EXEC', '23503', 'deferred constraint');
+	is( scalar(
+			grep { $_->{type} eq 'FETCH' } calls_below($trace, $commit)),
+		1,
+		'deferred constraint: its check is a part of COMMIT');
 }
 
 # time limits, cancellation, deadlock

@@ -113,7 +113,7 @@ my @cases = (
 		'WITH c AS MATERIALIZED (SELECT id FROM few) SELECT count(*) FROM c',
 		'0.1 Aggregate cnt=1 str=1',
 		'1.1 Seq Scan on few cnt=10 str=1 few',
-		'1.2 CTE Scan cnt=10 str=1'
+		'1.2 CTE Scan on c cnt=10 str=1'
 	],
 	[
 		'SELECT * FROM parts',
@@ -123,9 +123,9 @@ my @cases = (
 	],
 	[
 		'SELECT * FROM generate_series(1, 25) g',
-		'0.1 Function Scan cnt=25 str=1'
+		'0.1 Function Scan on g cnt=25 str=1'
 	],
-	[ 'VALUES (1), (2), (3)', '0.1 Values Scan cnt=3 str=1' ],
+	[ 'VALUES (1), (2), (3)', '0.1 Values Scan on *VALUES* cnt=3 str=1' ],
 	[
 		'SELECT * FROM many ORDER BY id LIMIT 5',
 		'0.1 Limit cnt=5 str=1',
@@ -159,7 +159,7 @@ my @cases = (
 	],
 	[
 		'DELETE FROM parts WHERE id IN (60, 160)',
-		'0.1 Delete on parts cnt=0 str=1 parts',
+		'0.1 Delete on parts, part1, part2 cnt=0 str=1 parts',
 		'1.1 Append cnt=2 str=1',
 		'2.1 Seq Scan on part1 cnt=1 str=1 part1',
 		'2.2 Seq Scan on part2 cnt=1 str=1 part2'

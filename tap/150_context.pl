@@ -122,6 +122,29 @@ sub changes
 	is($uid{'SELECT 4'}, '10 10', 'and again');
 }
 
+# the W3C trace context
+{
+	my $id = '0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331';
+	my @statements = (
+		"SELECT 1 /*traceparent='00-$id-01'*/",
+		"SELECT 2 -- action='x',traceparent='00-$id-02',db=1",
+		"/* traceparent: 00-$id-03 */ SELECT 3, 'don''t'",
+		"SELECT 4, 'traceparent=00-$id-04'",
+		"SELECT 5, '/*' /*it''s traceparent='00-$id-05'*/",
+		"SELECT 6 /*traceparent='00-$id'*/",
+		"SELECT 7 /*traceparent='*/");
+	my $trace = trace($node, @statements);
+	my %found = map { $_->{text} => $_->{fields}{traceparent} // '' }
+	  cursors_of($trace, qr/SELECT \d/);
+
+	is_deeply(
+		[ map { $found{$_} } @statements ],
+		[
+			"00-$id-01", "00-$id-02", "00-$id-03", '', "00-$id-05", '', ''
+		],
+		'traceparent');
+}
+
 # by an ordinary user, with the trace switched on for the role
 {
 	my $user =

@@ -135,6 +135,23 @@ foreach my $remote (0, 1)
 	is($scan->{fields}{cnt}, 200, "$what: the leader's STAT has all rows");
 }
 
+# of several statements in one message, the one that has the workers
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+	my $sql = 'SELECT count(*) FROM big WHERE n > 3';
+
+	$session->query("SELECT 1\\; $sql\\; SELECT 'after'");
+	$session->close;
+	my ($leader, @workers) =
+	  leader_and_workers($file, qr/^\Q$sql\E$/, 'several statements');
+	is_deeply(
+		[ map { map { $_->{text} } PgTrace::of_type($_, 'CURSOR') } @workers ],
+		[ $sql, $sql ],
+		'several statements: a worker has the text of its own');
+}
+
 # utility commands
 {
 	my $session =

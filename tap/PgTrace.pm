@@ -468,6 +468,7 @@ sub parse_stars
 	return add($parser, 'LOST', text => $text,
 		fields => { what => lc $2, count => $1 })
 	  if $text =~ /^LOST (\d+) (EVENTS): THE SESSION'S QUEUE WAS FULL$/
+	  || $text =~ /^LOST (\d+) (CALLS): ALL CURSOR NUMBERS ARE IN USE$/
 	  || $text =~
 	  /^LOST (\d+) (WAIT EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
 	  || $text =~ /^LOST (\d+) (BYTES) OF THE TEXT ABOVE, SHOWN AS DOTS$/;
@@ -606,9 +607,11 @@ sub parse_record
 		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
 		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
 		my ($text, @measured) = unescape($op) =~
-		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)\)$/s
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=\d+)*)\)$/s
 		  or refuse($parser, "operation: $op");
+		my $more = pop @measured;
 		@$fields{qw(cr pr pw str time cost size card)} = @measured;
+		$fields->{$1} = $2 while $more =~ / (\w+)=(\d+)/g;
 		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
 			text => $text);
 	}

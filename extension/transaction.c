@@ -1,0 +1,117 @@
+/*
+ * transaction.c
+ *		The ends of transactions, and the statements that ask for them.
+ *
+ * COMMIT as a utility statement only notes that the transaction is to end.
+ * Deferred triggers, the flush of the WAL and the wait for standbys come when
+ * PostgreSQL does that, right after the utility hook has returned.  Since they
+ * are what the client waits for, the call of the statement is kept open until
+ * then: they are nested in its EXEC, and so are their errors.
+ *
+ *		utility hook	EXEC of COMMIT begins, and is kept
+ *		(deferred triggers, WAL)
+ *		end of transaction	XCTEND; the EXEC ends
+ *
+ * As in Oracle's traces, XCTEND comes before the EXEC.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "nodes/parsenodes.h"
+
+#include "extension/activation.h"
+#include "extension/emit.h"
+#include "extension/executions.h"
+#include "extension/transaction.h"
+
+static PgtCall kept;			/* the statement's EXEC */
+static bool is_kept = false;
+
+bool
+pgt_transaction_will_end(const Node *statement)
+{
+	if (pgt_call_depth > 0 || !IsA(statement, TransactionStmt))
+		return false;
+
+	switch (((const TransactionStmt *) statement)->kind)
+	{
+		case TRANS_STMT_COMMIT:
+		case TRANS_STMT_ROLLBACK:
+		case TRANS_STMT_PREPARE:
+			/* an error has ended a failed one already */
+			return !IsAbortedTransactionBlockState();
+		default:
+			return false;
+	}
+}
+
+void
+pgt_transaction_keep(const PgtCall *call)
+{
+	pgt_call_leave(call);
+	kept = *call;
+	is_kept = true;
+	pgt_call_enter(&kept);
+}
+
+static void
+end_kept(void)
+{
+	is_kept = false;
+	pgt_call_end(&kept, 0, false);
+	pgt_cursor_unpin(kept.cursor);
+}
+
+void
+pgt_transaction_fail(void)
+{
+	if (!is_kept)
+		return;
+	is_kept = false;
+	/* a FATAL error has ended it with all the others */
+	if (pgt_call_is_innermost(&kept))
+		pgt_call_fail(&kept);
+	pgt_cursor_unpin(kept.cursor);
+}
+
+static void
+send_end(bool rolled_back)
+{
+	PgtXactRecord *record = pgt_emit_begin(PGT_RECORD_XACT,
+										   sizeof(PgtXactRecord), NULL, 0,
+										   0, pgt_call_depth);
+
+	if (record == NULL)
+		return;
+	record->rolled_back = rolled_back;
+	record->read_only =
+		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
+	pgt_emit_commit();
+}
+
+static void
+end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (likely(!pgt_traced()))
+	{
+		/* tracing has stopped in between */
+		if (is_kept)
+			end_kept();
+		return;
+	}
+
+	if (event == XACT_EVENT_ABORT)
+		pgt_executions_abort();
+	send_end(event == XACT_EVENT_ABORT);
+	if (is_kept)
+		end_kept();
+}
+
+void
+pgt_transaction_install(void)
+{
+	RegisterXactCallback(end_of_transaction, NULL);
+}

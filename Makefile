@@ -53,6 +53,7 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 
 # ---- Tests and demo ----
 TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/watchpoint
+TEST_MODULES = .build/custom_scan.so
 
 .PHONY: demo test test-programs check-core bench
 
@@ -69,7 +70,7 @@ check-core:
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
 
-test-programs: $(TEST_PROGRAMS)
+test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
 # The sources that find probe sites know nothing of PostgreSQL.
 .build/sites_dump: $(shell grep -L '"postgres.h"' bgworker/*.c)
@@ -79,6 +80,11 @@ $(TEST_PROGRAMS): .build/%: tap/%.c
 	@mkdir -p $(@D)
 	$(CC) -g -O2 -Wall -Wextra $(COPT) -I. -I.build -o $@ $(filter %.c,$^) \
 		-lbpf -lcapstone -lelf
+
+# libraries that tests load into a server
+$(TEST_MODULES): .build/%.so: tap/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
 
 .build/%.bpf.o: tap/%.bpf.c
 	@mkdir -p $(@D)

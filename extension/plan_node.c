@@ -66,6 +66,24 @@ direction_name(ScanDirection direction)
 	return ScanDirectionIsBackward(direction) ? " Backward" : "";
 }
 
+static const char *
+set_operation_name(SetOpCmd command)
+{
+	switch (command)
+	{
+		case SETOPCMD_INTERSECT:
+			return "Intersect";
+		case SETOPCMD_INTERSECT_ALL:
+			return "Intersect All";
+		case SETOPCMD_EXCEPT:
+			return "Except";
+		case SETOPCMD_EXCEPT_ALL:
+			return "Except All";
+		default:
+			return "???";
+	}
+}
+
 static void
 describe_aggregate(const Agg *agg, char *buffer, size_t len)
 {
@@ -186,8 +204,10 @@ name_node(const Plan *plan, char *buffer, size_t len)
 			describe_aggregate((const Agg *) plan, buffer, len);
 			break;
 		case T_SetOp:
-			strlcpy(buffer, ((const SetOp *) plan)->strategy == SETOP_HASHED ?
-					"HashSetOp" : "SetOp", len);
+			snprintf(buffer, len, "%s %s",
+					 ((const SetOp *) plan)->strategy == SETOP_HASHED ?
+					 "HashSetOp" : "SetOp",
+					 set_operation_name(((const SetOp *) plan)->cmd));
 			break;
 		default:
 			strlcpy(buffer, simple_name(nodeTag(plan)), len);
@@ -314,7 +334,8 @@ pgt_plan_node_describe(const PlanState *state, char *buffer, size_t len,
 	*object = InvalidOid;
 	if (index != NULL)
 	{
-		strlcat(buffer, " using ", len);
+		strlcat(buffer, IsA(state, BitmapIndexScanState) ? " on " : " using ",
+				len);
 		strlcat(buffer, RelationGetRelationName(index), len);
 		*object = RelationGetRelid(index);
 	}

@@ -27,51 +27,6 @@ INSERT INTO parts SELECT generate_series(50, 169);
 VACUUM ANALYZE;
 SQL
 
-my %oid = map { split /\|/ } split /\n/, $node->safe_psql('postgres',
-	'SELECT relname, oid FROM pg_class WHERE oid >= 16384');
-
-# A statement's STAT lines as "<depth in the tree>.<position> <operation>
-# cnt=<rows> str=<starts>", with obj where there should be one.
-sub tree
-{
-	my ($records, $pattern) = @_;
-	my %depth = (0 => -1);
-	my @lines;
-
-	foreach my $stat (stats($records, $pattern))
-	{
-		my $fields = $stat->{fields};
-		my %name = reverse %oid;
-
-		$depth{ $fields->{id} } = $depth{ $fields->{pid} } + 1;
-		push @lines,
-		  "$depth{$fields->{id}}.$fields->{pos} $stat->{text}"
-		  . " cnt=$fields->{cnt} str=$fields->{str}"
-		  . ($fields->{obj} ? ' ' . ($name{ $fields->{obj} } || 'unknown') : '');
-	}
-	return @lines;
-}
-
-# Are the figures of each node not less than those of each one below?  (The
-# sum of several can be more: what a CTE Scan reads is the CTE's as well.)
-sub inclusive
-{
-	my (@stats) = @_;
-	my %by_id = map { $_->{fields}{id} => $_ } @stats;
-
-	foreach my $child (grep { $_->{fields}{pid} } @stats)
-	{
-		my $parent = $by_id{ $child->{fields}{pid} };
-
-		foreach my $field (qw(cr pr pw time))
-		{
-			return 0
-			  if $child->{fields}{$field} > $parent->{fields}{$field};
-		}
-	}
-	return 1;
-}
-
 ###############################################################################
 # Kinds of nodes
 ###############################################################################
@@ -96,7 +51,7 @@ my @cases = (
 	[
 		'SELECT * FROM many WHERE n = 7',
 		'0.1 Bitmap Heap Scan on many cnt=100 str=1 many',
-		'1.1 Bitmap Index Scan using many_n cnt=100 str=1 many_n'
+		'1.1 Bitmap Index Scan on many_n cnt=100 str=1 many_n'
 	],
 	[
 		'SELECT * FROM few WHERE id < (SELECT 4)',
@@ -173,7 +128,7 @@ my @cases = (
 		my ($sql, @expected) = @$case;
 		my $pattern = qr/^\Q$sql\E$/;
 
-		is_deeply([ tree($trace, $pattern) ], \@expected, $sql);
+		is_deeply([ stat_tree($node, $trace, $pattern) ], \@expected, $sql);
 		ok(inclusive(stats($trace, $pattern)), 'inclusive figures');
 	}
 
@@ -194,7 +149,7 @@ my @cases = (
 			}
 		},
 		'SELECT count(n + 0) FROM many');
-	my @lines = tree($trace, qr/^SELECT count\(n \+ 0\)/);
+	my @lines = stat_tree($node, $trace, qr/^SELECT count\(n \+ 0\)/);
 	is(join(' ', map { /^(\d\.\d [A-Z][^=]+) / } @lines[ 0, 1, 2 ]),
 		'0.1 Finalize Aggregate 1.1 Gather 2.1 Partial Aggregate',
 		'parallel query');

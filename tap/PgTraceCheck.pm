@@ -32,7 +32,7 @@ use Test::More;
 our @EXPORT = qw(
   clean_files read_trace session_file trace
   cursors_of calls_of calls_below rows waits_of lines stats
-  begin_of binds_of sum_problems outline
+  begin_of binds_of sum_problems outline stat_tree inclusive
 );
 
 =pod
@@ -283,6 +283,59 @@ sub outline
 		}
 	}
 	return @lines;
+}
+
+=pod
+
+=item stat_tree(node, records, pattern)
+
+A statement's STAT lines as "<depth in the tree>.<position> <operation>
+cnt=<rows> str=<starts>", followed by the name of obj where there is one.
+
+=item inclusive(stats)
+
+Are the figures of each node not less than those of each one below?  (The sum
+of several can be more: what a CTE Scan reads is the CTE's as well.)
+
+=cut
+
+sub stat_tree
+{
+	my ($node, $records, $pattern) = @_;
+	my %name = map { split /\|/ } split /\n/, $node->safe_psql('postgres',
+		'SELECT oid, relname FROM pg_class WHERE oid >= 16384');
+	my %depth = (0 => -1);
+	my @lines;
+
+	foreach my $stat (stats($records, $pattern))
+	{
+		my $fields = $stat->{fields};
+
+		$depth{ $fields->{id} } = $depth{ $fields->{pid} } + 1;
+		push @lines,
+		  "$depth{$fields->{id}}.$fields->{pos} $stat->{text}"
+		  . " cnt=$fields->{cnt} str=$fields->{str}"
+		  . ($fields->{obj} ? ' ' . ($name{ $fields->{obj} } || 'unknown') : '');
+	}
+	return @lines;
+}
+
+sub inclusive
+{
+	my (@stats) = @_;
+	my %by_id = map { $_->{fields}{id} => $_ } @stats;
+
+	foreach my $child (grep { $_->{fields}{pid} } @stats)
+	{
+		my $parent = $by_id{ $child->{fields}{pid} };
+
+		foreach my $field (qw(cr pr pw time))
+		{
+			return 0
+			  if $child->{fields}{$field} > $parent->{fields}{$field};
+		}
+	}
+	return 1;
 }
 
 =pod

@@ -7,6 +7,7 @@ use warnings;
 
 use PgTrace;
 use PgTraceCheck;
+use PgTraceClient;
 use Test::More;
 
 my $node = PgTrace::new_node('main', 'max_prepared_transactions' => 2);
@@ -76,7 +77,7 @@ sub field
 		],
 		'generic, generic after an invalidation, custom');
 
-	my $client = PgTraceCheck::Protocol->new($node,
+	my $client = PgTraceClient->new($node,
 		options =>
 		  '-c pg_trace.session=on -c plan_cache_mode=force_generic_plan');
 	my $file = session_file($node, $client);
@@ -100,18 +101,18 @@ sub field
 ###############################################################################
 
 {
-	my $client = PgTraceCheck::Protocol->new($node,
+	my $client = PgTraceClient->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 	my @answer = $client->query('BEGIN')->sync;
 
 	$client->parse('s', 'SELECT id FROM t ORDER BY id')->bind('p', 's');
 	@answer = $client->execute('p', 30)->sync;
-	is_deeply([ PgTraceCheck::Protocol::tags(@answer) ],
+	is_deeply([ PgTraceClient::tags(@answer) ],
 		['suspended'], 'the portal has more rows');
 	$client->execute('p', 30)->sync foreach 1, 2;
 	@answer = $client->execute('p', 30)->close_portal('p')->sync;
-	is_deeply([ PgTraceCheck::Protocol::tags(@answer) ],
+	is_deeply([ PgTraceClient::tags(@answer) ],
 		['SELECT 10'], 'these are the last');
 	$client->parse('r',
 		'INSERT INTO target SELECT i FROM generate_series(11, 17) i RETURNING id'
@@ -288,7 +289,7 @@ sub field
 }
 
 {
-	my $client = PgTraceCheck::Protocol->new($node,
+	my $client = PgTraceClient->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 
@@ -306,7 +307,7 @@ sub field
 
 # a function call by its own message: no cursor, but its waits
 {
-	my $client = PgTraceCheck::Protocol->new($node,
+	my $client = PgTraceClient->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 	my $sleep =

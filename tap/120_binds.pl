@@ -7,6 +7,7 @@ use warnings;
 
 use PgTrace;
 use PgTraceCheck;
+use PgTraceClient;
 use Test::More;
 
 my $node = PgTrace::new_node(
@@ -50,7 +51,7 @@ sub connect_to
 {
 	my ($dbname, %settings) = @_;
 
-	return PgTraceCheck::Protocol->new(
+	return PgTraceClient->new(
 		$node,
 		dbname => $dbname,
 		options => join(' ', '-c pg_trace.session=on',
@@ -62,7 +63,7 @@ sub run_with
 {
 	my ($client, $oid, $value) = @_;
 
-	return PgTraceCheck::Protocol::tags(
+	return PgTraceClient::tags(
 		$client->parse('', 'SELECT 1 WHERE $1 IS NOT NULL', $oid)
 		  ->bind('', '', $value)->execute('')->sync);
 }
@@ -268,14 +269,14 @@ foreach my $cut (@cuts)
 	  $client->parse('', 'SELECT 2 WHERE $1 IS NOT NULL AND $2 > 0',
 		$oid, 23)
 	  ->bind('', '', 'value', 5)->execute('')->sync;
-	is(join(' ', PgTraceCheck::Protocol::tags(@answer)),
+	is(join(' ', PgTraceClient::tags(@answer)),
 		'SELECT 1', 'nor to other values');
 	is( join(
 			' ', run_with($client, 1007, '{' . join(',', 1 .. 100000) . '}')),
 		'SELECT 1', 'a very large array');
 	@answer = $client->query('BEGIN; SELECT mood_without_label(); ROLLBACK')
 	  ->sync;
-	is(join(' ', PgTraceCheck::Protocol::tags(@answer)),
+	is(join(' ', PgTraceClient::tags(@answer)),
 		'BEGIN SELECT 1 ROLLBACK', 'an enum without its label');
 	$client->close;
 

@@ -7,6 +7,7 @@ use warnings;
 
 use PgTrace;
 use PgTraceCheck;
+use PgTraceClient;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -200,12 +201,12 @@ sub check_failure
 		1, 'terminated: the wait has an end');
 	eval { $session->close };
 
-	my $client = PgTraceCheck::Protocol->new($node, options =>
+	my $client = PgTraceClient->new($node, options =>
 		'-c pg_trace.session=on -c idle_in_transaction_session_timeout=50ms');
 	$file = session_file($node, $client);
 	$client->query('BEGIN; SELECT 4')->sync;
 	my @answer = $client->ready;
-	is(join(' ', PgTraceCheck::Protocol::tags(@answer)),
+	is(join(' ', PgTraceClient::tags(@answer)),
 		'25P03', 'ended by a time limit');
 	$trace = read_trace($node, $file);
 	is(scalar(grep { $_->{fields}{err} eq '25P03' }

@@ -6,6 +6,7 @@ use warnings;
 
 use PgTrace;
 use PgTraceCheck;
+use PgTraceClient;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -121,7 +122,7 @@ foreach my $statement (@statements)
 
 # a message that can't be parsed at all
 {
-	my $client = PgTraceCheck::Protocol->new($node,
+	my $client = PgTraceClient->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 

@@ -7,6 +7,7 @@ use warnings;
 
 use PgTrace;
 use PgTraceCheck;
+use PgTraceClient;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -28,7 +29,7 @@ sub connect_to
 {
 	my (%options) = @_;
 
-	return PgTraceCheck::Protocol->new($node, %options,
+	return PgTraceClient->new($node, %options,
 		options => '-c pg_trace.session=on '
 		  . '-c pg_trace.plan_stat=all_executions');
 }

@@ -1,0 +1,44 @@
+# plan_stat = adaptive: STAT lines of a cursor's first execution, and again
+# whenever another minute of its time has passed.  Takes that minute.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use Test::More;
+
+my $node = PgTrace::new_node('main');
+
+# Each execution has as many rows as its number, which tells their STAT lines
+# apart.
+my $trace = trace(
+	$node,
+	{ set => { 'pg_trace.plan_stat' => 'adaptive' } },
+	'PREPARE q(int, float8) AS SELECT pg_sleep($2 / $1) FROM generate_series(1, $1)',
+	'EXECUTE q(1, 0)',
+	'EXECUTE q(2, 1)',
+	'EXECUTE q(3, 59.5)',
+	'EXECUTE q(4, 0)',
+	'EXECUTE q(5, 0)');
+
+is_deeply([ rows($trace, qr/^PREPARE/, 'FETCH') ],
+	[ 1 .. 5 ], 'all executions');
+is_deeply(
+	[
+		map { $_->{fields}{cnt} }
+		  grep { $_->{fields}{id} == 1 } stats($trace, qr/^PREPARE/)
+	],
+	[ 1, 4 ],
+	'the first one has STAT lines, and the one after a minute');
+
+# the minute is also seen as it goes by
+my @running = map { $_->{fields}{e} } PgTrace::of_type($trace, 'RUNNING');
+cmp_ok(scalar @running, '>=', 5, 'RUNNING every 10 s');
+my @times = map { $_->{fields}{tim} } PgTrace::of_type($trace, 'TIME');
+my @gaps = map { $times[$_] - $times[ $_ - 1 ] } 1 .. $#times;
+is(scalar(grep { $_ > 12_000_000 } @gaps),
+	0, 'the wall clock at least every 10 s');
+
+clean_files($node);
+done_testing();

@@ -78,7 +78,7 @@ join_trace(uint32 slot)
 		pgt_guc_pass_to_workers();
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
-	(void) pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
+	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
 	pgt_context_reset();
 	pgt_emit_attach(session, slot);
 }

@@ -3,10 +3,12 @@
  *		The cursor numbers of this process's trace.
  *
  * In the file, PARSING IN CURSOR gives a number to a statement text once, and
- * all later calls refer to it.  This is the backend's side of that: a fixed
+ * all later calls refer to it.  This is the backend's side of that: a
  * table of the texts last used, by hash, so that a hook neither allocates
  * memory nor sends a text twice.  When the table is full, the cursor that was
- * unused for longest is closed and its number goes to the new text.
+ * unused for longest is closed and its number goes to the new text.  Only if
+ * all are in use, as in a deep recursion, whose every level has cursors of its
+ * own, is the table enlarged.
  */
 #include "postgres.h"
 
@@ -20,37 +22,46 @@
 #include "extension/emit.h"
 #include "extension/redact.h"
 
-#define MAX_CURSORS		1024
+#define CHUNK_CURSORS	1024
+#define MAX_CHUNKS		8
 #define NBUCKETS		1024	/* a power of two */
 
 typedef struct CursorTable
 {
-	PgtCursor	cursors[MAX_CURSORS];
+	PgtCursor  *chunks[MAX_CHUNKS]; /* of CHUNK_CURSORS each */
+	int			nchunks;
 	dlist_head	buckets[NBUCKETS];
 	dlist_head	lru;
 	int			nused;
 	uint32		first_number;
 } CursorTable;
 
-static CursorTable *table = NULL;
+static CursorTable table;
 
-bool
+static bool
+add_chunk(void)
+{
+	PgtCursor  *chunk;
+
+	if (table.nchunks == MAX_CHUNKS)
+		return false;
+	chunk = MemoryContextAllocExtended(TopMemoryContext,
+									   sizeof(PgtCursor) * CHUNK_CURSORS,
+									   MCXT_ALLOC_NO_OOM);
+	if (chunk == NULL)
+		return false;
+	table.chunks[table.nchunks++] = chunk;
+	return true;
+}
+
+void
 pgt_cursor_reset(uint32 first_number)
 {
-	if (table == NULL)
-		table = MemoryContextAllocExtended(TopMemoryContext,
-										   sizeof(CursorTable),
-										   MCXT_ALLOC_NO_OOM);
-	if (table == NULL)
-		return false;
-
-	memset(table->cursors, 0, sizeof(table->cursors));
 	for (int i = 0; i < NBUCKETS; i++)
-		dlist_init(&table->buckets[i]);
-	dlist_init(&table->lru);
-	table->nused = 0;
-	table->first_number = first_number;
-	return true;
+		dlist_init(&table.buckets[i]);
+	dlist_init(&table.lru);
+	table.nused = 0;
+	table.first_number = first_number;
 }
 
 /* Tell the worker that a cursor's number is free; depth is that of the caller. */
@@ -85,24 +96,13 @@ send_lost(int depth)
 	pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
 }
 
-/*
- * An entry for a new text, without a hash yet; NULL, and a call counted as
- * lost, if all are pinned.
- */
+/* The cursor that is unused for longest, taken out of the table, or NULL */
 static PgtCursor *
-free_entry(int depth)
+evict(int depth)
 {
 	dlist_iter	iter;
 
-	if (table->nused < MAX_CURSORS)
-	{
-		PgtCursor  *cursor = &table->cursors[table->nused];
-
-		cursor->number = table->first_number + table->nused++;
-		return cursor;
-	}
-
-	dlist_foreach(iter, &table->lru)
+	dlist_foreach(iter, &table.lru)
 	{
 		PgtCursor  *cursor = dlist_container(PgtCursor, lru, iter.cur);
 
@@ -114,8 +114,31 @@ free_entry(int depth)
 		dlist_delete(&cursor->lru);
 		return cursor;
 	}
-	send_lost(depth);
 	return NULL;
+}
+
+/* An entry for a new text, without a hash yet; NULL if there is none. */
+static PgtCursor *
+free_entry(int depth)
+{
+	PgtCursor  *cursor = NULL;
+
+	if (table.nused == table.nchunks * CHUNK_CURSORS)
+	{
+		if (table.nchunks > 0)
+			cursor = evict(depth);
+		if (cursor != NULL)
+			return cursor;
+		if (!add_chunk())
+		{
+			send_lost(depth);
+			return NULL;
+		}
+	}
+	cursor = &table.chunks[table.nused / CHUNK_CURSORS][table.nused % CHUNK_CURSORS];
+	memset(cursor, 0, sizeof(*cursor));
+	cursor->number = table.first_number + table.nused++;
+	return cursor;
 }
 
 /* Send PARSING IN CURSOR. */
@@ -170,8 +193,6 @@ pgt_cursor_get(const char *query, int location, int len,
 	PgtCursor  *cursor;
 	uint64		hash;
 
-	if (table == NULL)
-		return NULL;
 	if (depth == 0)
 		pgt_context_send();
 	if (query == NULL)
@@ -184,7 +205,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	if (len == 0)
 		query = placeholder(command, queryid, &len);
 	hash = hash_bytes_extended((const unsigned char *) query, len, depth);
-	bucket = &table->buckets[hash & (NBUCKETS - 1)];
+	bucket = &table.buckets[hash & (NBUCKETS - 1)];
 
 	dlist_foreach(iter, bucket)
 	{
@@ -193,7 +214,7 @@ pgt_cursor_get(const char *query, int location, int len,
 			cursor->depth == depth)
 		{
 			dlist_delete(&cursor->lru);
-			dlist_push_tail(&table->lru, &cursor->lru);
+			dlist_push_tail(&table.lru, &cursor->lru);
 			cursor->location = location;
 			return cursor;
 		}
@@ -213,7 +234,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	cursor->plan = NULL;
 	cursor->plan_hash = 0;
 	dlist_push_head(bucket, &cursor->chain);
-	dlist_push_tail(&table->lru, &cursor->lru);
+	dlist_push_tail(&table.lru, &cursor->lru);
 
 	cursor->sent = send_text(cursor, query, command, queryid);
 	if (!cursor->sent)
@@ -221,7 +242,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		/* the next execution tries again, under another number */
 		cursor->len = PG_UINT32_MAX;
 		dlist_delete(&cursor->lru);
-		dlist_push_head(&table->lru, &cursor->lru);
+		dlist_push_head(&table.lru, &cursor->lru);
 		return NULL;
 	}
 	return cursor;

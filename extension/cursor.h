@@ -27,11 +27,8 @@ typedef struct PgtCursor
 	dlist_node	lru;			/* least recently used first */
 } PgtCursor;
 
-/*
- * Forget all cursors and number new ones from first_number.  Returns false if
- * there is no memory for them; pgt_cursor_get() returns NULL then.
- */
-extern bool pgt_cursor_reset(uint32 first_number);
+/* Forget all cursors and number new ones from first_number. */
+extern void pgt_cursor_reset(uint32 first_number);
 
 /*
  * The cursor of a statement at a depth.  query is the client's or function's

@@ -17,10 +17,39 @@
 #include "extension/emit.h"
 #include "extension/guc.h"
 
+/* How long a reading of the thread's CPU clock is good for */
+#define CPU_CLOCK_AGE_NS	5000
+
 int			pgt_call_depth = 0;
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
+
+/*
+ * CPU time of this thread at now_ns.  To ask the kernel takes 0.4 us, longer
+ * than many a call lasts.  So for CPU_CLOCK_AGE_NS after it has been asked, the
+ * thread is taken to have stayed on the CPU, which can be wrong by no more than
+ * that.  The result never decreases, so that a call's CPU time includes that
+ * of the calls within.
+ */
+static uint64
+cpu_clock(uint64 now_ns)
+{
+	static uint64 asked_ns = 0;
+	static uint64 asked_cpu_ns = 0;
+	static uint64 last_ns = 0;
+	uint64		cpu_ns;
+
+	if (now_ns - asked_ns < CPU_CLOCK_AGE_NS)
+		cpu_ns = asked_cpu_ns + (now_ns - asked_ns);
+	else
+	{
+		cpu_ns = asked_cpu_ns = pgt_clock_cpu();
+		asked_ns = now_ns;
+	}
+	last_ns = Max(last_ns, cpu_ns);
+	return last_ns;
+}
 
 /* The counters behind p, cr and cu; temporary files aren't buffers. */
 static void
@@ -56,7 +85,7 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	}
 	else
 		call->begin_ns = pgt_clock_now();
-	call->begin_cpu_ns = pgt_clock_cpu();
+	call->begin_cpu_ns = cpu_clock(call->begin_ns);
 	read_counters(&call->blocks_read, &call->blocks_got,
 				  &call->blocks_dirtied);
 	pgt_call_enter(call);
@@ -118,7 +147,6 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	int64		blocks_read;
 	int64		blocks_got;
 	int64		blocks_dirtied;
-	uint64		cpu_ns;
 
 	pgt_call_leave(call);
 
@@ -126,7 +154,6 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	if (call->generation != pgt_trace.generation || !pgt_emit_active())
 		return;
 
-	cpu_ns = pgt_clock_cpu();
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
 							call->cursor->number, call->depth);
 	if (record == NULL)
@@ -134,7 +161,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	read_counters(&blocks_read, &blocks_got, &blocks_dirtied);
 	record->elapsed_ns = record->header.time_ns - call->begin_ns;
 	call->cursor->time_ns += record->elapsed_ns;
-	record->cpu_ns = cpu_ns - call->begin_cpu_ns;
+	record->cpu_ns = cpu_clock(record->header.time_ns) - call->begin_cpu_ns;
 	record->blocks_read = blocks_read - call->blocks_read;
 	record->blocks_got = blocks_got - call->blocks_got;
 	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;

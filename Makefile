@@ -52,7 +52,7 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # ---- Tests and demo ----
-TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/watchpoint
+TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watchpoint
 TEST_MODULES = .build/custom_scan.so
 
 .PHONY: demo test test-programs check-core bench

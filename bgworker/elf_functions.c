@@ -3,7 +3,7 @@
  *		Where the functions of an ELF file start.
  *
  * Stripped files have no symbols for most functions, but they do have a sorted
- * table of them for the unwinding of the stack.  follow.c needs to know: a
+ * table of them for the unwinding of the stack.  walk.c needs to know: a
  * call that doesn't return, such as the end of ereport(ERROR), may be the last
  * instruction of a function, and what stands behind it is another one.
  */

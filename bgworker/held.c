@@ -3,7 +3,7 @@
  *		Which registers and stack slots may hold the followed pointer at one
  *		point of the code.
  *
- * The state of follow.c's data-flow analysis and the effect of one instruction
+ * The state of walk.c's data-flow analysis and the effect of one instruction
  * on it.  Slots are told apart by their offset, and writes through other
  * registers are taken not to touch them: they are a compiler's spill slots,
  * whose address nobody has.
@@ -13,9 +13,13 @@
 #define WORD	8				/* what push and pop move */
 
 static void hold(PgtHeld *held, int reg, uint8_t holds);
+static uint8_t source(const PgtHeld *held, const PgtInsn *insn,
+					  const PgtRegisters *registers);
+static uint8_t second_source(const PgtHeld *held, const PgtInsn *insn,
+							 const PgtRegisters *registers);
 static void lose_changed(PgtHeld *held, const PgtInsn *insn,
 						 const PgtRegisters *registers);
-static bool save(PgtHeld *held, const PgtInsn *insn, uint8_t holds,
+static bool save(PgtHeld *held, const PgtMemory *mem, uint8_t holds,
 				 const PgtRegisters *registers);
 static void push(PgtHeld *held, uint8_t holds);
 static void move_stack(PgtHeld *held, int64_t amount);
@@ -50,8 +54,11 @@ pgt_held_by(const PgtHeld *held, int reg)
 static void
 hold(PgtHeld *held, int reg, uint8_t holds)
 {
-	uint32_t	bit = UINT32_C(1) << reg;
+	uint32_t	bit;
 
+	if (reg == PGT_NO_REGISTER)
+		return;
+	bit = UINT32_C(1) << reg;
 	held->pointer &= ~bit;
 	held->address &= ~bit;
 	if ((holds & PGT_HOLDS_POINTER) != 0)
@@ -95,9 +102,64 @@ pgt_held_merge(PgtHeld *held, const PgtHeld *other)
 	return news;
 }
 
-uint8_t
-pgt_held_source(const PgtHeld *held, const PgtInsn *insn,
-				const PgtRegisters *registers)
+bool
+pgt_held_apply(PgtHeld *held, const PgtInsn *insn,
+			   const PgtRegisters *registers)
+{
+	uint8_t		holds = source(held, insn, registers);
+	uint8_t		second = second_source(held, insn, registers);
+	uint8_t		old = pgt_held_by(held, insn->dst);
+	bool		kept = true;
+
+	if (insn->mem.written)
+		kept = save(held, &insn->mem, insn->op == PGT_OP_SAVE ? holds : 0,
+					registers);
+	if (insn->mem.written && insn->mem.size == 2 * WORD)
+	{
+		PgtMemory	mem = insn->mem;
+
+		mem.offset += WORD;
+		kept &= save(held, &mem, insn->op == PGT_OP_SAVE ? second : 0,
+					 registers);
+	}
+	lose_changed(held, insn, registers);
+
+	switch (insn->op)
+	{
+		case PGT_OP_COPY:
+		case PGT_OP_ADDRESS:
+			hold(held, insn->dst, holds);
+			break;
+		case PGT_OP_LOAD:
+			hold(held, insn->dst, holds);
+			hold(held, insn->dst2, second);
+			break;
+		case PGT_OP_CHOOSE:
+			hold(held, insn->dst, holds | second);
+			break;
+		case PGT_OP_SWAP:
+			hold(held, insn->dst, holds);
+			hold(held, insn->src, old);
+			break;
+		case PGT_OP_PUSH:
+			push(held, holds);
+			break;
+		case PGT_OP_POP:
+			move_stack(held, WORD);
+			hold(held, insn->dst, holds);
+			break;
+		default:
+			break;
+	}
+	if (insn->amount != 0)
+		move_stack(held, insn->amount);
+	return kept;
+}
+
+/* What the value that an instruction copies may be. */
+static uint8_t
+source(const PgtHeld *held, const PgtInsn *insn,
+	   const PgtRegisters *registers)
 {
 	const PgtMemory *mem = &insn->mem;
 	bool		plain = !mem->indexed && mem->offset == 0;
@@ -126,48 +188,26 @@ pgt_held_source(const PgtHeld *held, const PgtInsn *insn,
 	}
 }
 
-bool
-pgt_held_apply(PgtHeld *held, const PgtInsn *insn,
-			   const PgtRegisters *registers)
+/* The same of the second value, if it copies a pair or chooses. */
+static uint8_t
+second_source(const PgtHeld *held, const PgtInsn *insn,
+			  const PgtRegisters *registers)
 {
-	uint8_t		holds = pgt_held_source(held, insn, registers);
-	uint8_t		old = pgt_held_by(held, insn->dst);
-	bool		kept = true;
+	PgtMemory	mem = insn->mem;
+	PgtSlot		slot;
 
-	if (insn->mem.written)
-		kept = save(held, insn, insn->op == PGT_OP_SAVE ? holds : 0,
-					registers);
-	lose_changed(held, insn, registers);
+	if (insn->src2 != PGT_NO_REGISTER)
+		return pgt_held_by(held, insn->src2);
+	if (insn->op != PGT_OP_LOAD || insn->dst2 == PGT_NO_REGISTER)
+		return 0;
 
-	switch (insn->op)
-	{
-		case PGT_OP_COPY:
-		case PGT_OP_ADDRESS:
-		case PGT_OP_LOAD:
-			hold(held, insn->dst, holds);
-			break;
-		case PGT_OP_CHOOSE:
-			hold(held, insn->dst, holds | old);
-			break;
-		case PGT_OP_SWAP:
-			hold(held, insn->dst, holds);
-			hold(held, insn->src, old);
-			break;
-		case PGT_OP_PUSH:
-			push(held, holds);
-			break;
-		case PGT_OP_POP:
-			move_stack(held, WORD);
-			if (insn->dst != PGT_NO_REGISTER)
-				hold(held, insn->dst, holds);
-			break;
-		case PGT_OP_MOVE_STACK:
-			move_stack(held, insn->amount);
-			break;
-		default:
-			break;
-	}
-	return kept;
+	mem.offset += WORD;
+	if (mem.offset == 0 && !mem.indexed &&
+		(pgt_held_by(held, mem.base) & PGT_HOLDS_ADDRESS) != 0)
+		return PGT_HOLDS_POINTER;
+	if (!slot_of(held, &mem, registers, &slot))
+		return 0;
+	return slot_holds(held, &slot);
 }
 
 static void
@@ -176,8 +216,6 @@ lose_changed(PgtHeld *held, const PgtInsn *insn,
 {
 	uint32_t	changed = insn->changed;
 
-	if (insn->flow == PGT_FLOW_CALL)
-		changed = registers->lost_in_calls;
 	held->pointer &= ~changed;
 	held->address &= ~changed;
 
@@ -186,18 +224,18 @@ lose_changed(PgtHeld *held, const PgtInsn *insn,
 		drop_slots(held, true, INT64_MAX);
 	if ((changed >> registers->stack & 1) != 0 &&
 		insn->op != PGT_OP_PUSH && insn->op != PGT_OP_POP &&
-		insn->op != PGT_OP_MOVE_STACK)
+		insn->op != PGT_OP_MOVE_STACK && insn->amount == 0)
 		lose_stack(held);
 }
 
 /* Something is written to memory: what is held, or something else. */
 static bool
-save(PgtHeld *held, const PgtInsn *insn, uint8_t holds,
+save(PgtHeld *held, const PgtMemory *mem, uint8_t holds,
 	 const PgtRegisters *registers)
 {
 	PgtSlot		slot;
 
-	if (!slot_of(held, &insn->mem, registers, &slot))
+	if (!slot_of(held, mem, registers, &slot))
 		return (holds & PGT_HOLDS_POINTER) == 0;
 	slot.holds = holds;
 	(void) set_slot(held, &slot);

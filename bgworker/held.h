@@ -3,7 +3,7 @@
  *		Which registers and stack slots may hold the followed pointer at one
  *		point of the code.
  *
- * The state of follow.c's data-flow analysis; not meant for anybody else.
+ * The state of walk.c's data-flow analysis; not meant for anybody else.
  */
 #ifndef PGT_HELD_H
 #define PGT_HELD_H
@@ -46,15 +46,9 @@ extern uint8_t pgt_held_by(const PgtHeld *held, int reg);
 extern bool pgt_held_merge(PgtHeld *held, const PgtHeld *other);
 
 /*
- * What the value that an instruction copies may be, whether it comes from a
- * register or from memory.
- */
-extern uint8_t pgt_held_source(const PgtHeld *held, const PgtInsn *insn,
-							   const PgtRegisters *registers);
-
-/*
- * Turn the state before an instruction into the one after it.  Returns false
- * if it saves the pointer where it isn't followed.
+ * Turn the state before an instruction into the one after it.  Of a call,
+ * insn->changed has to tell what the callee changes.  Returns false if the
+ * pointer is saved where it isn't followed.
  */
 extern bool pgt_held_apply(PgtHeld *held, const PgtInsn *insn,
 						   const PgtRegisters *registers);

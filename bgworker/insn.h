@@ -3,9 +3,9 @@
  *		One machine instruction, reduced to what following a pointer through
  *		code and placing a probe need to know.
  *
- * This is where an architecture ends: what knows x86-64 is in the files that
- * have it in their names, which implement this header and scan.h, and in one
- * function of elf_variable.c that knows relocations.
+ * This is where an architecture ends: what knows one is in the files that have
+ * it in their names, which implement machine.h, and in one function of
+ * elf_variable.c that knows relocations.
  *
  * Pure C: libcapstone, but neither PostgreSQL nor libbpf.
  */
@@ -45,14 +45,15 @@ typedef enum PgtOperation
 	PGT_OP_OTHER,				/* none of these */
 	PGT_OP_COMPARE,				/* looks at it */
 	PGT_OP_COPY,				/* dst = src */
-	PGT_OP_CHOOSE,				/* dst = src or mem, or unchanged */
+	PGT_OP_CHOOSE,				/* dst = src or mem, or src2 */
 	PGT_OP_SWAP,				/* dst = src and src = dst */
+	PGT_OP_HIDE,				/* src goes where it isn't followed */
 	PGT_OP_ADDRESS,				/* dst = address of mem, or constant */
-	PGT_OP_LOAD,				/* dst = mem */
-	PGT_OP_SAVE,				/* mem = src */
+	PGT_OP_LOAD,				/* dst = mem, dst2 = the 64 bits behind it */
+	PGT_OP_SAVE,				/* mem = src, the 64 bits behind it = src2 */
 	PGT_OP_PUSH,				/* src, or something else, onto the stack */
 	PGT_OP_POP,					/* dst, or something else, off the stack */
-	PGT_OP_MOVE_STACK			/* stack pointer += amount */
+	PGT_OP_MOVE_STACK			/* only the amount */
 } PgtOperation;
 
 /* What a write to memory writes. */
@@ -81,16 +82,20 @@ typedef struct PgtInsn
 	uint64_t	addr;
 	uint8_t		size;
 	PgtFlow		flow;
-	uint64_t	target;			/* of a direct jump or branch */
+	uint64_t	target;			/* of a direct jump, branch or call, else 0 */
 	PgtProbeCost probe;
+	bool		exclusive;		/* starts a sequence that a trap would break */
 	PgtOperation op;
 	int			dst;
+	int			dst2;
 	int			src;
-	int64_t		amount;
+	int			src2;
+	int64_t		amount;			/* what else it adds to the stack pointer */
 	PgtMemory	mem;
 	uint64_t	constant;		/* its immediate operand, 0 if none */
 	uint32_t	used;			/* registers whose value is an operand */
-	uint32_t	changed;		/* registers with another value after it */
+	uint32_t	changed;		/* registers with another value after it, of a
+								 * call without what the callee changes */
 } PgtInsn;
 
 /* Registers are numbered from 0; sets of them are bit masks. */
@@ -99,6 +104,7 @@ typedef struct PgtRegisters
 	int			stack;			/* the stack pointer */
 	int			frame;			/* what unoptimized code addresses locals by */
 	uint32_t	lost_in_calls;	/* what a callee may change */
+	uint32_t	linked_in_calls;	/* what the call itself changes of these */
 	uint32_t	arguments;		/* what a callee may be given */
 } PgtRegisters;
 
@@ -121,9 +127,6 @@ extern bool pgt_decoder_at(PgtDecoder *decoder, uint64_t addr, PgtInsn *insn);
 
 /* Only its size, which is faster; 0 if there is none. */
 extern int	pgt_decoder_size(PgtDecoder *decoder, uint64_t addr);
-
-/* What a probe on an instruction of these bytes costs. */
-extern PgtProbeCost pgt_probe_cost(const uint8_t *bytes, int size);
 
 /* Does the instruction hold this address, as a place or as a value? */
 extern bool pgt_insn_addresses(const PgtInsn *insn, uint64_t addr);

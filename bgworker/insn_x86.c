@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bgworker/insn.h"
+#include "bgworker/machine.h"
 
 /* No instruction is longer. */
 #define MAX_INSN_SIZE	15
@@ -28,25 +28,23 @@
 /* rdi, rsi, rdx, rcx, r8, r9 */
 #define ARGUMENTS		0x03c6
 
-struct PgtDecoder
+typedef struct Decoder
 {
-	const PgtElfImage *image;
 	csh			full;			/* with operands */
 	csh			lengths;		/* without */
 	cs_insn    *full_insn;
 	cs_insn    *lengths_insn;
-};
+} Decoder;
 
-static const PgtRegisters registers = {
-	.stack = RSP,
-	.frame = RBP,
-	.lost_in_calls = LOST_IN_CALLS,
-	.arguments = ARGUMENTS,
-};
-
-static bool decode(const PgtDecoder *decoder, uint64_t addr, csh handle,
-				   cs_insn *insn);
-static void translate(PgtDecoder *decoder, PgtInsn *insn);
+static void *open_decoder(void);
+static void close_decoder(void *state);
+static bool decode(void *state, const uint8_t *bytes, size_t size,
+				   uint64_t addr, PgtInsn *insn);
+static int	decode_size(void *state, const uint8_t *bytes, size_t size,
+						uint64_t addr);
+static bool disassemble(csh handle, const uint8_t *bytes, size_t size,
+						uint64_t addr, cs_insn *insn);
+static void translate(csh handle, const cs_insn *in, PgtInsn *insn);
 static void describe_flow(csh handle, const cs_insn *in, PgtInsn *insn);
 static void describe_operands(const cs_insn *in, PgtInsn *insn);
 static void describe_memory(const cs_insn *in, const cs_x86_op *operand,
@@ -57,19 +55,30 @@ static bool is_register(const cs_x86_op *operand);
 static int	register_number(unsigned reg);
 static uint32_t register_bit(unsigned reg);
 
-PgtDecoder *
-pgt_decoder_create(const PgtElfImage *image, bool *supported)
-{
-	PgtDecoder *decoder;
+const PgtMachine pgt_x86 = {
+	.id = EM_X86_64,
+	.registers = {
+		.stack = RSP,
+		.frame = RBP,
+		.lost_in_calls = LOST_IN_CALLS,
+		.arguments = ARGUMENTS,
+	},
+	.open = open_decoder,
+	.close = close_decoder,
+	.decode = decode,
+	.decode_size = decode_size,
+	.scan_references = pgt_x86_scan_references,
+	.scan_jumps = pgt_x86_scan_jumps,
+	.scan_is_start = pgt_x86_scan_is_start,
+};
 
-	*supported = (image->machine == EM_X86_64);
-	if (!*supported)
-		return NULL;
-	decoder = calloc(1, sizeof(PgtDecoder));
+static void *
+open_decoder(void)
+{
+	Decoder    *decoder = calloc(1, sizeof(Decoder));
+
 	if (decoder == NULL)
 		return NULL;
-
-	decoder->image = image;
 	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder->full) == CS_ERR_OK &&
 		cs_open(CS_ARCH_X86, CS_MODE_64, &decoder->lengths) == CS_ERR_OK &&
 		cs_option(decoder->full, CS_OPT_DETAIL, CS_OPT_ON) == CS_ERR_OK)
@@ -79,17 +88,17 @@ pgt_decoder_create(const PgtElfImage *image, bool *supported)
 	}
 	if (decoder->full_insn == NULL || decoder->lengths_insn == NULL)
 	{
-		pgt_decoder_free(decoder);
+		close_decoder(decoder);
 		return NULL;
 	}
 	return decoder;
 }
 
-void
-pgt_decoder_free(PgtDecoder *decoder)
+static void
+close_decoder(void *state)
 {
-	if (decoder == NULL)
-		return;
+	Decoder    *decoder = state;
+
 	if (decoder->full_insn != NULL)
 		cs_free(decoder->full_insn, 1);
 	if (decoder->lengths_insn != NULL)
@@ -101,49 +110,41 @@ pgt_decoder_free(PgtDecoder *decoder)
 	free(decoder);
 }
 
-const PgtRegisters *
-pgt_decoder_registers(const PgtDecoder *decoder)
+static bool
+decode(void *state, const uint8_t *bytes, size_t size, uint64_t addr,
+	   PgtInsn *insn)
 {
-	(void) decoder;
-	return &registers;
-}
+	Decoder    *decoder = state;
 
-bool
-pgt_decoder_at(PgtDecoder *decoder, uint64_t addr, PgtInsn *insn)
-{
-	if (!decode(decoder, addr, decoder->full, decoder->full_insn))
+	if (!disassemble(decoder->full, bytes, size, addr, decoder->full_insn))
 		return false;
-	translate(decoder, insn);
+	translate(decoder->full, decoder->full_insn, insn);
 	return true;
 }
 
-int
-pgt_decoder_size(PgtDecoder *decoder, uint64_t addr)
+static int
+decode_size(void *state, const uint8_t *bytes, size_t size, uint64_t addr)
 {
-	if (!decode(decoder, addr, decoder->lengths, decoder->lengths_insn))
+	Decoder    *decoder = state;
+
+	if (!disassemble(decoder->lengths, bytes, size, addr,
+					 decoder->lengths_insn))
 		return 0;
 	return decoder->lengths_insn->size;
 }
 
 static bool
-decode(const PgtDecoder *decoder, uint64_t addr, csh handle, cs_insn *insn)
+disassemble(csh handle, const uint8_t *bytes, size_t size, uint64_t addr,
+			cs_insn *insn)
 {
-	const PgtCode *code = pgt_elf_image_code(decoder->image, addr);
-	const uint8_t *bytes;
-	size_t		size = MAX_INSN_SIZE;
-
-	if (code == NULL)
-		return false;
-	bytes = code->bytes + (addr - code->addr);
-	if (code->size - (addr - code->addr) < size)
-		size = (size_t) (code->size - (addr - code->addr));
+	if (size > MAX_INSN_SIZE)
+		size = MAX_INSN_SIZE;
 	return cs_disasm_iter(handle, &bytes, &size, &addr, insn);
 }
 
 static void
-translate(PgtDecoder *decoder, PgtInsn *insn)
+translate(csh handle, const cs_insn *in, PgtInsn *insn)
 {
-	const cs_insn *in = decoder->full_insn;
 	cs_regs		read;
 	cs_regs		written;
 	uint8_t		nread;
@@ -153,17 +154,19 @@ translate(PgtDecoder *decoder, PgtInsn *insn)
 	insn->addr = in->address;
 	insn->size = (uint8_t) in->size;
 	insn->dst = PGT_NO_REGISTER;
+	insn->dst2 = PGT_NO_REGISTER;
 	insn->src = PGT_NO_REGISTER;
+	insn->src2 = PGT_NO_REGISTER;
 	insn->mem.base = PGT_NO_REGISTER;
-	insn->probe = pgt_probe_cost(in->bytes, in->size);
+	insn->probe = pgt_x86_probe_cost(in->bytes, in->size);
 
-	if (cs_regs_access(decoder->full, in, read, &nread, written,
+	if (cs_regs_access(handle, in, read, &nread, written,
 					   &nwritten) == CS_ERR_OK)
 	{
 		for (int i = 0; i < nwritten; i++)
 			insn->changed |= register_bit(written[i]);
 	}
-	describe_flow(decoder->full, in, insn);
+	describe_flow(handle, in, insn);
 	describe_operands(in, insn);
 	describe_operation(in, insn);
 }
@@ -210,7 +213,8 @@ describe_flow(csh handle, const cs_insn *in, PgtInsn *insn)
 				insn->flow = PGT_FLOW_BRANCH;
 			break;
 	}
-	if (insn->flow == PGT_FLOW_JUMP || insn->flow == PGT_FLOW_BRANCH)
+	if (direct && insn->flow != PGT_FLOW_NEXT &&
+		insn->flow != PGT_FLOW_KERNEL && insn->flow != PGT_FLOW_END)
 		insn->target = (uint64_t) x86->operands[0].imm;
 }
 
@@ -320,6 +324,15 @@ describe_operation(const cs_insn *in, PgtInsn *insn)
 					second->imm : -second->imm;
 			}
 			break;
+		case X86_INS_MOVQ:
+		case X86_INS_VMOVQ:
+		case X86_INS_PINSRQ:
+			if (is_register(second))
+			{
+				insn->op = PGT_OP_HIDE;
+				insn->src = register_number(second->reg);
+			}
+			break;
 		case X86_INS_LEA:
 			insn->mem.read = false;
 			insn->mem.written = false;
@@ -380,6 +393,8 @@ describe_transfer(const cs_insn *in, PgtInsn *insn)
 		insn->op = PGT_OP_SAVE;
 		insn->src = register_number(second->reg);
 	}
+	if (choose)
+		insn->src2 = insn->dst;
 }
 
 static bool
@@ -421,11 +436,4 @@ register_bit(unsigned reg)
 	int			number = register_number(reg);
 
 	return number == PGT_NO_REGISTER ? 0 : UINT32_C(1) << number;
-}
-
-bool
-pgt_insn_addresses(const PgtInsn *insn, uint64_t addr)
-{
-	return (insn->mem.fixed && insn->mem.size > 0 && insn->mem.addr == addr) ||
-		(insn->constant == addr && addr != 0);
 }

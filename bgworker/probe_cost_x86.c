@@ -15,7 +15,7 @@
  * long nops (emulated by the newest only), and everything VEX-encoded, whose
  * opcode bytes the kernel takes for those of plain instructions.
  */
-#include "bgworker/insn.h"
+#include "bgworker/machine.h"
 
 /*
  * Opcodes that are fit for single-stepping, one bit each: what compilers emit
@@ -36,7 +36,7 @@ static const uint16_t steppable_0f[16] = {
 static bool is_listed(const uint16_t *table, uint8_t opcode);
 
 PgtProbeCost
-pgt_probe_cost(const uint8_t *bytes, int size)
+pgt_x86_probe_cost(const uint8_t *bytes, int size)
 {
 	bool		operand_size = false;
 	uint8_t		rex = 0;

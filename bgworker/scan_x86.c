@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "bgworker/scan.h"
+#include "bgworker/machine.h"
 
 /* No instruction is longer. */
 #define MAX_INSN_SIZE	15
@@ -41,12 +41,14 @@ static bool is_jump(const uint8_t *bytes, uint64_t size, int64_t *distance);
  * operand later; or, where code has a fixed place, the address itself.
  */
 bool
-pgt_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
-					const uint64_t *targets, int ntargets,
-					PgtFoundReference found, void *arg)
+pgt_x86_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
+						const PgtFunctions *functions,
+						const PgtTargets *targets,
+						PgtFoundReference found, void *arg)
 {
 	int			ncandidates = 0;
 
+	(void) functions;
 	for (int i = 0; i < image->ncode; i++)
 	{
 		const PgtCode *code = &image->code[i];
@@ -58,21 +60,22 @@ pgt_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 			int32_t		bytes;
 
 			memcpy(&bytes, code->bytes + field, sizeof(bytes));
-			for (int j = 0; j < ntargets; j++)
+			for (int j = 0; j < targets->count; j++)
 			{
-				uint64_t	distance = targets[j] - end - (uint64_t) bytes;
+				uint64_t	target = targets->addrs[j];
+				uint64_t	distance = target - end - (uint64_t) bytes;
 				PgtInsn		insn;
 
 				if (distance > 4 &&
-					(!image->absolute || targets[j] != (uint64_t) bytes))
+					(!image->absolute || target != (uint64_t) bytes))
 					continue;
 				if (ncandidates++ == MAX_CANDIDATES)
 					return false;
-				if (!locate(decoder, code, field, targets[j], &insn) ||
+				if (!locate(decoder, code, field, target, &insn) ||
 					insn.addr == last)
 					continue;
 				last = insn.addr;
-				if (!found(&insn, arg))
+				if (!found(&insn, NULL, arg))
 					return false;
 			}
 		}
@@ -135,8 +138,8 @@ vote(PgtDecoder *decoder, const PgtCode *code, uint64_t at, uint8_t *votes)
 }
 
 bool
-pgt_scan_is_start(PgtDecoder *decoder, const PgtElfImage *image,
-				  uint64_t addr)
+pgt_x86_scan_is_start(PgtDecoder *decoder, const PgtElfImage *image,
+					  uint64_t addr)
 {
 	const PgtCode *code = pgt_elf_image_code(image, addr);
 	uint8_t		votes[MAX_INSN_SIZE + 1] = {0};
@@ -150,7 +153,7 @@ pgt_scan_is_start(PgtDecoder *decoder, const PgtElfImage *image,
 }
 
 void
-pgt_scan_jumps(const PgtElfImage *image, PgtFoundJump found, void *arg)
+pgt_x86_scan_jumps(const PgtElfImage *image, PgtFoundJump found, void *arg)
 {
 	for (int i = 0; i < image->ncode; i++)
 	{

@@ -66,7 +66,7 @@ typedef struct Search
 
 static int	run(Search *search, int fd, char *errbuf, size_t errlen);
 static bool find_references(Search *search);
-static bool take_reference(const PgtInsn *insn, void *arg);
+static bool take_reference(const PgtInsn *insn, const char *gap, void *arg);
 static void add_unknown(Search *search, uint64_t addr, const char *reason);
 static bool place_probes(Search *search);
 static int	compare_stores(const void *a, const void *b);
@@ -171,8 +171,7 @@ find_references(Search *search)
 {
 	const PgtVariable *variable = &search->variable;
 	PgtSites   *result = search->result;
-	uint64_t	targets[PGT_VARIABLE_MAX_SLOTS + 1];
-	int			ntargets = 0;
+	PgtTargets	targets = {.count = 0};
 
 	result->references = calloc(MAX_REFERENCES, sizeof(PgtReference));
 
@@ -185,27 +184,29 @@ find_references(Search *search)
 	}
 
 	if (variable->addr != 0)
-		targets[ntargets++] = variable->addr;
+		targets.addrs[targets.count++] = variable->addr;
 	for (int i = 0; i < variable->nslots; i++)
-		targets[ntargets++] = variable->slots[i];
-	return pgt_scan_references(search->decoder, search->image, targets,
-							   ntargets, take_reference, search);
+		targets.addrs[targets.count++] = variable->slots[i];
+	return pgt_scan_references(search->decoder, search->image,
+							   &search->functions, &targets,
+							   take_reference, search);
 }
 
 static bool
-take_reference(const PgtInsn *insn, void *arg)
+take_reference(const PgtInsn *insn, const char *gap, void *arg)
 {
 	Search	   *search = arg;
 	PgtSites   *result = search->result;
 	PgtReference *reference;
-	PgtTrail	trail;
+	PgtTrail	trail = {.gap = gap};
 
 	if (result->nreferences == MAX_REFERENCES)
 		return false;
 	reference = &result->references[result->nreferences++];
 	reference->addr = insn->addr;
 
-	if (!pgt_follower_run(search->follower, insn, &search->stores, &trail))
+	if (gap == NULL &&
+		!pgt_follower_run(search->follower, insn, &search->stores, &trail))
 	{
 		search->out_of_memory = true;
 		return false;
@@ -281,7 +282,8 @@ compare_stores(const void *a, const void *b)
  *
  * Where nothing is emulated, the last instruction that can be stepped has to
  * do: the return, or the indirect call or jump.  A system call can wait, so
- * the walk ends before it.
+ * the walk ends before it.  It also ends before a load that a conditional
+ * store belongs to, which a trap in between would let fail for ever.
  */
 static void
 place_probe(Search *search, int index, uint64_t limit)
@@ -300,7 +302,7 @@ place_probe(Search *search, int index, uint64_t limit)
 		addr += insn.size;
 		if (addr > limit ||
 			!pgt_decoder_at(search->decoder, addr, &insn) ||
-			insn.flow == PGT_FLOW_KERNEL)
+			insn.flow == PGT_FLOW_KERNEL || insn.exclusive)
 			return;
 		if (addr != limit)
 			placement->next = find_store(search, addr);
@@ -347,7 +349,7 @@ separate_entered(Search *search)
 	if (!any)
 		return;
 
-	pgt_scan_jumps(search->image, check_jump, search);
+	pgt_scan_jumps(search->decoder, search->image, check_jump, search);
 	for (int i = 0; i < search->stores.nitems; i++)
 	{
 		Placement  *placement = &search->placements[i];
@@ -430,6 +432,7 @@ list_site(Search *search, int index)
 	site->store_addr = store->addr;
 	site->probe_addr = placement->probe;
 	site->cheap = placement->cheap;
+	search->result->nexpensive += !site->cheap;
 	site->restart = placement->after_end && store->value != PGT_VALUE_ZERO;
 	search->result->nsites++;
 }

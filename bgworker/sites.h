@@ -51,10 +51,11 @@ typedef struct PgtSites
 	PgtSite    *sites;			/* by probe_offset, each of which is there
 								 * once */
 	int			nsites;
+	int			nexpensive;		/* of these, sites that aren't cheap */
 	PgtReference *references;	/* by addr */
 	int			nreferences;
 	PgtUnknown *unknown;
-	int			nunknown;
+	int			nunknown;		/* if not 0, some waits may go unseen */
 
 	int			nstores;		/* sites, superseded, and unknown ones */
 	int			nsuperseded;	/* stores that another's probe serves, too */
@@ -62,7 +63,8 @@ typedef struct PgtSites
 } PgtSites;
 
 /*
- * Find the places in a program or shared library.  Returns 0 and *result, or
+ * Find the places in a program or shared library, of any architecture that
+ * there is a decoder for.  Returns 0 and *result, or
  * a negative errno, and then in errbuf why, as a sentence without its full
  * stop.  Takes 0.03 s for a server and never more than a few seconds, whatever
  * the file contains.

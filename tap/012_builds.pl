@@ -1,0 +1,169 @@
+
+# Where bgworker/sites.c finds waits to start and end in programs that were
+# built in other ways than Debian's servers.
+#
+# What becomes of a wait depends on compiler, options and linker, and a store
+# that isn't found shows up as a wait that is missing, so here the truth is
+# what happens: a sample with waits in all shapes is built in many ways and
+# run instruction by instruction, and what probes at the sites would have told
+# is compared with what was written to the word.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use PgTraceSites;
+use PostgreSQL::Test::Utils ();
+use Test::More;
+
+my $tap = dirname(abs_path(__FILE__));
+my $tmp = abs_path(PostgreSQL::Test::Utils::tempdir());
+
+BAIL_OUT('PGT_TEST_BIN is not set') unless $ENV{PGT_TEST_BIN};
+my $stepper = "$ENV{PGT_TEST_BIN}/stepper";
+
+# Instructions between a store and its probe; those that wait take more.
+my $max_lag = 40;
+
+# Run a command that has to succeed; returns what it wrote.
+sub run_ok
+{
+	my ($status, $out, $err) = run(@_);
+
+	die "@_: status $status: $err" if $status ne '0';
+	return $out;
+}
+
+###############################################################################
+# Running a program
+#
+# What happened is a list of [step, 'store', value] for what a step has written
+# to the word, and [step, 'site', number] for a site that comes next.
+###############################################################################
+
+sub run_native
+{
+	my ($program, @sites) = @_;
+
+	write_file("$program.sites",
+		join('', map { "$_->{file} $_->{offset}\n" } @sites));
+	return map { [ split / / ] }
+	  split(/\n/, run_ok($stepper, "$program.sites", $program));
+}
+
+# What a program waited for, and what probes at the sites would have told of
+# it, as the BPF program does it.  Also the longest way from a store to where
+# it is seen.
+sub compare_waits
+{
+	my ($happened, $sites) = @_;
+	my (@waits, @seen);
+	my ($word, $state, $lag) = (0, 0, 0);
+	my $unseen;
+
+	foreach (@$happened)
+	{
+		my ($step, $what, $value) = @$_;
+
+		if ($what eq 'store')
+		{
+			$value = hex($value);
+			push @waits, sprintf('%x', $word) if $word;
+			$lag = $step - $unseen
+			  if defined $unseen && $step - $unseen > $lag;
+			$word = $value;
+			$unseen = $step;
+			next;
+		}
+		$lag = $step - $unseen if defined $unseen && $step - $unseen > $lag;
+		$unseen = undef;
+		next if $word == $state && !($sites->[$value]->{restart} && $word);
+		push @seen, sprintf('%x', $state) if $state;
+		$state = $word;
+	}
+	return ("@waits", "@seen", $lag);
+}
+
+# Build and run the sample; returns what compare_waits() needs.
+my $programs = 0;
+
+sub check_build
+{
+	my ($what) = @_;
+	my ($compiler, @options) = split / /, $what;
+	my $module = grep { $_ eq 'module' } @options;
+	my $program = "$tmp/program" . $programs++;
+	my @parts = ("$tap/waits_sample.c", "$tap/waits_main.c");
+	my @files = ($program);
+
+	@options = grep { $_ ne 'module' } @options;
+	if ($module)
+	{
+		@files = ("$program.so", $program);
+		run_ok($compiler, @options, '-shared', '-fPIC', '-o', $files[0],
+			shift @parts);
+		push @parts, $files[0];
+	}
+	run_ok($compiler, @options, '-rdynamic', '-o', $program, @parts);
+	run_ok('strip', @files);
+
+	my @sites;
+	foreach my $file (@files)
+	{
+		my $found = find_sites($file, $what);
+
+		push @sites, map { $_->{file} = $file; $_ } @{ $found->{probes} };
+		is_deeply($found->{unknown}, [], "$what: nothing is unknown");
+	}
+
+	my @happened = run_native($program, @sites);
+	my ($waits, $seen, $lag) = compare_waits(\@happened, \@sites);
+	is(scalar(split / /, $waits), 59, "$what: the program waits");
+	is($seen, $waits, "$what: the probes tell all waits, and no other");
+	cmp_ok($lag, '<', $max_lag, "$what: and tell them at once");
+	return (\@happened, \@sites, $waits);
+}
+
+###############################################################################
+# x86-64
+###############################################################################
+
+my $no_pie = '-fno-pie -no-pie';
+
+foreach my $build (
+	'gcc -O0', 'gcc -O1', 'gcc -Os',
+	"gcc -O0 $no_pie",
+	"gcc -O2 $no_pie",
+	"gcc -O3 -fcf-protection=full $no_pie",
+	'gcc -O3 -fno-omit-frame-pointer',
+	'gcc -O2 -fPIC -Wl,--no-relax',
+	'gcc -O2 -flto', "gcc -O3 -flto $no_pie",
+	'gcc -O0 module', 'gcc -O3 module',
+	'gcc -O2 -flto -fno-plt module',
+	'clang -O0', 'clang -O1',
+	'clang -O2 -fcf-protection=full',
+	"clang -O3 $no_pie",
+	'clang -O2 -flto -fuse-ld=lld',
+	'clang -O2 module')
+{
+	check_build($build);
+}
+
+# That what is compared can differ at all: most sites are missed.
+{
+	my ($happened, $sites, $waits) = check_build('gcc -O2');
+	my %hit = map { $_->[2] => 1 } grep { $_->[1] eq 'site' } @$happened;
+	my @missed = grep {
+		my $number = $_;
+		my @rest =
+		  grep { $_->[1] eq 'store' || $_->[2] != $number } @$happened;
+		my (undef, $seen, $lag) = compare_waits(\@rest, $sites);
+		$seen ne $waits || $lag >= $max_lag;
+	} keys %hit;
+	cmp_ok(scalar(keys %hit), '>', 30, 'most sites are reached');
+	cmp_ok(scalar(@missed), '>', 0.75 * keys %hit,
+		'a site that is left out makes a difference');
+}
+
+done_testing();

@@ -286,6 +286,13 @@ is_relocated_to(const Dynamic *dynamic, uint64_t addr, const GElf_Rela *rela)
 				GELF_R_TYPE(rela->r_info) != R_X86_64_64)
 				return false;
 			break;
+		case EM_AARCH64:
+			if (GELF_R_TYPE(rela->r_info) == R_AARCH64_RELATIVE)
+				return addr != 0 && (uint64_t) rela->r_addend == addr;
+			if (GELF_R_TYPE(rela->r_info) != R_AARCH64_GLOB_DAT &&
+				GELF_R_TYPE(rela->r_info) != R_AARCH64_ABS64)
+				return false;
+			break;
 		default:
 			return false;
 	}

@@ -20,7 +20,7 @@ struct PgtDecoder
 	void	   *state;
 };
 
-static const PgtMachine *const machines[] = {&pgt_x86};
+static const PgtMachine *const machines[] = {&pgt_x86, &pgt_aarch64};
 
 static const uint8_t *bytes_at(const PgtDecoder *decoder, uint64_t addr,
 							   size_t *size);

@@ -40,6 +40,7 @@ typedef struct PgtMachine
 } PgtMachine;
 
 extern const PgtMachine pgt_x86;
+extern const PgtMachine pgt_aarch64;
 
 /* What scan_*.c has for insn_*.c. */
 extern bool pgt_x86_scan_references(PgtDecoder *decoder,
@@ -51,8 +52,18 @@ extern void pgt_x86_scan_jumps(const PgtElfImage *image, PgtFoundJump found,
 							   void *arg);
 extern bool pgt_x86_scan_is_start(PgtDecoder *decoder,
 								  const PgtElfImage *image, uint64_t addr);
+extern bool pgt_aarch64_scan_references(PgtDecoder *decoder,
+										const PgtElfImage *image,
+										const PgtFunctions *functions,
+										const PgtTargets *targets,
+										PgtFoundReference found, void *arg);
+extern void pgt_aarch64_scan_jumps(const PgtElfImage *image,
+								   PgtFoundJump found, void *arg);
+extern bool pgt_aarch64_scan_is_start(PgtDecoder *decoder,
+									  const PgtElfImage *image, uint64_t addr);
 
 /* What a probe on an instruction costs: probe_cost_*.c. */
 extern PgtProbeCost pgt_x86_probe_cost(const uint8_t *bytes, int size);
+extern PgtProbeCost pgt_aarch64_probe_cost(uint32_t word);
 
 #endif							/* PGT_MACHINE_H */

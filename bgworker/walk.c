@@ -3,7 +3,8 @@
  *		Walk through code with what registers and stack slots may hold.
  *
  * A small data-flow analysis, which follow.c runs for every reference to the
- * variable: for each instruction reached, what may be held before it; an instruction is
+ * variable, and scan_aarch64.c for every register that is half of its address:
+ * for each instruction reached, what may be held before it; an instruction is
  * looked at again when more is known to reach it, until nothing changes.
  *
  * "May" is the safe side: a probe too many costs a little, a store missed

@@ -367,8 +367,8 @@ is_refused(substr($server, 0, 64), qr/program header/, 'header alone');
 is_refused(read_file('/bin/true'), qr/no dynamic symbol/, 'other program');
 
 my $other = $server;
-substr($other, 18, 2) = pack('v', 183);
-is_refused($other, qr/unsupported machine/, 'file for ARM');
+substr($other, 18, 2) = pack('v', 243);
+is_refused($other, qr/unsupported machine/, 'file for RISC-V');
 $other = $server;
 substr($other, 4, 1) = "\1";
 is_refused($other, qr/./, '32-bit file');
@@ -427,6 +427,31 @@ foreach my $what (sort keys %slow)
 	cmp_ok(time - $start, '<', 6, "$what: in time");
 }
 
+# The same for AArch64, where half of an address leads to others as well
+my %slow_arm64 = (
+	'no end of halves of addresses' =>
+	  '.rept 200000; adrp x19, my_wait_event_info; .endr; ret',
+	'no end of halves that are held' =>
+	  '.rept 4000; adrp x19, my_wait_event_info; b 1f; .endr;'
+	  . '1: .rept 8000; ldr x0, [x19, 8]; .endr; ret',
+	'no end of sums' =>
+	  'adrp x19, my_wait_event_info; .rept 4000; add x0, x19, 8; .endr; ret');
+foreach my $what (sort keys %slow_arm64)
+{
+	write_file("$tmp/slow.s",
+		".text; slow: $slow_arm64{$what}\n.section .note.GNU-stack\n");
+	my ($status, $out, $err) =
+	  run('aarch64-linux-gnu-gcc', '-rdynamic', '-o', "$tmp/slow",
+		"$tmp/slow.c", "$tmp/slow.s");
+	is($status, 0, "$what: it compiles") or diag($err);
+
+	my $start = time;
+	($status, $out, $err) = run($dump, "$tmp/slow");
+	like($status, qr/^[01]$/, "$what: ends");
+	cmp_ok(time - $start, '<', 6, "$what: in time");
+	note $err, $out =~ /^(references=.*)/m ? $1 : '';
+}
+
 # Whatever else is broken must end one way or the other, in time, and not
 # touch memory that it shouldn't.
 my $checked = "$tmp/sites_dump_checked";
@@ -465,9 +490,21 @@ sub report
 is(survives($server), undef, 'the sanitizers accept the server');
 is(survives($sample), undef, 'the sanitizers accept the sample');
 
+my $arm64 = read_file("$ENV{PGT_TEST_SERVERS}/postgres-15-arm64");
+is(survives($arm64), undef, 'the sanitizers accept a server for arm64');
+
+# Code of one architecture is nothing but broken code of another.
+foreach my $content ($arm64, $server)
+{
+	my $mutant = $content;
+
+	substr($mutant, 18, 2) = pack('v', $content eq $arm64 ? 62 : 183);
+	is(survives($mutant), undef, 'nor do they mind code of another machine');
+}
+
 my @failures;
 srand(20240601);
-foreach my $content ($sample, $server)
+foreach my $content ($sample, $server, $arm64)
 {
 	my @lengths = (0 .. 16, 63 .. 65, 119, 120, 400, 4095, 4096);
 
@@ -539,5 +576,19 @@ foreach my $i (1 .. 60)
 	push @failures, "mutation $i: $failure" if defined $failure;
 }
 report('flipped bytes in the server', @failures);
+
+# And of AArch64, where any four bytes are an instruction, all over the code
+@failures = ();
+foreach my $i (1 .. 20)
+{
+	my $mutant = $arm64;
+	my $area = $i % 4 ? length $mutant : 0xd0000;
+
+	substr($mutant, int(rand($area)), 1) = chr(int(rand(256)))
+	  foreach 1 .. 40000;
+	my $failure = survives($mutant);
+	push @failures, "mutation $i: $failure" if defined $failure;
+}
+report('flipped bytes in a server for arm64', @failures);
 
 done_testing();

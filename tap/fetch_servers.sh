@@ -3,9 +3,9 @@
 # fetch_servers.sh DIR
 #
 # Puts the server binaries of other major versions into DIR, as postgres-17
-# and postgres-18, for the tests that disassemble them.  They come out of
-# Debian's own packages for amd64 (17 from trixie, 18 from sid); nothing is
-# installed.
+# and postgres-18, and those for arm64, as postgres-15-arm64 and so on, for the
+# tests that disassemble them.  They come out of Debian's own packages (15 from
+# bookworm, 17 from trixie, 18 from sid); nothing is installed.
 #
 # apt does the downloading, so the packages are verified up to the archive's
 # signature (the debian-archive-keyring of Debian 12 holds the key that signs
@@ -24,7 +24,12 @@ then
 	exit 2
 fi
 
-if [ -s "$1/postgres-17" ] && [ -s "$1/postgres-18" ]
+missing=
+for name in 17 18 15-arm64 17-arm64 18-arm64
+do
+	[ -s "$1/postgres-$name" ] || missing=yes
+done
+if [ -z "$missing" ]
 then
 	exit 0
 fi
@@ -65,7 +70,7 @@ Dir::State::status "$work/status";
 Dir::Cache "$work/cache";
 Dir::Log "$work";
 APT::Architecture "amd64";
-APT::Architectures { "amd64"; };
+APT::Architectures { "amd64"; "arm64"; };
 Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
@@ -76,7 +81,7 @@ then
 fi
 export APT_CONFIG="$work/etc/apt.conf"
 
-for suite in trixie sid
+for suite in bookworm trixie sid
 do
 	echo "deb [signed-by=$keyring] $mirror $suite main"
 done >"$work/etc/sources.list"
@@ -87,23 +92,29 @@ fetch()
 {
 	version=$1
 	suite=$2
+	arch=$3
+	name=postgres-$version${4:-}
 
-	if [ -s "$dir/postgres-$version" ]
+	if [ -s "$dir/$name" ]
 	then
 		return
 	fi
 
-	(cd "$work/deb" && apt-get -qq download "postgresql-$version/$suite")
+	(cd "$work/deb" &&
+		apt-get -qq download "postgresql-$version:$arch/$suite")
 
 	# Renamed only when complete, so that an interrupted run leaves nothing
 	# that the next one would take for a server.
-	dpkg-deb --fsys-tarfile "$work/deb/postgresql-${version}_"*.deb |
+	dpkg-deb --fsys-tarfile "$work/deb/postgresql-${version}_"*"_$arch.deb" |
 		tar -xO -f - "./usr/lib/postgresql/$version/bin/postgres" \
-			>"$work/postgres-$version"
-	chmod 755 "$work/postgres-$version"
-	cp "$work/postgres-$version" "$dir/.postgres-$version.$$"
-	mv "$dir/.postgres-$version.$$" "$dir/postgres-$version"
+			>"$work/$name"
+	chmod 755 "$work/$name"
+	cp "$work/$name" "$dir/.$name.$$"
+	mv "$dir/.$name.$$" "$dir/$name"
 }
 
-fetch 17 trixie
-fetch 18 sid
+fetch 17 trixie amd64
+fetch 18 sid amd64
+fetch 15 bookworm arm64 -arm64
+fetch 17 trixie arm64 -arm64
+fetch 18 sid arm64 -arm64

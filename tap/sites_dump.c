@@ -9,6 +9,7 @@
  * file is unusable.
  */
 #include <capstone/capstone.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #include "bgworker/sites.h"
 
+static bool open_disassembler(int fd, csh *handle);
 static void print_reference(int fd, csh handle, const PgtSites *sites,
 							const PgtReference *reference);
 static void print_site(int fd, csh handle, const PgtSite *site);
@@ -45,7 +47,7 @@ main(int argc, char **argv)
 
 	/* The instructions are decoded anew, as the kernel would meet them. */
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+	if (fd < 0 || !open_disassembler(fd, &handle))
 	{
 		fprintf(stderr, "cannot read the file again\n");
 		pgt_sites_free(sites);
@@ -71,6 +73,18 @@ main(int argc, char **argv)
 	close(fd);
 	pgt_sites_free(sites);
 	return 0;
+}
+
+static bool
+open_disassembler(int fd, csh *handle)
+{
+	Elf64_Ehdr	ehdr;
+
+	if (pread(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr))
+		return false;
+	if (ehdr.e_machine == EM_AARCH64)
+		return cs_open(CS_ARCH_ARM64, CS_MODE_ARM, handle) == CS_ERR_OK;
+	return cs_open(CS_ARCH_X86, CS_MODE_64, handle) == CS_ERR_OK;
 }
 
 static void

@@ -52,6 +52,46 @@ __asm__(".pushsection .text\n"
 		".size opaque_sum, . - opaque_sum\n"
 		".popsection");
 
+/*
+ * What compilers may do when a file defines the variable, but don't always:
+ * reach it by the address of another one, and load it along with that.
+ */
+#ifdef __aarch64__
+extern void by_neighbor(void);
+
+__asm__(".pushsection .text\n"
+		".type by_neighbor, %function\n"
+		"by_neighbor:\n"
+		"stp x29, x30, [sp, #-32]!\n"
+		"str x19, [sp, #16]\n"
+		"adrp x19, my_wait_event_info - 8\n"
+		"add x19, x19, :lo12:my_wait_event_info - 8\n"
+		"ldr x1, [x19, #8]\n"
+		"mov w2, #0x201\n"
+		"str w2, [x1]\n"
+		"bl opaque\n"
+		"ldp x2, x1, [x19]\n"
+		"str wzr, [x1]\n"
+		"bl opaque\n"
+		"ldp x2, x1, [x19]\n"
+		"stp x2, x1, [sp, #-16]!\n"
+		"mov w2, #0x202\n"
+		"str w2, [x1]\n"
+		"bl opaque\n"
+		"ldp x3, x4, [sp], #16\n"
+		"cmp x3, #1\n"
+		"csel x1, x4, x4, eq\n"
+		"str wzr, [x1]\n"
+		"bl opaque\n"
+		"ldr x19, [sp, #16]\n"
+		"ldp x29, x30, [sp], #32\n"
+		"ret\n"
+		".size by_neighbor, . - by_neighbor\n"
+		".popsection");
+#else
+#define by_neighbor() ((void) 0)
+#endif
+
 /* The same shape as in the sample, next to the variable's definition */
 static void
 wait_here(int n)
@@ -84,6 +124,7 @@ main(int argc, char **argv)
 	set_pointer(&shared[argc]);
 	behind += sample_run(argc + 2);
 	wait_here(argc);
+	by_neighbor();
 	reset_pointer();
 	wait_here(argc);
 	TRAP(0);

@@ -133,6 +133,13 @@ pgt_format_init(PgtFormat *format, StringInfo out)
 {
 	memset(format, 0, sizeof(*format));
 	format->out = out;
+	pgt_node_sums_init(&format->sums);
+}
+
+void
+pgt_format_free(PgtFormat *format)
+{
+	pgt_node_sums_free(&format->sums);
 }
 
 static void
@@ -423,6 +430,21 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	}
 }
 
+/* The node's own waits, without those of the nodes below */
+static void
+put_node_sum(PgtFormat *format, const PgtStatRecord *record)
+{
+	PgtNodeSum	sum;
+
+	if (pgt_node_sums_get(&format->sums, record->node_waits, record->id, &sum))
+	{
+		put_time(format, " wait=", sum.wait_ns);
+		put_number(format, " waits=", sum.waits);
+	}
+	else
+		put_string(format, " wait=-1 waits=-1");
+}
+
 static void
 put_stat(PgtFormat *format, const PgtStatRecord *record)
 {
@@ -450,6 +472,8 @@ put_stat(PgtFormat *format, const PgtStatRecord *record)
 		put_number(format, " workers_planned=", record->workers_planned);
 		put_number(format, " workers_launched=", record->workers_launched);
 	}
+	if (record->node_waits != 0 && format->has_waits)
+		put_node_sum(format, record);
 	put_string(format, ")'\n");
 }
 
@@ -518,6 +542,8 @@ put_xact(PgtFormat *format, const PgtXactRecord *record)
 void
 pgt_format_record(PgtFormat *format, const PgtRecord *record)
 {
+	if (record->type != PGT_RECORD_STAT)
+		pgt_node_sums_end_report(&format->sums);
 	switch ((PgtRecordType) record->type)
 	{
 		case PGT_RECORD_TEXT:
@@ -581,8 +607,11 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 
 void
 pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
-				uint64 start_ns, uint64 end_ns, bool partial)
+				uint64 start_ns, uint64 end_ns, bool partial, uint64 plan_node)
 {
+	uint32		execution = plan_node >> 32;
+	uint32		node = (uint32) plan_node;
+
 	put_number(format, "WAIT #", current_cursor(format, wait->for_client));
 	put_string(format, ": nam='");
 	put_escaped(format, wait->name, strlen(wait->name), '\'');
@@ -590,6 +619,14 @@ pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 	put_string(format, " p1=0 p2=0 p3=0 obj#=-1 type='");
 	put_string(format, wait->type);
 	put_string(format, "'");
+	/* between calls, it is what an execution of a former trace has left */
+	if (node != 0 && format->depth > 0)
+	{
+		put_number(format, " node=", node);
+		if (execution != 0)
+			pgt_node_sums_add(&format->sums, execution, node,
+							  end_ns - start_ns);
+	}
 	if (partial)
 		put_string(format, " partial=1");
 	put_time(format, " tim=", end_ns);

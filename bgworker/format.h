@@ -7,6 +7,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "bgworker/node_sums.h"
 #include "bgworker/waits.h"
 #include "extension/session.h"
 
@@ -32,6 +33,8 @@ typedef struct PgtFormat
 	bool		next_statement; /* the last call's statement is over */
 	uint64		running_due_ns; /* next RUNNING line; 0 if no call is open */
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
+	bool		has_waits;		/* waits are traced */
+	PgtNodeSums sums;			/* for STAT lines */
 	int			text_type;		/* PgtRecordType whose text isn't complete */
 	uint64		text_left;		/* of that */
 	uint64		text_time_ns;	/* its record's time and depth */
@@ -39,6 +42,7 @@ typedef struct PgtFormat
 } PgtFormat;
 
 extern void pgt_format_init(PgtFormat *format, StringInfo out);
+extern void pgt_format_free(PgtFormat *format);
 
 /* The head of a new file.  path is the file's. */
 extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
@@ -58,10 +62,12 @@ extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
 
 /*
  * A wait.  partial: it began before tracing, or was not over when tracing
- * ended, so that only a part of it is known.
+ * ended, so that only a part of it is known.  plan_node is what the word of
+ * that name had as its value.
  */
 extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
-							uint64 start_ns, uint64 end_ns, bool partial);
+							uint64 start_ns, uint64 end_ns, bool partial,
+							uint64 plan_node);
 
 /*
  * The statement that a process was running when tracing began at begin_ns, as

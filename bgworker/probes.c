@@ -29,6 +29,7 @@
 #include "bgworker/compat_bpf.h"
 #include "bgworker/probes.h"
 #include "bgworker/sites.h"
+#include "extension/node_waits.h"
 #include "bpf/.output/pg_trace.skel.h"
 
 /* The path that stays right when the package is upgraded under the server */
@@ -191,7 +192,10 @@ load_program(PgtProbes *probes, Size ring_size,
 
 	probes->skeleton = skeleton;
 	if (rc == 0)
+	{
+		skeleton->rodata->plan_node_address = (uintptr_t) &pgt_plan_node;
 		rc = bpf_map__set_max_entries(skeleton->maps.events, ring_size);
+	}
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.sessions, probes->nslots);
 	if (rc == 0)

@@ -82,7 +82,7 @@ sink_corrupt(void *arg)
 
 static void
 put_wait(PgtTracer *tracer, uint32 value, uint64 start_ns, uint64 end_ns,
-		 bool partial)
+		 bool partial, uint64 plan_node)
 {
 	tracer->wait_events++;
 	tracer->last_start_ns = start_ns;
@@ -92,7 +92,7 @@ put_wait(PgtTracer *tracer, uint32 value, uint64 start_ns, uint64 end_ns,
 		return;
 	}
 	pgt_format_wait(&tracer->format, pgt_wait_name(value), start_ns, end_ns,
-					partial);
+					partial, plan_node);
 	count_event(tracer);
 }
 
@@ -112,7 +112,7 @@ sink_first_hit(PgtTracer *tracer, const struct pgt_wait_event *event)
 		tracer->unresolved_ns = event->end_ns;
 	else
 		put_wait(tracer, tracer->first_value, tracer->first_ns,
-				 event->end_ns, true);
+				 event->end_ns, true, 0);
 }
 
 static void
@@ -124,10 +124,10 @@ sink_wait(void *arg, const struct pgt_wait_event *event)
 		sink_first_hit(tracer, event);
 	else if (event->start_ns == tracer->unresolved_ns)
 		put_wait(tracer, event->wait_event_info, tracer->first_ns,
-				 event->end_ns, true);
+				 event->end_ns, true, event->plan_node);
 	else
 		put_wait(tracer, event->wait_event_info, event->start_ns,
-				 event->end_ns, false);
+				 event->end_ns, false, event->plan_node);
 }
 
 void
@@ -310,6 +310,7 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 						  error, sizeof(error)))
 	{
 		tracer->attached = true;
+		tracer->format.has_waits = true;
 		/* in this order: the value is one of not before that time */
 		tracer->first_value = *word;
 		pg_memory_barrier();
@@ -425,9 +426,12 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 
 	pgt_format_init(&tracer->format, &tracer->writer.buffer);
 	if (resume)
+	{
 		/* what was lost with the old worker's memory can't be counted */
 		pgt_format_note(&tracer->format,
 						"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
+		pgt_node_sums_incomplete(&tracer->format.sums);
+	}
 	else
 		pgt_format_header(&tracer->format, session, tracer->writer.path);
 
@@ -500,12 +504,14 @@ put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
 	if (last->generation == 0 || tracer->gone)
 		return;
 	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0)
-		put_wait(tracer, tracer->first_value, tracer->first_ns, now_ns, true);
+		put_wait(tracer, tracer->first_value, tracer->first_ns, now_ns, true,
+				 0);
 	else if (last->value != PGT_VALUE_UNKNOWN && last->value != 0 &&
 			 last->start_ns != tracer->last_start_ns)
 		put_wait(tracer, last->value,
 				 last->start_ns == tracer->unresolved_ns ?
-				 tracer->first_ns : last->start_ns, now_ns, true);
+				 tracer->first_ns : last->start_ns, now_ns, true,
+				 last->plan_node);
 }
 
 void
@@ -525,6 +531,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 
 	pgt_writer_close(&tracer->writer);
 	pgt_merge_free(&tracer->merge);
+	pgt_format_free(&tracer->format);
 	stop_watching(tracer);
 	tracer->in_use = false;
 

@@ -36,6 +36,12 @@ struct {
 	__type(value, struct pgt_wait_state);
 } sessions SEC(".maps");
 
+/*
+ * The address of pgt_plan_node (extension/node_waits.h) in every process that
+ * the postmaster has forked; set by the worker before load.
+ */
+const volatile __u64 plan_node_address = 0;
+
 static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot, __u64 now,
 					__u32 value)
 {
@@ -54,6 +60,7 @@ static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot
 	event->next_value = value;
 	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
 	event->reserved = 0;
+	event->plan_node = state->plan_node;
 	state->submitted++;
 
 	/*
@@ -95,6 +102,13 @@ int wait_site(struct pt_regs *ctx)
 		submit_wait(state, slot, now, value);
 	state->start_ns = now;
 	state->value = value;
+	/*
+	 * An error may have left the node when the wait ends.  If the word can't
+	 * be read, it is set to 0.
+	 */
+	if (value)
+		bpf_probe_read_user(&state->plan_node, sizeof(state->plan_node),
+				    (void *)plan_node_address);
 	return 0;
 }
 

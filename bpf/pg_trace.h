@@ -47,6 +47,7 @@ struct pgt_wait_event {
 	__u32 next_value;      /* the word's value at end_ns, 0 is no wait */
 	__u32 flags;           /* enum pgt_wait_flags */
 	__u32 reserved;
+	__u64 plan_node; /* the word plan_node_address at start_ns */
 };
 
 /*
@@ -64,10 +65,10 @@ struct pgt_wait_state {
 	__u64 faults;     /* runs in which the word could not be read */
 	__u32 value;      /* the word's last value */
 	__u32 generation; /* 0: nobody */
-	__u64 reserved;
+	__u64 plan_node;  /* the word plan_node_address at start_ns */
 };
 
-_Static_assert(sizeof(struct pgt_wait_event) == 40, "shared record layout");
+_Static_assert(sizeof(struct pgt_wait_event) == 48, "shared record layout");
 _Static_assert(sizeof(struct pgt_wait_state) == 64, "one cache line");
 
 #endif /* PG_TRACE_BPF_H */

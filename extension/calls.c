@@ -16,6 +16,7 @@
 #include "extension/command.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
+#include "extension/node_waits.h"
 
 /* How long a reading of the thread's CPU clock is good for */
 #define CPU_CLOCK_AGE_NS	5000
@@ -104,6 +105,7 @@ void
 pgt_call_leave(const PgtCall *call)
 {
 	pgt_call_depth = call->depth;
+	pgt_plan_node = call->plan_node;
 	innermost = call->outer;
 	if (innermost != NULL)
 		show_cursor_to_workers(innermost->cursor);
@@ -115,6 +117,9 @@ void
 pgt_call_enter(PgtCall *call)
 {
 	pgt_call_depth = call->depth + 1;
+	/* what an error may have left behind doesn't outlive the client's call */
+	call->plan_node = call->depth > 0 ? pgt_plan_node : 0;
+	pgt_plan_node = 0;
 	call->outer = innermost;
 	innermost = call;
 	show_cursor_to_workers(call->cursor);

@@ -16,6 +16,7 @@ typedef struct PgtCall
 	uint32		generation;
 	PgtCallKind kind;
 	int			depth;
+	uint64		plan_node;		/* while it is entered: the caller's */
 	uint64		begin_ns;
 	uint64		begin_cpu_ns;
 	int64		blocks_read;	/* counters when it began */

@@ -25,6 +25,7 @@
 typedef struct StatWalk
 {
 	const PgtCursor *cursor;
+	uint32		node_waits;
 	uint32		last_id;		/* given out so far */
 	uint32		parent;
 	uint32		last_position;	/* among the parent's children */
@@ -154,6 +155,7 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 		usage->local_blks_hit + usage->local_blks_read;
 	record->blocks_written = usage->shared_blks_written +
 		usage->local_blks_written + usage->temp_blks_written;
+	record->node_waits = walk->node_waits;
 	record->timed = instrument->need_timer;
 	record->time_ns = (uint64) (instrument->total * 1e9);
 	record->cost = plan->total_cost;
@@ -203,9 +205,9 @@ walk_node(PlanState *state, void *context)
 }
 
 void
-pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor)
+pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor, uint32 node_waits)
 {
-	StatWalk	walk = {cursor, 0, 0, 0};
+	StatWalk	walk = {cursor, node_waits, 0, 0, 0};
 
 	if (query->planstate != NULL)
 		walk_node(query->planstate, &walk);

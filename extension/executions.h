@@ -18,6 +18,8 @@ typedef struct PgtExecution
 	uint32		generation;
 	bool		is_dml;			/* all in EXEC, no FETCH */
 	bool		want_stat;		/* STAT lines are to be sent */
+	bool		has_run;
+	uint32		node_waits;		/* pgt_node_waits_watch()'s number */
 	bool		call_open;		/* call has begun and isn't ended */
 	PgtCall		call;			/* EXEC of DML; CLOSE of the rest */
 	MemoryContextCallback callback;

@@ -23,6 +23,7 @@ bool		pgt_waits = true;
 bool		pgt_binds = true;
 int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
 int			pgt_node_timing = PGT_NODE_TIMING_EXACT;
+bool		pgt_node_waits = true;
 int			pgt_max_bind_length = 4096;
 int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
 int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
@@ -151,6 +152,11 @@ define_session_settings(void)
 							 NULL,
 							 &pgt_node_timing, PGT_NODE_TIMING_EXACT,
 							 node_timing_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trace.node_waits",
+							 "Waits name the plan node that was executing.",
+							 NULL,
+							 &pgt_node_waits, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trace.max_bind_length",
 							"Longer bind values are cut.",

@@ -38,6 +38,7 @@ extern bool pgt_waits;
 extern bool pgt_binds;
 extern int	pgt_plan_stat;
 extern int	pgt_node_timing;
+extern bool pgt_node_waits;
 extern int	pgt_max_bind_length;	/* bytes */
 extern int	pgt_on_overflow;
 extern int	pgt_wait_probe;

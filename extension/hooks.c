@@ -34,6 +34,7 @@
 #include "extension/executions.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
+#include "extension/node_waits.h"
 #include "extension/transaction.h"
 
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
@@ -292,6 +293,12 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 		return;
 	}
 
+	/* here, since a parallel worker changes nodes between Start and Run */
+	if (!execution->has_run && pgt_node_waits && pgt_trace.options.waits)
+		execution->node_waits = pgt_node_waits_watch(query,
+													 execution->want_stat);
+	execution->has_run = true;
+
 	if (execution->is_dml && !execution->call_open)
 	{
 		pgt_call_begin(&execution->call, PGT_CALL_EXEC, execution->cursor);
@@ -385,7 +392,7 @@ trace_executor_finish(QueryDesc *query)
 
 	if (execution->want_stat && pgt_emit_active())
 	{
-		pgt_emit_plan(query, execution->cursor);
+		pgt_emit_plan(query, execution->cursor, execution->node_waits);
 		execution->cursor->stat_sent = true;
 		execution->cursor->time_ns = 0;
 	}

@@ -607,11 +607,11 @@ sub parse_record
 		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
 		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
 		my ($text, @measured) = unescape($op) =~
-		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=\d+)*)\)$/s
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:\d+|-1))*)\)$/s
 		  or refuse($parser, "operation: $op");
 		my $more = pop @measured;
 		@$fields{qw(cr pr pw str time cost size card)} = @measured;
-		$fields->{$1} = $2 while $more =~ / (\w+)=(\d+)/g;
+		$fields->{$1} = $2 while $more =~ / (\w+)=(-?\d+)/g;
 		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
 			text => $text);
 	}

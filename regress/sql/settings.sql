@@ -66,6 +66,7 @@ SET pg_trace.waits = off;
 SET pg_trace.binds = off;
 SET pg_trace.plan_stat = 'never';
 SET pg_trace.node_timing = 'off';
+SET pg_trace.node_waits = off;
 SET pg_trace.max_bind_length = 0;
 SET pg_trace.on_overflow = 'discard';
 SET pg_trace.tracefile_identifier = 'mine';

@@ -1,0 +1,52 @@
+/*
+ * node_sums.h
+ *		How long each plan node of a traced process's executions has waited.
+ */
+#ifndef PGT_NODE_SUMS_H
+#define PGT_NODE_SUMS_H
+
+/* As many executions that are summed up can be open at the same time. */
+#define PGT_NODE_SUMS_MAX	64
+
+typedef struct PgtNodeSum
+{
+	uint64		wait_ns;
+	uint64		waits;
+} PgtNodeSum;
+
+typedef struct PgtExecutionSums
+{
+	uint32		execution;		/* its number, 0 is none */
+	bool		reported;		/* STAT lines are being written */
+	uint64		last_used;
+	uint32		nnodes;
+	PgtNodeSum *nodes;			/* [nnodes], by STAT id */
+} PgtExecutionSums;
+
+typedef struct PgtNodeSums
+{
+	PgtExecutionSums executions[PGT_NODE_SUMS_MAX];
+	uint64		clock;			/* for last_used */
+	bool		any_reported;
+	uint32		unknown;		/* of this execution and those before, what
+								 * isn't in executions isn't known */
+} PgtNodeSums;
+
+extern void pgt_node_sums_init(PgtNodeSums *sums);
+extern void pgt_node_sums_free(PgtNodeSums *sums);
+
+/* A node has waited.  Never raises an error. */
+extern void pgt_node_sums_add(PgtNodeSums *sums, uint32 execution,
+							  uint32 node, uint64 wait_ns);
+
+/* A node's own waits; false if they aren't known. */
+extern bool pgt_node_sums_get(PgtNodeSums *sums, uint32 execution,
+							  uint32 node, PgtNodeSum *sum);
+
+/* No more STAT lines come of what pgt_node_sums_get() was asked for. */
+extern void pgt_node_sums_end_report(PgtNodeSums *sums);
+
+/* Waits of executions that are open may not have been added. */
+extern void pgt_node_sums_incomplete(PgtNodeSums *sums);
+
+#endif							/* PGT_NODE_SUMS_H */

@@ -1,0 +1,328 @@
+/*
+ * node_waits.c
+ *		Which plan node this process is executing, for the BPF program to see.
+ *
+ * Each node of a traced execution gets a wrapper around the function that
+ * yields its rows.  It stores the node's id in a word of this process, calls
+ * the function, and restores the word.  The BPF program reads the word when a
+ * wait begins.  No clock is read, and nothing is sent.
+ *
+ * The wrapper takes the place of PlanState.ExecProcNodeReal, so that what the
+ * executor puts around that function (a check of the stack at the first call,
+ * instrumentation) stays as it is.  The function that it replaced stands in an
+ * array by plan_node_id, which is found by the EState: its memory context has
+ * a callback of ours, whose argument is the array.  As long as a node can be
+ * executed, that context lives, whatever becomes of the trace; and there is
+ * nothing else that could be out of date.
+ *
+ * What isn't executed by ExecProcNode() has no wrapper, and its waits belong
+ * to the node above: bitmap index scans to their Bitmap Heap Scan, and nodes
+ * that EvalPlanQual() starts to LockRows or ModifyTable.  An error passes by
+ * the wrapper, so the call that it ends (calls.c) restores the word.
+ */
+#include "postgres.h"
+
+#include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
+
+#include "extension/node_waits.h"
+
+/* The planner counts from 0; but not every plan is made by it. */
+#define MAX_PLAN_NODE_ID	1000000
+
+typedef struct WatchedNode
+{
+	PlanState  *state;			/* NULL: none is wrapped */
+	ExecProcNodeMtd function;	/* what the wrapper stands for */
+	ExecProcNodeMtd wrapper;
+	uint64		word;			/* for pgt_plan_node */
+	uint64		parent_word;	/* that of the node above */
+	uint64		caller_word;	/* below Hash: that of the join */
+	struct WatchedPlan *plan;	/* that it is in */
+	bool		stale;			/* below Gather: wrappers have to be renewed */
+} WatchedNode;
+
+typedef struct WatchedPlan
+{
+	EState	   *estate;
+	MemoryContextCallback callback;
+	int			nnodes;
+	WatchedNode nodes[FLEXIBLE_ARRAY_MEMBER];	/* by plan_node_id */
+} WatchedPlan;
+
+/* A walk over a plan to wrap its nodes */
+typedef struct Walk
+{
+	WatchedPlan *plan;
+	uint64		execution;		/* its number, in the upper half */
+	uint32		last_id;		/* given out so far */
+	const PlanState *parent;
+	uint32		parent_id;
+} Walk;
+
+volatile uint64 pgt_plan_node = 0;
+
+static uint32 last_execution = 0;
+
+/* The plan that a node was executed of last, which saves looking for it */
+static EState *current_estate = NULL;
+static WatchedNode *current_nodes = NULL;
+
+static bool renew_wrappers(PlanState *state, void *context);
+
+/* ----------
+ * Wrappers
+ * ----------
+ */
+
+/* The query's memory context is deleted. */
+static void
+forget_plan(void *arg)
+{
+	if (((WatchedPlan *) arg)->estate == current_estate)
+	{
+		current_estate = NULL;
+		current_nodes = NULL;
+	}
+}
+
+/* NULL if no node of it has a wrapper */
+static WatchedPlan *
+find_plan(const EState *estate)
+{
+	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
+
+	while (callback != NULL && callback->func != forget_plan)
+		callback = callback->next;
+	return callback != NULL ? (WatchedPlan *) callback->arg : NULL;
+}
+
+static pg_noinline void
+change_plan(EState *estate)
+{
+	current_nodes = find_plan(estate)->nodes;
+	current_estate = estate;
+}
+
+static inline WatchedNode *
+find_node(const PlanState *state)
+{
+	if (unlikely(state->state != current_estate))
+		change_plan(state->state);
+	return &current_nodes[state->plan->plan_node_id];
+}
+
+/* The same for a node that may have no wrapper; then the result is NULL. */
+static WatchedNode *
+look_up(const WatchedPlan *plan, const PlanState *state)
+{
+	int			node_id = state->plan->plan_node_id;
+	const WatchedNode *node;
+
+	if (node_id < 0 || node_id >= plan->nnodes)
+		return NULL;
+	node = &plan->nodes[node_id];
+	return node->state == state ? unconstify(WatchedNode *, node) : NULL;
+}
+
+static TupleTableSlot *
+run_node(PlanState *state)
+{
+	WatchedNode *node = find_node(state);
+	uint64		caller_word = pgt_plan_node;
+	TupleTableSlot *slot;
+
+	pgt_plan_node = node->word;
+	slot = node->function(state);
+	pgt_plan_node = caller_word;
+	return slot;
+}
+
+/*
+ * The node below a Hash.  A Hash isn't executed by ExecProcNode(), but from
+ * the first row that it takes from below to the last, it is the one at work.
+ */
+static TupleTableSlot *
+run_below_hash(PlanState *state)
+{
+	WatchedNode *node = find_node(state);
+	TupleTableSlot *slot;
+
+	if (pgt_plan_node != node->parent_word)
+		node->caller_word = pgt_plan_node;
+	pgt_plan_node = node->word;
+	slot = node->function(state);
+	pgt_plan_node = TupIsNull(slot) ? node->caller_word : node->parent_word;
+	return slot;
+}
+
+static bool
+has_launched(const PlanState *gather)
+{
+	return IsA(gather, GatherState) ?
+		((const GatherState *) gather)->initialized :
+		((const GatherMergeState *) gather)->initialized;
+}
+
+/*
+ * Gather and Gather Merge.  When they launch workers, a parallel Hash Join
+ * below them gets another function, without our wrapper.  It is renewed when
+ * the node below begins to work in this process; or, where the join is that
+ * node itself, for its second row.
+ */
+static TupleTableSlot *
+run_gather(PlanState *state)
+{
+	WatchedPlan *plan = find_node(state)->plan;
+	WatchedNode *below = look_up(plan, outerPlanState(state));
+	TupleTableSlot *slot;
+
+	if (has_launched(state))
+		return run_node(state);
+	if (below != NULL)
+		below->stale = true;
+	slot = run_node(state);
+	renew_wrappers(outerPlanState(state), plan);
+	return slot;
+}
+
+static TupleTableSlot *
+run_below_gather(PlanState *state)
+{
+	WatchedNode *node = find_node(state);
+
+	if (node->stale)
+	{
+		node->stale = false;
+		renew_wrappers(state, node->plan);
+	}
+	return run_node(state);
+}
+
+/* ----------
+ * Putting them in place
+ * ----------
+ */
+
+static ExecProcNodeMtd
+choose_wrapper(const PlanState *state, const PlanState *parent)
+{
+	if (IsA(state, GatherState) || IsA(state, GatherMergeState))
+		return run_gather;
+	/* a subplan isn't the node below, though found there */
+	if (parent == NULL || state != outerPlanState(parent))
+		return run_node;
+	if (IsA(parent, GatherState) || IsA(parent, GatherMergeState))
+		return run_below_gather;
+	if (IsA(parent, HashState))
+		return run_below_hash;
+	return run_node;
+}
+
+static void
+put_wrapper(WatchedNode *node)
+{
+	PlanState  *state = node->state;
+
+	node->function = state->ExecProcNodeReal;
+	if (state->ExecProcNode == node->function)
+		state->ExecProcNode = node->wrapper;
+	state->ExecProcNodeReal = node->wrapper;
+}
+
+/* Nodes have the ids that they have in STAT lines (emit_plan.c). */
+static bool
+watch_node(PlanState *state, void *context)
+{
+	Walk	   *walk = (Walk *) context;
+	Walk		below = *walk;
+	int			node_id = state->plan->plan_node_id;
+
+	below.parent = state;
+	below.parent_id = ++below.last_id;
+
+	/* a subplan may be found twice, and a made up plan have any ids */
+	if (node_id >= 0 && node_id < walk->plan->nnodes &&
+		walk->plan->nodes[node_id].state == NULL &&
+		state->state == walk->plan->estate)
+	{
+		WatchedNode *node = &walk->plan->nodes[node_id];
+
+		node->plan = walk->plan;
+		node->state = state;
+		node->wrapper = choose_wrapper(state, walk->parent);
+		node->word = walk->execution | below.parent_id;
+		node->parent_word = walk->execution | walk->parent_id;
+		put_wrapper(node);
+	}
+
+	planstate_tree_walker(state, watch_node, &below);
+	walk->last_id = below.last_id;
+	return false;
+}
+
+static bool
+renew_wrappers(PlanState *state, void *context)
+{
+	WatchedNode *node = look_up((WatchedPlan *) context, state);
+
+	if (node != NULL && state->ExecProcNodeReal != node->wrapper)
+		put_wrapper(node);
+	return planstate_tree_walker(state, renew_wrappers, context);
+}
+
+/* Watched in a former trace: its number means nothing in this one. */
+static void
+watch_again(WatchedPlan *plan)
+{
+	for (int i = 0; i < plan->nnodes; i++)
+	{
+		plan->nodes[i].word = (uint32) plan->nodes[i].word;
+		plan->nodes[i].parent_word = (uint32) plan->nodes[i].parent_word;
+	}
+}
+
+static bool
+find_max_node_id(PlanState *state, void *context)
+{
+	int		   *max_id = (int *) context;
+
+	*max_id = Max(*max_id, state->plan->plan_node_id);
+	return planstate_tree_walker(state, find_max_node_id, context);
+}
+
+uint32
+pgt_node_waits_watch(QueryDesc *query, bool with_sums)
+{
+	MemoryContext context = query->estate->es_query_cxt;
+	int			max_id = 0;
+	WatchedPlan *plan = find_plan(query->estate);
+	Walk		walk = {NULL};
+
+	if (plan != NULL)
+	{
+		watch_again(plan);
+		return 0;
+	}
+	(void) find_max_node_id(query->planstate, &max_id);
+	max_id = Min(max_id, MAX_PLAN_NODE_ID);
+	plan = MemoryContextAllocExtended(context,
+									  offsetof(WatchedPlan, nodes) +
+									  sizeof(WatchedNode) * (max_id + 1),
+									  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (plan == NULL)
+		return 0;
+	plan->estate = query->estate;
+	plan->nnodes = max_id + 1;
+	plan->callback.func = forget_plan;
+	plan->callback.arg = plan;
+	MemoryContextRegisterResetCallback(context, &plan->callback);
+
+	if (with_sums && ++last_execution == 0)
+		last_execution = 1;
+	walk.plan = plan;
+	walk.execution = with_sums ? (uint64) last_execution << 32 : 0;
+	(void) watch_node(query->planstate, &walk);
+	return with_sums ? last_execution : 0;
+}

@@ -18,11 +18,11 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/format.h"
+#include "bgworker/put.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/redact.h"
 
-#define NS_IN_US	1000
 #define SEPARATOR	"=====================\n"
 
 static const char *const call_names[] = {
@@ -36,57 +36,6 @@ static const char *const call_names[] = {
  * Pieces of lines
  * ----------
  */
-
-static void
-put_string(PgtFormat *format, const char *string)
-{
-	appendBinaryStringInfo(format->out, string, strlen(string));
-}
-
-/* label followed by value */
-static void
-put_number(PgtFormat *format, const char *label, uint64 value)
-{
-	StringInfo	out = format->out;
-
-	put_string(format, label);
-	enlargeStringInfo(out, MAXINT8LEN + 1);
-	out->len += pg_ulltoa_n(value, out->data + out->len);
-	out->data[out->len] = '\0';
-}
-
-static void
-put_time(PgtFormat *format, const char *label, uint64 ns)
-{
-	put_number(format, label, ns / NS_IN_US);
-}
-
-/* Text on one line: quote, backslash and control bytes are escaped. */
-static void
-put_escaped(PgtFormat *format, const char *text, Size len, char quote)
-{
-	StringInfo	out = format->out;
-
-	for (Size i = 0; i < len; i++)
-	{
-		unsigned char c = text[i];
-
-		if (c == '\n')
-			put_string(format, "\\n");
-		else if (c == '\r')
-			put_string(format, "\\r");
-		else if (c == '\t')
-			put_string(format, "\\t");
-		else if (c < ' ' || c == 0x7F)
-			appendStringInfo(out, "\\x%02x", c);
-		else
-		{
-			if (c == '\\' || c == (unsigned char) quote)
-				appendStringInfoCharMacro(out, '\\');
-			appendStringInfoCharMacro(out, c);
-		}
-	}
-}
 
 /* ISO 8601 in UTC, with microseconds */
 static void
@@ -220,6 +169,15 @@ pgt_format_note(PgtFormat *format, const char *text)
 }
 
 void
+pgt_format_time_note(PgtFormat *format, const char *text, TimestampTz time)
+{
+	put_string(format, "*** ");
+	put_string(format, text);
+	put_iso_time(format, pgt_format_unix_us(time));
+	put_string(format, "\n");
+}
+
+void
 pgt_format_wall_clock(PgtFormat *format, uint64 time_ns)
 {
 	uint64		age_us;
@@ -336,6 +294,8 @@ begin_call(PgtFormat *format, const PgtRecord *record)
 {
 	int			depth = Min(record->depth, PGT_FORMAT_MAX_DEPTH - 1);
 
+	if (depth == 0)
+		pgt_format_running_ended(format);
 	/* if records of calls above are missing, they are this cursor's, too */
 	for (int i = Min(format->depth, depth); i <= depth; i++)
 	{
@@ -637,15 +597,13 @@ pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 
 void
 pgt_format_running_statement(PgtFormat *format, const char *text,
-							 const PgtSession *session,
-							 uint64 since_us, uint64 begin_ns)
+							 const PgtSession *session, uint64 begin_ns,
+							 bool running, uint64 since_ns)
 {
 	Size		len = strlen(text);
 	char	   *redacted = pgt_redact(text, &len);
 
-	put_string(format, "*** TRACING STARTED IN THE MIDDLE OF A CALL THAT BEGAN AT ");
-	put_iso_time(format, since_us);
-	put_string(format, "\n" SEPARATOR "PARSING IN CURSOR #");
+	put_string(format, SEPARATOR "PARSING IN CURSOR #");
 	put_number(format, "", PGT_FIRST_CURSOR);
 	put_number(format, " len=", len);
 	put_number(format, " dep=0 uid=", session->role);
@@ -657,20 +615,68 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 	put_string(format, "\nEND OF STMT\n");
 	if (redacted != NULL)
 		pfree(redacted);
+
 	format->last_cursor = PGT_FIRST_CURSOR;
+	if (!running)
+	{
+		format->next_statement = true;
+		return;
+	}
+	format->running_before = true;
+	format->depth = 1;
+	format->calls[0].cursor = PGT_FIRST_CURSOR;
+	format->calls[0].begin_ns = since_ns;
+	format->running_due_ns = since_ns + PGT_RUNNING_INTERVAL_NS *
+		((begin_ns - since_ns) / PGT_RUNNING_INTERVAL_NS + 1);
 }
 
 void
-pgt_format_running(PgtFormat *format, uint64 now_ns)
+pgt_format_running_ended(PgtFormat *format)
 {
-	uint64		begin_ns = format->calls[0].begin_ns;
+	if (!format->running_before)
+		return;
+	format->running_before = false;
+	format->depth = 0;
+	format->next_statement = true;
+	format->running_due_ns = 0;
+}
 
+static void
+put_wait_name(PgtFormat *format, const PgtWaitName *wait)
+{
+	put_string(format, " nam='");
+	put_escaped(format, wait->name, strlen(wait->name), '\'');
+	put_string(format, "' type='");
+	put_string(format, wait->type);
+	put_string(format, "'");
+}
+
+void
+pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait)
+{
+	put_number(format, "*** WAITING #",
+			   current_cursor(format, wait->for_client));
+	put_wait_name(format, wait);
+	put_string(format, "\n");
+}
+
+void
+pgt_format_running(PgtFormat *format, uint64 now_ns, const PgtWaitName *wait,
+				   uint64 wait_start_ns, bool partial)
+{
 	if (format->running_due_ns == 0 || now_ns < format->running_due_ns ||
 		format->text_type != 0)
 		return;
 	pgt_format_wall_clock(format, now_ns);
 	put_number(format, "*** RUNNING #", current_cursor(format, false));
-	put_time(format, " e=", now_ns - begin_ns);
+	put_time(format, " e=", now_ns - format->calls[0].begin_ns);
+	if (wait != NULL)
+	{
+		put_wait_name(format, wait);
+		put_time(format, " ela=", now_ns - wait_start_ns);
+		if (partial)
+			put_string(format, " partial=1");
+	}
 	put_string(format, "\n");
 	format->running_due_ns = now_ns + PGT_RUNNING_INTERVAL_NS;
 }

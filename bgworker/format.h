@@ -32,6 +32,7 @@ typedef struct PgtFormat
 	uint32		last_cursor;	/* of the last call, while none is open */
 	bool		next_statement; /* the last call's statement is over */
 	uint64		running_due_ns; /* next RUNNING line; 0 if no call is open */
+	bool		running_before; /* calls[0] began before tracing did */
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
 	bool		has_waits;		/* waits are traced */
 	PgtNodeSums sums;			/* for STAT lines */
@@ -50,6 +51,10 @@ extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
 
 /* A line of the form *** <text>. */
 extern void pgt_format_note(PgtFormat *format, const char *text);
+
+/* The same, *** <text><time> */
+extern void pgt_format_time_note(PgtFormat *format, const char *text,
+								 TimestampTz time);
 
 /* A wall-clock line, if the last one is more than ten seconds old. */
 extern void pgt_format_wall_clock(PgtFormat *format, uint64 time_ns);
@@ -70,18 +75,30 @@ extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 							uint64 plan_node);
 
 /*
- * The statement that a process was running when tracing began at begin_ns, as
- * far as pg_stat_activity knows its text; it has the first cursor number.
- * since_us is the wall clock's time when it started.
+ * The statement that a process was running when tracing began at begin_ns, or
+ * had run last, as far as pg_stat_activity knows its text; it has the first
+ * cursor number.  If it is running, it is an open call since since_ns, until
+ * a call of depth 0 begins or pgt_format_running_ended() is told that it isn't.
  */
 extern void pgt_format_running_statement(PgtFormat *format, const char *text,
 										 const PgtSession *session,
-										 uint64 since_us, uint64 begin_ns);
+										 uint64 begin_ns, bool running,
+										 uint64 since_ns);
+extern void pgt_format_running_ended(PgtFormat *format);
+
+/* What the process waits for while tracing begins */
+extern void pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait);
 
 /* A time of PostgreSQL's as the wall clock's, in µs since 1970. */
 extern uint64 pgt_format_unix_us(TimestampTz timestamp);
 
-/* Report the open call, if that is due. */
-extern void pgt_format_running(PgtFormat *format, uint64 now_ns);
+/*
+ * Report the open call, if that is due, and the wait that it is in since
+ * wait_start_ns, which is NULL if it doesn't wait or that isn't known.
+ * partial: the wait began earlier, before tracing.
+ */
+extern void pgt_format_running(PgtFormat *format, uint64 now_ns,
+							   const PgtWaitName *wait, uint64 wait_start_ns,
+							   bool partial);
 
 #endif							/* PGT_FORMAT_H */

@@ -12,11 +12,11 @@
 #include "pgstat.h"
 #include "storage/fd.h"
 #include "storage/proc.h"
-#include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "bgworker/compat_bpf.h"
+#include "bgworker/running.h"
 #include "bgworker/tracer.h"
 #include "bgworker/waits.h"
 #include "extension/clock.h"
@@ -84,15 +84,18 @@ static void
 put_wait(PgtTracer *tracer, uint32 value, uint64 start_ns, uint64 end_ns,
 		 bool partial, uint64 plan_node)
 {
+	const PgtWaitName *name = pgt_wait_name(value);
+
 	tracer->wait_events++;
+	tracer->client_waited |= name->for_client;
 	tracer->last_start_ns = start_ns;
 	if (!pgt_writer_has_room(&tracer->writer))
 	{
 		tracer->discarded++;
 		return;
 	}
-	pgt_format_wait(&tracer->format, pgt_wait_name(value), start_ns, end_ns,
-					partial, plan_node);
+	pgt_format_wait(&tracer->format, name, start_ns, end_ns, partial,
+					plan_node);
 	count_event(tracer);
 }
 
@@ -185,6 +188,9 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 
 	nevents = pgt_merge_run(&tracer->merge, &session->queue, tracer->head,
 							safe_ns, &sink, held);
+	if (tracer->client_waited)
+		pgt_running_check(tracer);
+	tracer->client_waited = false;
 	report_lost_waits(tracer, probes);
 
 	/* whoever waits for room has some now */
@@ -264,36 +270,6 @@ pgt_tracer_lost(const PgtTracer *tracer)
  * Beginning
  * ----------
  */
-
-/*
- * The statement that the process is in the middle of, if it began before
- * tracing did: since is when that was by the wall clock, begin_ns by ours.
- */
-static void
-put_running_statement(PgtTracer *tracer, TimestampTz since, uint64 begin_ns)
-{
-	int			nbackends = pgstat_fetch_stat_numbackends();
-
-	for (int i = 1; i <= nbackends; i++)
-	{
-		PgBackendStatus *status =
-			&pgt_local_beentry(i)->backendStatus;
-
-		if (status->st_procpid != tracer->pid)
-			continue;
-		if ((status->st_state == STATE_RUNNING ||
-			 status->st_state == STATE_FASTPATH) &&
-			status->st_activity_start_timestamp <= since &&
-			status->st_activity_raw[0] != '\0')
-			pgt_format_running_statement(&tracer->format,
-										 pgstat_clip_activity(status->st_activity_raw),
-										 tracer->session,
-										 pgt_format_unix_us(status->st_activity_start_timestamp),
-										 begin_ns);
-		break;
-	}
-	pgstat_clear_backend_activity_snapshot();
-}
 
 static void
 attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
@@ -396,7 +372,8 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 				 char *error, size_t error_len)
 {
 	PgtSession *session = &pgt_shared->sessions[slot];
-	TimestampTz since = GetCurrentTimestamp();
+	PgtActivity activity;
+	bool		in_middle;
 	uint64		begin_ns;
 	bool		opened;
 
@@ -435,12 +412,21 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	else
 		pgt_format_header(&tracer->format, session, tracer->writer.path);
 
+	if (!resume)
+		session->running_since = 0;
+	in_middle = session->remote && !resume &&
+		pgt_running_look(tracer, &activity);
 	begin_ns = pgt_clock_now();
 	set_flag(tracer);
 	if (session->options.waits)
 		attach_probes(tracer, probes, probe_error);
-	if (session->remote && !resume)
-		put_running_statement(tracer, since, begin_ns);
+	if (in_middle)
+	{
+		pgt_running_show(tracer, &activity, begin_ns);
+		pfree(activity.text);
+	}
+	if (session->remote)
+		pgt_running_show_wait(tracer);
 	pgt_tracer_flush(tracer);
 	show_active(tracer);
 	return true;

@@ -11,6 +11,16 @@
 #include "bgworker/writer.h"
 #include "extension/session.h"
 
+/* What pg_stat_activity knows about a process in the middle of something */
+typedef struct PgtActivity
+{
+	bool		running;		/* a statement; else it is idle in a transaction */
+	TimestampTz statement_start;
+	TimestampTz state_start;
+	TimestampTz xact_start;
+	char	   *text;			/* of the statement, or the last one; palloc'd */
+} PgtActivity;
+
 typedef struct PgtTracer
 {
 	bool		in_use;
@@ -32,6 +42,9 @@ typedef struct PgtTracer
 	uint64		hits;			/* runs of the BPF program */
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
 	uint64		lost_waits;		/* lost waits reported in the file */
+
+	PgtActivity running;		/* when tracing began; without the text */
+	bool		client_waited;	/* since that was last looked after */
 
 	PgtMerge	merge;
 	PgtFormat	format;

@@ -28,6 +28,7 @@
 
 #include "bgworker/leftovers.h"
 #include "bgworker/probes.h"
+#include "bgworker/running.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer.h"
 #include "bgworker/worker.h"
@@ -465,7 +466,7 @@ report_running(void)
 			continue;
 		if (at <= drained_ns)
 		{
-			pgt_format_running(&tracers[i].format, drained_ns);
+			pgt_running_report(&tracers[i], probes, drained_ns);
 			pgt_tracer_flush(&tracers[i]);
 			at = tracers[i].format.running_due_ns;
 		}

@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 
 #include "extension/activation.h"
+#include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
 #include "extension/cursor.h"
@@ -81,6 +82,7 @@ join_trace(uint32 slot)
 	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
 	pgt_context_reset();
 	pgt_emit_attach(session, slot);
+	pgt_calls_begin_trace(session->running_since);
 }
 
 /* Start or stop as pg_trace.session says. */
@@ -214,6 +216,7 @@ pgt_trace_look(void)
 {
 	if (pgt_trace_flag == &always_set || !pgt_emit_active())
 		check();
+	pgt_calls_follow();
 	return pgt_emit_active();
 }
 

@@ -22,6 +22,7 @@
 #define CPU_CLOCK_AGE_NS	5000
 
 int			pgt_call_depth = 0;
+TimestampTz pgt_outer_statement = 0;
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
@@ -62,6 +63,31 @@ read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
 	*blocks_got = *blocks_read +
 		usage->shared_blks_hit + usage->local_blks_hit;
 	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
+}
+
+void
+pgt_calls_begin_trace(TimestampTz running_since)
+{
+	pgt_outer_statement = 0;
+	if (innermost != NULL)
+		return;
+	pgt_call_depth = 0;
+	if (running_since == 0)
+		return;
+	pgt_outer_statement = running_since;
+	pgt_call_depth = 1;
+	pgt_calls_leave_outer();
+}
+
+/* The statement that was running when tracing began: is it over? */
+void
+pgt_calls_leave_outer(void)
+{
+	if (innermost != NULL ||
+		GetCurrentStatementStartTimestamp() == pgt_outer_statement)
+		return;
+	pgt_outer_statement = 0;
+	pgt_call_depth = 0;
 }
 
 void

@@ -5,6 +5,8 @@
 #ifndef PGT_CALLS_H
 #define PGT_CALLS_H
 
+#include "datatype/timestamp.h"
+
 #include "extension/cursor.h"
 #include "extension/event.h"
 
@@ -23,6 +25,25 @@ typedef struct PgtCall
 	int64		blocks_got;
 	int64		blocks_dirtied;
 } PgtCall;
+
+/*
+ * A trace begins.  If running_since isn't 0, that is when a statement began
+ * that may still be running: what the hooks see until it is over is nested in
+ * it, at depth 1.
+ */
+extern void pgt_calls_begin_trace(TimestampTz running_since);
+
+/* For pgt_calls_follow() only */
+extern TimestampTz pgt_outer_statement;
+extern void pgt_calls_leave_outer(void);
+
+/* To be called at each hook, before pgt_call_depth is used. */
+static inline void
+pgt_calls_follow(void)
+{
+	if (unlikely(pgt_outer_statement != 0))
+		pgt_calls_leave_outer();
+}
 
 /* How many calls this process is in, that is dep= of the next one. */
 extern int	pgt_call_depth;

@@ -61,6 +61,8 @@ typedef struct PgtSession
 	PgtOptions	options;
 	/*----------------------------------------------------------------*/
 	TimestampTz started_at;
+	TimestampTz running_since;	/* start of the statement that it was in the
+								 * middle of, 0 if none; set before its flag */
 	char		probe[PGT_PROBE_LEN];
 	char		trace_file[MAXPGPATH];
 	char		last_error[PGT_ERROR_LEN];

@@ -1,19 +1,34 @@
-# A call that goes on for long says so every ten seconds, also while the worker
-# is busy with other sessions.
+# A call that goes on for long says so every ten seconds, and what it waits for
+# then; also while the worker is busy with other sessions, and if it had begun
+# when tracing did.
 
 use strict;
 use warnings;
 
 use PgTrace;
+use PgTraceCheck;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PgTrace::new_node('main');
 my $session = PgTrace::Session->new($node);
 my $busy = PgTrace::Session->new($node);
-my $file = $session->query('SELECT pg_trace_start_trace()');
-$busy->query('SELECT pg_trace_start_trace()');
+my $late = PgTrace::Session->new($node);
+my $over = PgTrace::Session->new($node);
+my $holder = PgTrace::Session->new($node);
 
+$holder->query('SELECT pg_advisory_lock(1), pg_advisory_lock(2)');
+$late->send('SELECT pg_advisory_lock(1)');
+$over->send('SELECT pg_advisory_lock(2)');
+$_->wait_for_event('advisory') foreach $late, $over;
+my ($late_file, $over_file) = map {
+	$node->safe_psql('postgres', 'SELECT pg_trace_session(' . $_->pid . ')')
+} $late, $over;
+$holder->query('SELECT pg_advisory_unlock(2)');
+$over->wait;
+
+my $file = $session->query('SELECT pg_trace_start_trace()');
+my $busy_file = $busy->query('SELECT pg_trace_start_trace()');
 $session->send('SELECT pg_sleep(10.5)');
 $busy->send(<<'SQL');
 DO $$
@@ -27,17 +42,46 @@ END
 $$
 SQL
 $_->wait foreach $session, $busy;
+$holder->query('SELECT pg_advisory_unlock(1)');
+$late->wait;
 $session->query('SELECT pg_trace_stop_trace()');
 $busy->query('SELECT pg_trace_stop_trace()');
+$node->safe_psql('postgres', 'SELECT pg_trace_session(' . $_->pid . ', false)')
+  foreach $late, $over;
 
+# The only RUNNING line of a file; checks that it is the statement's
+sub running
+{
+	my ($records, $pattern) = @_;
+	my ($cursor) = PgTrace::cursors_like($records, $pattern);
+	my @running = PgTrace::of_type($records, 'RUNNING');
+
+	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	is(scalar @running, 1, 'one line in 10.5 seconds');
+	is($running[0]{cursor}, $cursor, 'of the statement');
+	cmp_ok($running[0]{fields}{e}, '>=', 10_000_000, 'after ten seconds');
+	cmp_ok($running[0]{fields}{e}, '<', 11_000_000, 'and not much later');
+	return $running[0]{fields};
+}
+
+# what sets the latch, such as a timer of PostgreSQL's, makes two waits of one
 my $records = PgTrace::parse($file);
-is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
-my ($cursor) = PgTrace::cursors_like($records, qr/^SELECT pg_sleep/);
-my @running = PgTrace::of_type($records, 'RUNNING');
-is(scalar @running, 1, 'one line in 10.5 seconds');
-is($running[0]{cursor}, $cursor, 'of the statement');
-cmp_ok($running[0]{fields}{e}, '>=', 10_000_000, 'after ten seconds');
-cmp_ok($running[0]{fields}{e}, '<', 11_000_000, 'and not much later');
+my $fields = running($records, qr/^SELECT pg_sleep/);
+is("$fields->{nam} $fields->{type}", 'PgSleep Timeout', 'what it waits for');
+my ($fetch) = calls_of($records, qr/^SELECT pg_sleep/, 'FETCH');
+my $begin = begin_of($fetch) + $fields->{e} - $fields->{ela};
+is( scalar(
+		grep { abs($_->{fields}{tim} - $_->{fields}{ela} - $begin) <= 3 }
+		  waits_of($records, qr/^SELECT pg_sleep/, 'PgSleep')),
+	1, 'and since when');
 
-$_->close foreach $session, $busy;
+$fields = running(PgTrace::parse($late_file), qr/^SELECT pg_advisory_lock/);
+is("$fields->{nam} $fields->{type}", 'advisory Lock', 'what it waits for');
+
+is_deeply([ PgTrace::of_type(PgTrace::parse($over_file), 'RUNNING') ],
+	[], 'none once the statement is over');
+is(scalar PgTrace::of_type(PgTrace::parse($busy_file), 'RUNNING'),
+	1, 'one of the busy session');
+
+$_->close foreach $session, $busy, $late, $over, $holder;
 done_testing();

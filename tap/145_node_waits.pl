@@ -207,8 +207,8 @@ my @cases = (
 	],
 	[ 'SELECT * FROM rows_sql() r WHERE nap(r) > 5', 'Function Scan on r 4' ],
 	[
-		'SELECT * FROM many WHERE n = 7 AND nap(id) < 300',
-		'Bitmap Heap Scan on many 100'
+		'SELECT * FROM many WHERE n = 7 AND id < 1000 AND nap(id) > 0',
+		'Bitmap Heap Scan on many 10'
 	],
 	[ 'SELECT count(nested(id)) FROM few WHERE id <= 3', 'Aggregate 3' ],
 	[ 'SELECT count(nested_sql(id)) FROM few WHERE nap(id) > 0', 'Seq Scan on few 6' ],
@@ -370,9 +370,9 @@ my @cases = (
 		  . ' -c enable_nestloop=off');
 	my $file = session_file($node, $session);
 	my @queries = (
-		'SELECT count(*) FROM many WHERE id < 300 AND nap(id) > 0',
-		'SELECT count(nap(a.id)) FROM many a JOIN many b ON a.n = b.id WHERE a.id < 300',
-		'SELECT count(*) FROM many a JOIN many b ON nap(a.n) = b.id WHERE a.id < 300');
+		'SELECT count(*) FROM many WHERE id < 30 AND nap(id) > 0',
+		'SELECT count(nap(a.id)) FROM many a JOIN many b ON a.n = b.id WHERE a.id < 30',
+		'SELECT count(*) FROM many a JOIN many b ON nap(a.n) = b.id WHERE a.id < 30');
 
 	$session->query('SET enable_indexscan = off; SET enable_bitmapscan = off');
 	$session->query($_) foreach @queries;

@@ -268,7 +268,7 @@ sub parse_capabilities
 Reference to the list of a trace file's records, each a hash with
 
   type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
-           'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
+           'WAITING', 'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
            'WAIT', 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
   line     number of its first line
   cursor   where the record has one
@@ -447,6 +447,8 @@ my $note = qr/
 	| WAIT\ TRACING\ STOPPED
 	| WAITS\ ARE\ NOT\ TRACED:\ .+
 	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
+	| TRACING\ STARTED\ IN\ A\ TRANSACTION\ THAT\ BEGAN\ AT\ $iso
+	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso
 	| PARALLEL\ WORKER\ OF\ CURSOR\ \#\d+:\ PROCESS\ \d+,\ FILE\ \S+
 	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \#\d+,\ FILE\ \S+
 	| THE\ WORKER\ STOPS
@@ -472,8 +474,18 @@ sub parse_stars
 	  || $text =~
 	  /^LOST (\d+) (WAIT EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
 	  || $text =~ /^LOST (\d+) (BYTES) OF THE TEXT ABOVE, SHOWN AS DOTS$/;
-	return add($parser, 'RUNNING', cursor => $1, fields => { e => $2 })
-	  if $text =~ /^RUNNING #(\d+) e=(\d+)$/;
+	return add($parser, 'RUNNING', cursor => $1,
+		fields => {
+			e => $2,
+			defined $3
+			? (nam => unescape($3), type => $4, ela => $5, partial => $6 // 0)
+			: ()
+		})
+	  if $text =~
+	  /^RUNNING #(\d+) e=(\d+)(?: nam=$quoted type='([^']*)' ela=(\d+)(?: partial=(1))?)?$/;
+	return add($parser, 'WAITING', cursor => $1,
+		fields => { nam => unescape($2), type => $3 })
+	  if $text =~ /^WAITING #(\d+) nam=$quoted type='([^']*)'$/;
 	return add($parser, 'EXIT', fields => { code => $1 })
 	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
 	return add($parser, 'ENDED', text => $text)
@@ -708,6 +720,32 @@ sub of_cursor
 
 =pod
 
+=item orphans(records)
+
+The calls that are nested in the statement in whose middle tracing began, which
+has no line itself.
+
+=cut
+
+sub orphans
+{
+	my ($records) = @_;
+	my @calls = of_type($records, qw(PARSE EXEC FETCH CLOSE));
+
+	return
+	  unless grep { $_->{text} =~ /^TRACING STARTED IN THE MIDDLE/ }
+	  of_type($records, 'NOTE');
+	my ($first) = grep { $_->{fields}{dep} == 0 } @calls;
+	return grep {
+		$_->{fields}{dep} > 0
+		  && ( !defined $first
+			|| $_->{fields}{tim} <= $first->{fields}{tim} -
+			$first->{fields}{e} + 1)
+	} @calls;
+}
+
+=pod
+
 =item problems(records)
 
 What contradicts itself in a trace, as a list of strings:
@@ -752,6 +790,7 @@ sub problems
 		cursors => { 0 => 1 },
 		waits => [],
 		inner => [],
+		orphans => { map { $_->{line} => 1 } orphans($records) },
 		problems => []);
 
 	foreach my $record (@$records)
@@ -840,7 +879,7 @@ sub check_call
 	}
 	$state->{inner}[ $depth + 1 ] = [];
 	push @{ $state->{inner}[$depth] }, [ $begin, $end, $record->{line} ]
-	  if $depth > 0;
+	  if $depth > 0 && !$state->{orphans}{ $record->{line} };
 	return;
 }
 

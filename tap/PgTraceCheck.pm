@@ -392,6 +392,7 @@ sub sum_problems
 {
 	my ($records) = @_;
 	my @fields = qw(c e p cr cu);
+	my %orphan = map { $_->{line} => 1 } PgTrace::orphans($records);
 	my @below;
 	my @problems;
 
@@ -405,7 +406,8 @@ sub sum_problems
 			$sum{$_} += $inner->{fields}{$_} // 0 foreach @fields;
 		}
 		$below[ $depth + 1 ] = [];
-		push @{ $below[$depth] }, $call if $depth > 0;
+		push @{ $below[$depth] }, $call
+		  if $depth > 0 && !$orphan{ $call->{line} };
 		foreach my $field (grep { defined $call->{fields}{$_} } @fields)
 		{
 			push @problems,

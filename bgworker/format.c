@@ -515,9 +515,15 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			break;
 		case PGT_RECORD_BEGIN:
 			pgt_format_wall_clock(format, record->time_ns);
+			pgt_format_run_queue(format,
+								 ((const PgtBeginRecord *) record)->run_delay_ns,
+								 record->time_ns);
 			begin_call(format, record);
 			break;
 		case PGT_RECORD_END:
+			pgt_format_run_queue(format,
+								 ((const PgtEndRecord *) record)->run_delay_ns,
+								 record->time_ns);
 			put_call(format, (const PgtEndRecord *) record);
 			end_call(format, (const PgtEndRecord *) record);
 			break;
@@ -593,6 +599,27 @@ pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 	put_string(format, "\n");
 	if (wait->for_client && format->depth == 0)
 		format->next_statement = true;
+}
+
+void
+pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns)
+{
+	/* less than a microsecond is kept for the next time */
+	if (!format->has_run_queue ||
+		run_delay_ns < format->run_delay_ns + NS_IN_US)
+		return;
+	put_number(format, "WAIT #", current_cursor(format, false));
+	put_time(format, ": nam='CPU run queue' ela= ",
+			 run_delay_ns - format->run_delay_ns);
+	put_time(format, " p1=0 p2=0 p3=0 obj#=-1 type='CPU' tim=", time_ns);
+	put_string(format, "\n");
+	format->run_delay_ns = run_delay_ns;
+}
+
+void
+pgt_format_run_queue_in_wait(PgtFormat *format, uint64 run_delay_ns)
+{
+	format->run_delay_ns = Max(format->run_delay_ns, run_delay_ns);
 }
 
 void

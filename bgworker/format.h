@@ -35,6 +35,9 @@ typedef struct PgtFormat
 	bool		running_before; /* calls[0] began before tracing did */
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
 	bool		has_waits;		/* waits are traced */
+	bool		has_run_queue;	/* so is the run queue */
+	uint64		run_delay_ns;	/* time in it that is in the file, or in a
+								 * wait's ela */
 	PgtNodeSums sums;			/* for STAT lines */
 	int			text_type;		/* PgtRecordType whose text isn't complete */
 	uint64		text_left;		/* of that */
@@ -73,6 +76,17 @@ extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
 extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 							uint64 start_ns, uint64 end_ns, bool partial,
 							uint64 plan_node);
+
+/*
+ * Until time_ns, the process has spent run_delay_ns in the run queue in all;
+ * 0 is unknown.  What isn't in the file of that gets a line.
+ */
+extern void pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns,
+								 uint64 time_ns);
+
+/* The same, but it is contained in the last wait's ela. */
+extern void pgt_format_run_queue_in_wait(PgtFormat *format,
+										 uint64 run_delay_ns);
 
 /*
  * The statement that a process was running when tracing began at begin_ns, or

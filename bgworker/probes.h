@@ -53,6 +53,13 @@ extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 							  char *error, size_t error_len);
 
 /*
+ * Have the events of this slot say how long the process has waited for a CPU.
+ * To be called when it is attached.  Returns false with a reason in error.
+ */
+extern bool pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
+									   char *error, size_t error_len);
+
+/*
  * No events of this slot any more.  The kernel takes some 20 ms to remove
  * the probes; that happens behind the caller's back.
  */

@@ -21,6 +21,7 @@
 #include "bgworker/waits.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
+#include "extension/run_queue.h"
 
 /* The buffer is written when it has grown to this size, at the latest. */
 #define FLUSH_SIZE		(256 * 1024)
@@ -118,11 +119,30 @@ sink_first_hit(PgtTracer *tracer, const struct pgt_wait_event *event)
 				 event->end_ns, true, 0);
 }
 
+/* What of the time in the run queue was before the wait */
+static void
+put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	if (!pgt_writer_has_room(&tracer->writer))
+		return;
+	if (event->flags & PGT_WAIT_FIRST)
+	{
+		/* before the first hit it may have run or waited, but not both */
+		if (tracer->first_value == 0)
+			pgt_format_run_queue(&tracer->format, event->run_delay_end_ns,
+								 event->end_ns);
+	}
+	else
+		pgt_format_run_queue(&tracer->format, event->run_delay_start_ns,
+							 event->start_ns);
+}
+
 static void
 sink_wait(void *arg, const struct pgt_wait_event *event)
 {
 	PgtTracer  *tracer = (PgtTracer *) arg;
 
+	put_run_queue(tracer, event);
 	if (event->flags & PGT_WAIT_FIRST)
 		sink_first_hit(tracer, event);
 	else if (event->start_ns == tracer->unresolved_ns)
@@ -131,6 +151,7 @@ sink_wait(void *arg, const struct pgt_wait_event *event)
 	else
 		put_wait(tracer, event->wait_event_info, event->start_ns,
 				 event->end_ns, false, event->plan_node);
+	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
 }
 
 void
@@ -299,6 +320,26 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 	set_last_error(tracer, error);
 }
 
+/* Time in the run queue that a wait has is its own, so waits must tell. */
+static void
+watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
+{
+	char		error[PGT_ERROR_LEN];
+	char		note[PGT_ERROR_LEN + 64];
+
+	if (tracer->attached &&
+		!pgt_probes_watch_run_queue(probes, tracer->slot,
+									error, sizeof(error)))
+	{
+		snprintf(note, sizeof(note), "THE RUN QUEUE IS NOT TRACED: %s", error);
+		pgt_format_note(&tracer->format, note);
+		set_last_error(tracer, error);
+		return;
+	}
+	tracer->format.run_delay_ns = pgt_run_queue_ns_of(tracer->pid);
+	tracer->format.has_run_queue = true;
+}
+
 /* Let the process's hooks send records from now on. */
 static void
 set_flag(const PgtTracer *tracer)
@@ -420,6 +461,8 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	set_flag(tracer);
 	if (session->options.waits)
 		attach_probes(tracer, probes, probe_error);
+	if (session->options.cpu)
+		watch_run_queue(tracer, probes);
 	if (in_middle)
 	{
 		pgt_running_show(tracer, &activity, begin_ns);

@@ -42,8 +42,19 @@ struct {
  */
 const volatile __u64 plan_node_address = 0;
 
+/* How long the process has waited for a CPU so far; 0 if nobody wants to know. */
+static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
+{
+	__u64 run_delay = 0;
+
+	if (state->run_delay_offset)
+		bpf_probe_read_kernel(&run_delay, sizeof(run_delay),
+				      (void *)bpf_get_current_task() + state->run_delay_offset);
+	return run_delay;
+}
+
 static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot, __u64 now,
-					__u32 value)
+					__u32 value, __u64 run_delay)
 {
 	struct pgt_wait_event *event;
 
@@ -61,6 +72,8 @@ static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot
 	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
 	event->reserved = 0;
 	event->plan_node = state->plan_node;
+	event->run_delay_start_ns = state->run_delay_ns;
+	event->run_delay_end_ns = run_delay;
 	state->submitted++;
 
 	/*
@@ -77,6 +90,7 @@ int wait_site(struct pt_regs *ctx)
 	__u32 slot = PGT_COOKIE_SLOT(cookie);
 	struct pgt_wait_state *state;
 	__u32 value;
+	__u64 run_delay;
 	__u64 now;
 
 	state = bpf_map_lookup_elem(&sessions, &slot);
@@ -97,9 +111,11 @@ int wait_site(struct pt_regs *ctx)
 	if (value == state->value && !((cookie & PGT_SITE_RESTART) && value))
 		return 0;
 
+	run_delay = read_run_delay(state);
 	now = bpf_ktime_get_ns();
 	if (state->value)
-		submit_wait(state, slot, now, value);
+		submit_wait(state, slot, now, value, run_delay);
+	state->run_delay_ns = run_delay;
 	state->start_ns = now;
 	state->value = value;
 	/*

@@ -47,14 +47,16 @@ struct pgt_wait_event {
 	__u32 next_value;      /* the word's value at end_ns, 0 is no wait */
 	__u32 flags;           /* enum pgt_wait_flags */
 	__u32 reserved;
-	__u64 plan_node; /* the word plan_node_address at start_ns */
+	__u64 plan_node;          /* the word plan_node_address at start_ns */
+	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
+	__u64 run_delay_end_ns;   /* and until end_ns */
 };
 
 /*
  * One traced process, indexed by session slot.  address and generation are
  * the worker's, the rest is the BPF program's once generation is set; only
- * one thread, the traced backend, ever runs the program on an entry.  A
- * cache line each, so that sessions don't disturb each other.
+ * one thread, the traced backend, ever runs the program on an entry.
+ * Cache lines of their own, so that sessions don't disturb each other.
  */
 struct pgt_wait_state {
 	__u64 address;    /* of the process's wait_event_info word */
@@ -66,9 +68,13 @@ struct pgt_wait_state {
 	__u32 value;      /* the word's last value */
 	__u32 generation; /* 0: nobody */
 	__u64 plan_node;  /* the word plan_node_address at start_ns */
+
+	__u64 run_delay_ns;	   /* in the run queue until start_ns */
+	__u64 run_delay_offset; /* in task_struct; 0: run_delay_ns isn't read */
+	__u64 reserved[6];
 };
 
-_Static_assert(sizeof(struct pgt_wait_event) == 48, "shared record layout");
-_Static_assert(sizeof(struct pgt_wait_state) == 64, "one cache line");
+_Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");
+_Static_assert(sizeof(struct pgt_wait_state) == 128, "whole cache lines");
 
 #endif /* PG_TRACE_BPF_H */

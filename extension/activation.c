@@ -103,6 +103,7 @@ follow_setting(void)
 		pgt_session_describe_self(&self);
 		self.options.waits = pgt_waits;
 		self.options.binds = pgt_binds;
+		self.options.cpu = pgt_cpu;
 		self.options.plan_stat = pgt_plan_stat;
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);

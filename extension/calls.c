@@ -17,6 +17,7 @@
 #include "extension/emit.h"
 #include "extension/guc.h"
 #include "extension/node_waits.h"
+#include "extension/run_queue.h"
 
 /* How long a reading of the thread's CPU clock is good for */
 #define CPU_CLOCK_AGE_NS	5000
@@ -65,6 +66,17 @@ read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
 	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
 }
 
+/*
+ * To be read before the record's time is: what comes in between then belongs
+ * to what follows.
+ */
+static uint64
+read_run_delay(void)
+{
+	return pgt_trace.session != NULL && pgt_trace.options.cpu ?
+		pgt_run_queue_ns() : 0;
+}
+
 void
 pgt_calls_begin_trace(TimestampTz running_since)
 {
@@ -93,6 +105,7 @@ pgt_calls_leave_outer(void)
 void
 pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 {
+	uint64		run_delay_ns = read_run_delay();
 	PgtBeginRecord *record;
 
 	call->cursor = cursor;
@@ -107,6 +120,7 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	if (record != NULL)
 	{
 		record->kind = kind;
+		record->run_delay_ns = run_delay_ns;
 		call->begin_ns = record->header.time_ns;
 		pgt_emit_commit();
 	}
@@ -178,6 +192,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	int64		blocks_read;
 	int64		blocks_got;
 	int64		blocks_dirtied;
+	uint64		run_delay_ns;
 
 	pgt_call_leave(call);
 
@@ -185,6 +200,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	if (call->generation != pgt_trace.generation || !pgt_emit_active())
 		return;
 
+	run_delay_ns = read_run_delay();
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
 							call->cursor->number, call->depth);
 	if (record == NULL)
@@ -193,6 +209,7 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	record->elapsed_ns = record->header.time_ns - call->begin_ns;
 	call->cursor->time_ns += record->elapsed_ns;
 	record->cpu_ns = cpu_clock(record->header.time_ns) - call->begin_cpu_ns;
+	record->run_delay_ns = run_delay_ns;
 	record->blocks_read = blocks_read - call->blocks_read;
 	record->blocks_got = blocks_got - call->blocks_got;
 	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;

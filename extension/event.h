@@ -77,6 +77,7 @@ typedef struct PgtCursorRecord
 typedef struct PgtBeginRecord
 {
 	PgtRecord	header;
+	uint64		run_delay_ns;	/* pgt_run_queue_ns(), or 0 */
 	uint32		kind;			/* PgtCallKind */
 } PgtBeginRecord;
 
@@ -85,6 +86,7 @@ typedef struct PgtEndRecord
 	PgtRecord	header;
 	uint64		elapsed_ns;
 	uint64		cpu_ns;
+	uint64		run_delay_ns;	/* as at its beginning */
 	int64		blocks_read;	/* p */
 	int64		blocks_got;		/* cr: hit + read */
 	int64		blocks_dirtied; /* cu */

@@ -21,6 +21,7 @@ bool		pgt_enabled = false;
 bool		pgt_session = false;
 bool		pgt_waits = true;
 bool		pgt_binds = true;
+bool		pgt_cpu = false;
 int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
 int			pgt_node_timing = PGT_NODE_TIMING_EXACT;
 bool		pgt_node_waits = true;
@@ -140,6 +141,11 @@ define_session_settings(void)
 							 "New traces include bind values.",
 							 NULL,
 							 &pgt_binds, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pg_trace.cpu",
+							 "New traces include the time that the process waits for a CPU.",
+							 NULL,
+							 &pgt_cpu, false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.plan_stat",
 							 "Executions of a cursor for which new traces include plan statistics.",

@@ -36,6 +36,7 @@ extern bool pgt_enabled;
 extern bool pgt_session;
 extern bool pgt_waits;
 extern bool pgt_binds;
+extern bool pgt_cpu;
 extern int	pgt_plan_stat;
 extern int	pgt_node_timing;
 extern bool pgt_node_waits;

@@ -31,6 +31,7 @@ typedef struct PgtOptions
 {
 	bool		waits;
 	bool		binds;
+	bool		cpu;
 	int			plan_stat;		/* PgtPlanStat */
 	char		identifier[NAMEDATALEN];
 } PgtOptions;

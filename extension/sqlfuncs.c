@@ -76,6 +76,7 @@ static void
 set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
 {
 	options->waits = pgt_waits;
+	options->cpu = pgt_cpu;
 	options->binds = pgt_binds;
 	options->plan_stat = pgt_plan_stat;
 	strlcpy(options->identifier, pgt_tracefile_identifier, NAMEDATALEN);

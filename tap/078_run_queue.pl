@@ -1,0 +1,126 @@
+# pg_trace.cpu: the time for which a process is ready to run and doesn't, next
+# to waits and CPU time.  Several processes have to share one CPU here.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PgTrace::new_node('main', 'autovacuum' => 'off', 'jit' => 'off');
+my ($cpu) = slurp_file('/proc/self/status') =~ /^Cpus_allowed_list:\s*(\d+)/m;
+my $busy =
+  'SELECT count(*) FROM generate_series(1, 1000) a, generate_series(1, 2000) b';
+my $mixed = 'SELECT count(pg_sleep(0.01)) FROM generate_series(1, 20)';
+
+sub bind_to_cpu
+{
+	my ($pid) = @_;
+
+	system_or_bail('taskset', '-a', '-c', '-p', $cpu, $pid);
+	return;
+}
+
+# Something else that wants that CPU
+my $hog = fork // die "fork: $!";
+if (!$hog)
+{
+	1 while getppid() != 1;
+	exit;
+}
+bind_to_cpu($hog);
+
+END { kill('KILL', $hog) if $hog }
+
+sub run_queue
+{
+	my ($records, $pattern) = @_;
+
+	return waits_of($records, $pattern, 'CPU run queue');
+}
+
+# Elapsed time of a call, and what there is of it in other figures
+sub shares
+{
+	my ($records, $pattern) = @_;
+	my ($call) = calls_of($records, $pattern, 'FETCH');
+	my ($waits, $queue) = (0, 0);
+
+	foreach my $wait (waits_of($records, $pattern))
+	{
+		my $fields = $wait->{fields};
+
+		next
+		  if $fields->{tim} - $fields->{ela} < begin_of($call) - 1
+		  || $fields->{tim} > $call->{fields}{tim};
+		${ $fields->{nam} eq 'CPU run queue' ? \$queue : \$waits } +=
+		  $fields->{ela};
+	}
+	note("e=$call->{fields}{e} c=$call->{fields}{c} waits=$waits run queue=$queue");
+	return ($call->{fields}{e}, $call->{fields}{c}, $waits, $queue);
+}
+
+foreach my $how ('pg_trace.session', 'pg_trace_session()')
+{
+	my $remote = $how eq 'pg_trace_session()';
+	my $session = PgTrace::Session->new($node,
+		options => $remote ? '' : '-c pg_trace.session=on -c pg_trace.cpu=on');
+	my $file =
+	  $remote
+	  ? $node->safe_psql('postgres',
+		'SET pg_trace.cpu = on; SELECT pg_trace_session(' . $session->pid . ')')
+	  : session_file($node, $session);
+
+	bind_to_cpu($session->pid);
+	$session->query($busy);
+	$session->query($mixed);
+	$session->close;
+	my $trace = read_trace($node, $file);
+
+	my ($e, $c, $waits, $queue) = shares($trace, qr/^\Q$busy\E/);
+	cmp_ok($queue, '>', $e / 10, "$how: a busy call waits for the CPU");
+	cmp_ok(abs($e - $c - $waits - $queue), '<', $e / 20 + 2000,
+		"$how: CPU, waits and run queue are its elapsed time");
+
+	# a sleep's time includes that until the process runs again
+	($e, $c, $waits, $queue) = shares($trace, qr/^\Q$mixed\E/);
+	cmp_ok($waits + $queue, '<=', $e + 100, "$how: no time counts twice");
+	cmp_ok($waits, '>=', 200_000, "$how: all waits are there");
+	is_deeply([ PgTrace::problems($trace) ], [], "$how: the trace is sound");
+}
+
+# off
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+
+	bind_to_cpu($session->pid);
+	$session->query($busy);
+	$session->close;
+	is_deeply([ run_queue(read_trace($node, $file), qr/./) ],
+		[], 'nothing of that with pg_trace.cpu = off');
+}
+
+# what began before tracing
+{
+	my $session = PgTrace::Session->new($node);
+
+	bind_to_cpu($session->pid);
+	$session->send($busy =~ s/2000/10000/r);
+	$node->poll_query_until('postgres',
+		"SELECT state = 'active' FROM pg_stat_activity WHERE pid = "
+		  . $session->pid);
+	my $file = $node->safe_psql('postgres',
+		'SET pg_trace.cpu = on; SELECT pg_trace_session(' . $session->pid . ')');
+	$session->wait;
+	$session->close;
+	my $trace = read_trace($node, $file);
+	cmp_ok(scalar(run_queue($trace, qr/^SELECT count/)),
+		'>', 0, 'also of a statement that was running');
+}
+
+clean_files($node);
+done_testing();

@@ -422,7 +422,7 @@ sub sum_problems
 # granularity, and what a process that waits does on the CPU before it sleeps
 # and after it has been woken.
 use constant ALLOWANCE => 1000;
-use constant ALLOWANCE_FOR_WAIT => 100;
+use constant ALLOWANCE_FOR_WAIT => 300;
 
 sub time_problems
 {

@@ -21,9 +21,7 @@
 #include "bgworker/put.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
-#include "extension/redact.h"
 
-#define SEPARATOR	"=====================\n"
 
 static const char *const call_names[] = {
 	[PGT_CALL_PARSE] = "PARSE",
@@ -64,8 +62,8 @@ pgt_format_unix_us(TimestampTz timestamp)
  * sent more, work between calls is the analysis of a statement that has no
  * cursor yet; a wait for the client goes with the last cursor even so.
  */
-static uint32
-current_cursor(const PgtFormat *format, bool for_client)
+uint32
+pgt_format_cursor(const PgtFormat *format, bool for_client)
 {
 	if (format->depth > 0)
 		return format->calls[format->depth - 1].cursor;
@@ -457,7 +455,7 @@ static void
 put_error(PgtFormat *format, const PgtErrorRecord *record)
 {
 	put_number(format, "ERROR #", record->header.cursor != 0 ?
-			   record->header.cursor : current_cursor(format, false));
+			   record->header.cursor : pgt_format_cursor(format, false));
 	put_string(format, ":err=");
 	put_string(format, unpack_sql_state(record->sqlstate));
 	put_time(format, " tim=", record->header.time_ns);
@@ -567,7 +565,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 }
 
 /* ----------
- * Waits and running calls
+ * Waits, and time in the run queue
  * ----------
  */
 
@@ -578,7 +576,7 @@ pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
 	uint32		execution = plan_node >> 32;
 	uint32		node = (uint32) plan_node;
 
-	put_number(format, "WAIT #", current_cursor(format, wait->for_client));
+	put_number(format, "WAIT #", pgt_format_cursor(format, wait->for_client));
 	put_string(format, ": nam='");
 	put_escaped(format, wait->name, strlen(wait->name), '\'');
 	put_time(format, "' ela= ", end_ns - start_ns);
@@ -608,7 +606,7 @@ pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns)
 	if (!format->has_run_queue ||
 		run_delay_ns < format->run_delay_ns + NS_IN_US)
 		return;
-	put_number(format, "WAIT #", current_cursor(format, false));
+	put_number(format, "WAIT #", pgt_format_cursor(format, false));
 	put_time(format, ": nam='CPU run queue' ela= ",
 			 run_delay_ns - format->run_delay_ns);
 	put_time(format, " p1=0 p2=0 p3=0 obj#=-1 type='CPU' tim=", time_ns);
@@ -620,90 +618,4 @@ void
 pgt_format_run_queue_in_wait(PgtFormat *format, uint64 run_delay_ns)
 {
 	format->run_delay_ns = Max(format->run_delay_ns, run_delay_ns);
-}
-
-void
-pgt_format_running_statement(PgtFormat *format, const char *text,
-							 const PgtSession *session, uint64 begin_ns,
-							 bool running, uint64 since_ns)
-{
-	Size		len = strlen(text);
-	char	   *redacted = pgt_redact(text, &len);
-
-	put_string(format, SEPARATOR "PARSING IN CURSOR #");
-	put_number(format, "", PGT_FIRST_CURSOR);
-	put_number(format, " len=", len);
-	put_number(format, " dep=0 uid=", session->role);
-	put_number(format, " oct=0 lid=", session->role);
-	put_time(format, " tim=", begin_ns);
-	put_string(format, " hv=0 ad='0' sqlid='0'\n");
-	appendBinaryStringInfo(format->out, redacted != NULL ? redacted : text,
-						   len);
-	put_string(format, "\nEND OF STMT\n");
-	if (redacted != NULL)
-		pfree(redacted);
-
-	format->last_cursor = PGT_FIRST_CURSOR;
-	if (!running)
-	{
-		format->next_statement = true;
-		return;
-	}
-	format->running_before = true;
-	format->depth = 1;
-	format->calls[0].cursor = PGT_FIRST_CURSOR;
-	format->calls[0].begin_ns = since_ns;
-	format->running_due_ns = since_ns + PGT_RUNNING_INTERVAL_NS *
-		((begin_ns - since_ns) / PGT_RUNNING_INTERVAL_NS + 1);
-}
-
-void
-pgt_format_running_ended(PgtFormat *format)
-{
-	if (!format->running_before)
-		return;
-	format->running_before = false;
-	format->depth = 0;
-	format->next_statement = true;
-	format->running_due_ns = 0;
-}
-
-static void
-put_wait_name(PgtFormat *format, const PgtWaitName *wait)
-{
-	put_string(format, " nam='");
-	put_escaped(format, wait->name, strlen(wait->name), '\'');
-	put_string(format, "' type='");
-	put_string(format, wait->type);
-	put_string(format, "'");
-}
-
-void
-pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait)
-{
-	put_number(format, "*** WAITING #",
-			   current_cursor(format, wait->for_client));
-	put_wait_name(format, wait);
-	put_string(format, "\n");
-}
-
-void
-pgt_format_running(PgtFormat *format, uint64 now_ns, const PgtWaitName *wait,
-				   uint64 wait_start_ns, bool partial)
-{
-	if (format->running_due_ns == 0 || now_ns < format->running_due_ns ||
-		format->text_type != 0)
-		return;
-	pgt_format_wall_clock(format, now_ns);
-	put_number(format, "*** RUNNING #", current_cursor(format, false));
-	put_time(format, " e=", now_ns - format->calls[0].begin_ns);
-	if (wait != NULL)
-	{
-		put_wait_name(format, wait);
-		put_time(format, " ela=", now_ns - wait_start_ns);
-		if (partial)
-			put_string(format, " partial=1");
-	}
-	put_string(format, "\n");
-	format->running_due_ns = now_ns + PGT_RUNNING_INTERVAL_NS;
 }

@@ -52,6 +52,12 @@ extern void pgt_format_free(PgtFormat *format);
 extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
 							  const char *path);
 
+/*
+ * The cursor of what happens at this point, 0 if it has none.  for_client: a
+ * wait for the client.
+ */
+extern uint32 pgt_format_cursor(const PgtFormat *format, bool for_client);
+
 /* A line of the form *** <text>. */
 extern void pgt_format_note(PgtFormat *format, const char *text);
 

@@ -13,6 +13,9 @@
 
 #define NS_IN_US	1000
 
+/* Stands before PARSING IN CURSOR */
+#define SEPARATOR	"=====================\n"
+
 static inline void
 put_string(PgtFormat *format, const char *string)
 {

@@ -121,10 +121,17 @@ sub waiting
 		[ map { $_->{fields}{dep} } calls_of($trace, qr/^SELECT 4711/) ],
 		[ 0, 0, 0, 0 ],
 		'lock: and nested in nothing');
-	my ($read) = grep { $_->{fields}{nam} eq 'ClientRead' }
-	  PgTrace::of_type($trace, 'WAIT');
-	is($read->{cursor}, $cursor->{cursor},
-		'lock: the wait for it belongs to what was running');
+	my ($next) = cursors_of($trace, qr/^SELECT 4711/);
+	is_deeply(
+		[
+			grep {
+					 $_->{fields}{nam} eq 'ClientRead'
+				  && $_->{line} < $next->{line}
+				  && $_->{cursor} != $cursor->{cursor}
+			} PgTrace::of_type($trace, 'WAIT')
+		],
+		[],
+		'lock: a wait for it belongs to what was running');
 	is_deeply([ sum_problems($trace), PgTrace::problems($trace) ],
 		[], 'lock: the trace is sound');
 	$session->close;

@@ -186,6 +186,7 @@ report_lost(void)
 	fill_header(&lost->header, PGT_RECORD_LOST,
 				MAXALIGN(sizeof(PgtLostRecord)), 0, 0, 0);
 	lost->count = lost_unreported;
+	lost->calls = false;
 	publish();
 	lost_unreported = 0;
 	return true;

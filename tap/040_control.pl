@@ -429,7 +429,7 @@ my $lost = $small->safe_psql('postgres',
 $discard->close;
 PgTrace::wait_until_untraced($small);
 $records = read_trace($file, 'discard');
-my @lost = grep { $_->{fields}{what} ne 'bytes' }
+my @lost = grep { $_->{fields}{what} eq 'events' }
   PgTrace::of_type($records, 'LOST');
 my $reported = 0;
 $reported += $_->{fields}{count} foreach @lost;

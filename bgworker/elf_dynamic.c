@@ -11,6 +11,9 @@
 
 #include "bgworker/elf_dynamic.h"
 
+/* Longer names are nobody's; this bounds the time. */
+#define MAX_NAME		256
+
 static bool read_dynamic(PgtDynamic *dynamic);
 static void note_dynamic(PgtDynamic *dynamic, const GElf_Dyn *entry);
 static bool read_symbols(PgtDynamic *dynamic);
@@ -39,6 +42,8 @@ pgt_elf_dynamic_name(const PgtDynamic *dynamic, const GElf_Sym *symbol)
 		return NULL;
 	if (size > dynamic->strsz - symbol->st_name)
 		size = dynamic->strsz - symbol->st_name;
+	if (size > MAX_NAME)
+		size = MAX_NAME;
 	name = (const char *) dynamic->image->bytes + offset;
 	return memchr(name, '\0', size) != NULL ? name : NULL;
 }

@@ -25,9 +25,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bgworker/callees.h"
 #include "bgworker/follow.h"
 #include "bgworker/scan.h"
 #include "bgworker/sites.h"
+#include "bpf/pg_trace.h"
 
 #define VARIABLE		"my_wait_event_info"
 
@@ -58,6 +60,7 @@ typedef struct Search
 	PgtVariable variable;
 	PgtFunctions functions;
 	PgtStores	stores;
+	PgtCallees	callees;
 	Placement  *placements;		/* one for each store */
 	int			nchecks;
 	PgtSites   *result;
@@ -77,6 +80,10 @@ static void check_jump(uint64_t addr, uint64_t target, void *arg);
 static bool list_sites(Search *search);
 static void list_site(Search *search, int index);
 static int	compare_sites(const void *a, const void *b);
+static bool list_targets(Search *search);
+static void list_calls(Search *search, PgtSite *site);
+static void list_target(Search *search, uint64_t addr, bool cheap,
+						uint8_t file_call, uint8_t flags);
 
 int
 pgt_sites_find(const char *path, PgtSites **result,
@@ -122,6 +129,7 @@ pgt_sites_free(PgtSites *sites)
 	if (sites == NULL)
 		return;
 	free(sites->sites);
+	free(sites->targets);
 	free(sites->references);
 	free(sites->unknown);
 	free(sites);
@@ -161,7 +169,8 @@ run(Search *search, int fd, char *errbuf, size_t errlen)
 	if (!find_references(search) && !search->out_of_memory)
 		return pgt_elf_fail(errbuf, errlen, E2BIG,
 							"Too many instructions address \"%s\"", VARIABLE);
-	if (search->out_of_memory || !place_probes(search) || !list_sites(search))
+	if (search->out_of_memory || !place_probes(search) ||
+		!list_sites(search) || !list_targets(search))
 		return pgt_elf_fail(errbuf, errlen, ENOMEM, "Out of memory");
 	return 0;
 }
@@ -444,4 +453,88 @@ compare_sites(const void *a, const void *b)
 	uint64_t	right = ((const PgtSite *) b)->probe_offset;
 
 	return (left > right) - (left < right);
+}
+
+/*
+ * What the probes at starts can tell of the wait's target, and the further
+ * places that can.
+ */
+static bool
+list_targets(Search *search)
+{
+	PgtSites   *result = search->result;
+	PgtCallees *callees = &search->callees;
+	uint64_t	probe;
+	bool		cheap;
+
+	result->targets = calloc((size_t) result->nsites * PGT_MAX_REACHED +
+							 PGT_MAX_CALLEES, sizeof(PgtTargetSite));
+	if (result->targets == NULL)
+		return false;
+	pgt_callees_find(search->image, callees);
+
+	for (int i = 0; i < result->nsites; i++)
+	{
+		const PgtStore *store =
+			&search->stores.items[find_store(search,
+											 result->sites[i].store_addr)];
+
+		if (store->value != PGT_VALUE_ZERO)
+			list_calls(search, &result->sites[i]);
+	}
+	for (int i = 0; i < callees->nitems; i++)
+	{
+		if (callees->items[i].flags != 0 && !callees->items[i].slot &&
+			pgt_callees_entry(search->decoder, callees->items[i].addr,
+							  &probe, &cheap))
+			list_target(search, probe, cheap, PGT_FILE_CALL_NONE,
+						callees->items[i].flags);
+	}
+	return true;
+}
+
+static void
+list_calls(Search *search, PgtSite *site)
+{
+	PgtFileCall reached[PGT_MAX_REACHED];
+	int			nreached = pgt_callees_reached(&search->callees,
+											   search->decoder,
+											   &search->stores,
+											   site->probe_addr, reached);
+
+	for (int i = 0; i < nreached; i++)
+	{
+		if (reached[i].addr == site->probe_addr)
+			site->file_call = reached[i].file_call;
+		else
+			list_target(search, reached[i].addr, true, reached[i].file_call,
+						PGT_SITE_CALL);
+	}
+}
+
+static void
+list_target(Search *search, uint64_t addr, bool cheap, uint8_t file_call,
+			uint8_t flags)
+{
+	PgtSites   *result = search->result;
+	PgtTargetSite *target = &result->targets[result->ntargets];
+	uint64_t	size;
+
+	for (int i = 0; i < result->nsites; i++)
+	{
+		if (result->sites[i].probe_addr == addr)
+			return;
+	}
+	for (int i = 0; i < result->ntargets; i++)
+	{
+		if (result->targets[i].probe_addr == addr)
+			return;
+	}
+	if (!pgt_elf_image_at(search->image, addr, &target->probe_offset, &size))
+		return;
+	target->probe_addr = addr;
+	target->cheap = cheap;
+	target->file_call = file_call;
+	target->flags = flags;
+	result->ntargets++;
 }

@@ -21,7 +21,19 @@ typedef struct PgtSite
 	bool		restart;		/* a store that may end a wait went before
 								 * without a probe of its own: close what is
 								 * open, start anew */
+	uint8_t		file_call;		/* the instruction calls such a function:
+								 * enum pgt_file_call */
 } PgtSite;
+
+/* A probe that only tells what a wait is for. */
+typedef struct PgtTargetSite
+{
+	uint64_t	probe_addr;
+	uint64_t	probe_offset;
+	bool		cheap;
+	uint8_t		file_call;		/* enum pgt_file_call */
+	uint8_t		flags;			/* PGT_SITE_CALL, _RELATION or _BUFFER */
+} PgtTargetSite;
 
 /* What an instruction that addresses the variable is there for. */
 typedef enum PgtReferenceKind
@@ -52,6 +64,8 @@ typedef struct PgtSites
 								 * once */
 	int			nsites;
 	int			nexpensive;		/* of these, sites that aren't cheap */
+	PgtTargetSite *targets;		/* at other places than sites */
+	int			ntargets;
 	PgtReference *references;	/* by addr */
 	int			nreferences;
 	PgtUnknown *unknown;

@@ -3,7 +3,8 @@
  * pg_trace.h - what the BPF program and the background worker share
  *
  * The BPF program (pg_trace.bpf.c) sends one pgt_wait_event per finished wait
- * through a ring buffer to the worker (bgworker/probes.c).  The worker tells
+ * through a ring buffer to the worker (bgworker/probes.c), with a pgt_target
+ * behind it if there is more to say than what was waited for.  The worker tells
  * it by the array of pgt_wait_state, which it has mapped, whom to watch.
  * Both sides are built from the same tree at the same time, so the layout
  * needs no version; sizes are asserted all the same.
@@ -20,6 +21,15 @@
  * generation of that slot, and what is special about the site.
  */
 #define PGT_SITE_RESTART 0x1ULL
+/* A call that says what the wait that is going on is for, unless it is known */
+#define PGT_SITE_CALL 0x2ULL
+/* The start of a function that says which file is which relation's */
+#define PGT_SITE_RELATION 0x4ULL
+/* The start of the function that waits for a buffer's other users */
+#define PGT_SITE_BUFFER 0x8ULL
+/* enum pgt_file_call of the instruction that the probe is on */
+#define PGT_SITE_FILE_CALL(flags) (((flags) >> 4) & 0xf)
+#define PGT_SITE_FLAGS(file_call, flags) (((__u64)(file_call) << 4) | (flags))
 #define PGT_COOKIE(generation, slot, flags) \
 	(((__u64)(generation) << 32) | ((__u64)(slot) << 8) | (flags))
 #define PGT_COOKIE_GENERATION(cookie) ((__u32)((cookie) >> 32))
@@ -37,6 +47,83 @@ enum pgt_wait_flags {
 	PGT_WAIT_FIRST = 1,
 };
 
+/* Arguments of functions on files; the first one is the file descriptor. */
+enum pgt_file_call {
+	PGT_FILE_CALL_NONE,
+	PGT_FILE_CALL_FILE,	     /* nothing else */
+	PGT_FILE_CALL_BUFFER,	     /* buffer, size: at the file's position */
+	PGT_FILE_CALL_BUFFER_OFFSET, /* buffer, size, offset */
+	PGT_FILE_CALL_VECTOR_OFFSET, /* buffers, their number, offset */
+	PGT_FILE_CALL_OFFSET_SIZE,
+	PGT_FILE_CALL_SIZE_OFFSET,
+	PGT_FILE_CALL_TRUNCATE, /* new size */
+};
+
+enum pgt_target_kind {
+	PGT_TARGET_NONE,
+	PGT_TARGET_FILE,     /* struct pgt_file */
+	PGT_TARGET_LOCK,     /* struct pgt_lock */
+	PGT_TARGET_BUFFER,   /* struct pgt_buffer */
+	PGT_TARGET_RELATION, /* struct pgt_relation; no wait, but what else
+			      * has to be known from end_ns on
+			      */
+};
+
+enum pgt_file_known {
+	PGT_FILE_HAS_OFFSET = 1,
+	PGT_FILE_HAS_SIZE = 2,
+};
+
+/* The last two parts of a path, as the kernel has them; nothing is cut. */
+#define PGT_FILE_NAME_LEN 40
+
+struct pgt_file {
+	__u64 offset; /* bytes */
+	__u64 size;
+	__u32 known; /* enum pgt_file_known */
+	__u32 reserved;
+	char name[PGT_FILE_NAME_LEN];
+	char directory[PGT_FILE_NAME_LEN];
+};
+
+/* PostgreSQL's LOCKTAG, the same in all majors */
+struct pgt_lock {
+	__u32 field1;
+	__u32 field2;
+	__u32 field3;
+	__u16 field4;
+	__u8 type;   /* LockTagType */
+	__u8 method; /* as lockmethodid */
+};
+
+/* PostgreSQL's BufferTag, the same in all majors */
+struct pgt_buffer {
+	__u32 tablespace;
+	__u32 database;
+	__u32 file; /* relfilenode */
+	__s32 fork; /* ForkNumber */
+	__u32 block;
+};
+
+struct pgt_relation {
+	__u32 tablespace;
+	__u32 database;
+	__u32 file;
+	__u32 oid; /* 0: nobody knows whose file it is now */
+};
+
+struct pgt_target {
+	union {
+		struct pgt_file file;
+		struct pgt_lock lock;
+		struct pgt_buffer buffer;
+		struct pgt_relation relation;
+	};
+};
+
+/* mode of a wait that has none */
+#define PGT_NO_MODE 0xff
+
 /* BPF program -> worker, one per finished wait. */
 struct pgt_wait_event {
 	__u64 start_ns; /* CLOCK_MONOTONIC */
@@ -45,11 +132,69 @@ struct pgt_wait_event {
 	__u32 slot;
 	__u32 wait_event_info; /* what was waited for */
 	__u32 next_value;      /* the word's value at end_ns, 0 is no wait */
-	__u32 flags;           /* enum pgt_wait_flags */
+	__u16 flags;           /* enum pgt_wait_flags */
+	__u8 target;           /* enum pgt_target_kind */
+	__u8 mode;             /* LOCKMODE or LWLockMode, or PGT_NO_MODE */
 	__u32 reserved;
 	__u64 plan_node;          /* the word plan_node_address at start_ns */
 	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
 	__u64 run_delay_end_ns;   /* and until end_ns */
+};
+
+/* The same with a target that isn't PGT_TARGET_NONE. */
+struct pgt_target_event {
+	struct pgt_wait_event wait;
+	struct pgt_target target;
+};
+
+/*
+ * BPF program -> worker, in a ring buffer of its own: a wait for a heavyweight
+ * lock has begun.  Who holds the lock can only be found out while it lasts.
+ */
+struct pgt_lock_event {
+	__u64 start_ns;
+	__u32 generation;
+	__u32 slot;
+};
+
+/* Where PostgreSQL keeps what the BPF program reads; constant once loaded. */
+struct pgt_layout {
+	__u64 buffer_descriptors; /* address of the array, 0 is none */
+	__u32 buffer_descriptor_size;
+	/* in PGPROC, from wait_event_info */
+	__s32 lwlock_mode;
+	__s32 lock;
+	__s32 lock_mode;
+	/* in RelationData, whose first member says which file it has */
+	__u32 relation_oid;
+	/*
+	 * From the argument of a PGT_SITE_RELATION function to the relation,
+	 * or to its address.
+	 */
+	__s32 relation;
+	__u32 relation_is_address;
+	__u32 reserved;
+};
+
+/*
+ * What the current wait of a traced process is for, indexed by session slot.
+ * Only the BPF program uses it.
+ */
+struct pgt_wait_target {
+	__u32 generation; /* that buffer is of */
+	__s32 buffer;     /* that the process may be going to wait for, or 0 */
+	__u8 kind;        /* enum pgt_target_kind */
+	__u8 mode;
+	__u8 reserved[6];
+	/*
+	 * Whose names file has: the kernel's entry of the file, of its
+	 * directory, and the hash of its name.
+	 */
+	__u64 entry;
+	__u64 parent;
+	__u64 name_hash;
+	struct pgt_file file;
+	struct pgt_target other; /* if it isn't a file */
 };
 
 /*
@@ -75,6 +220,10 @@ struct pgt_wait_state {
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");
+_Static_assert(sizeof(struct pgt_target_event) == 168, "shared record layout");
+_Static_assert(sizeof(struct pgt_lock) == 16, "LOCKTAG");
+_Static_assert(sizeof(struct pgt_buffer) == 20, "BufferTag");
+_Static_assert(sizeof(struct pgt_lock_event) == 16, "shared record layout");
 _Static_assert(sizeof(struct pgt_wait_state) == 128, "whole cache lines");
 
 #endif /* PG_TRACE_BPF_H */

@@ -71,6 +71,67 @@ sub check_walks
 	return;
 }
 
+# Calls from whose arguments a wait's file can be told: 1 only the file, 2 and
+# 3 buffer and size (and offset), 4 a vector, 5 offset and size, 6 size and
+# offset, 7 new size
+my %file_calls = (
+	(map { $_ => 1 } qw(fsync fdatasync pg_fsync pg_fdatasync
+		pg_fsync_no_writethrough pg_fsync_writethrough)),
+	(map { $_ => 2 } qw(read write)),
+	(map { $_ => 3 } qw(pread pread64 pwrite pwrite64)),
+	(map { $_ => 4 }
+		qw(preadv preadv64 pwritev pwritev64 pg_pwritev_with_retry)),
+	(map { $_ => 5 } qw(pg_flush_data posix_fadvise posix_fadvise64
+		posix_fallocate posix_fallocate64 sync_file_range)),
+	pg_pwrite_zeros => 6,
+	(map { $_ => 7 } qw(ftruncate ftruncate64 pg_ftruncate)));
+
+# What a call goes to, going by objdump.
+sub callee
+{
+	my ($insn) = @_;
+
+	return $insn =~ /^(?:call|jmp)\s+[0-9a-f]+ <(\w+)@/ ? $1 : '';
+}
+
+sub check_targets
+{
+	my ($found, $code, $what) = @_;
+	my %insn = map { $_->[0] => $_->[1] } @$code;
+	my (%expected, %starts, @calls, @wrong);
+
+	foreach my $probe (@{ $found->{probes} })
+	{
+		my $kind = $file_calls{ callee($insn{ $probe->{probe} }) };
+
+		next if $probe->{store_insn} =~ /, 0$/;
+		$expected{ $probe->{probe} } = $kind if defined $kind;
+	}
+	foreach my $target (@{ $found->{targets} })
+	{
+		$starts{ $target->{probe} } = $target->{file_call}
+		  if $target->{role} eq 'start';
+		next unless $target->{role} eq 'call';
+		push @calls, $target;
+		push @wrong, $insn{ $target->{probe} }
+		  if !$target->{cheap}
+		  || ($file_calls{ callee($insn{ $target->{probe} }) } // 0) !=
+		  $target->{file_call};
+	}
+	is_deeply(\%starts, \%expected,
+		"$what: the starts at calls of functions on files");
+	is_deeply(\@wrong, [], "$what: the calls behind starts");
+	cmp_ok(scalar(keys %starts), '>=', 50, "$what: enough of the former");
+	cmp_ok(scalar @calls, '>=', 3, "$what: and of the latter");
+	foreach my $role ('relation', 'buffer')
+	{
+		is(scalar(grep { $_->{role} eq $role && $_->{cheap} }
+				@{ $found->{targets} }),
+			1, "$what: one cheap probe for the $role");
+	}
+	return;
+}
+
 foreach my $version (sort keys %servers)
 {
 	my $file = $servers{$version};
@@ -93,6 +154,7 @@ foreach my $version (sort keys %servers)
 		[ sort keys %expected ],
 		"$what: the same references as objdump's");
 	check_walks($found, $code, $what);
+	check_targets($found, $code, $what);
 
 	# Stores of a constant that looks like a wait event, of whatever reference
 	my %stores = map { $_->{store} => 1 } @{ $found->{probes} };

@@ -51,7 +51,8 @@ sub find_sites
 {
 	my ($file, $what) = @_;
 	my ($status, $out, $err) = run(sites_dump(), $file);
-	my %found = (references => {}, probes => [], unknown => []);
+	my %found = (references => {}, probes => [], unknown => [],
+		targets => []);
 
 	is($status, 0, "$what: sites_dump succeeds");
 	is($err, '', "$what: and says nothing on stderr");
@@ -74,6 +75,18 @@ sub find_sites
 				restart => $5 eq 'restart',
 				store_insn => $6,
 				probe_insn => $7
+			  };
+		}
+		elsif ($line =~
+			/^target (\w+) probe=0x(\w+) offset=0x(\w+) (\w+) (\d+)$/)
+		{
+			push @{ $found{targets} },
+			  {
+				role => $1,
+				probe => $2,
+				offset => $3,
+				cheap => $4 eq 'cheap',
+				file_call => $5
 			  };
 		}
 		elsif ($line =~ /^unknown/)

@@ -3,8 +3,9 @@
  *		Print what bgworker/sites.c finds in a file.
  *
  * One line for each instruction that addresses the variable, with the first
- * store behind it; one for each probe; one for whatever couldn't be accounted
- * for; and last a summary.  Tests read this, and people who want to know
+ * store behind it; one for each probe; one for each place that tells what a
+ * wait is for; one for whatever couldn't be accounted for; and last a
+ * summary.  Tests read this, and people who want to know
  * what a server's build looks like.  Exit status 1, and why on stderr, if the
  * file is unusable.
  */
@@ -17,11 +18,13 @@
 #include <unistd.h>
 
 #include "bgworker/sites.h"
+#include "bpf/pg_trace.h"
 
 static bool open_disassembler(int fd, csh *handle);
 static void print_reference(int fd, csh handle, const PgtSites *sites,
 							const PgtReference *reference);
 static void print_site(int fd, csh handle, const PgtSite *site);
+static void print_targets(const PgtSites *sites);
 static void print_insn(int fd, csh handle, uint64_t addr, uint64_t offset);
 static const PgtSite *find_site(const PgtSites *sites, uint64_t store_addr);
 static void print_summary(const PgtSites *sites);
@@ -64,6 +67,7 @@ main(int argc, char **argv)
 		print_site(fd, handle, &sites->sites[i]);
 		printf("\n");
 	}
+	print_targets(sites);
 	for (int i = 0; i < sites->nunknown; i++)
 		printf("unknown 0x%" PRIx64 " %s\n", sites->unknown[i].addr,
 			   sites->unknown[i].reason);
@@ -122,6 +126,31 @@ print_site(int fd, csh handle, const PgtSite *site)
 	print_insn(fd, handle, site->store_addr,
 			   site->probe_offset - (site->probe_addr - site->store_addr));
 	print_insn(fd, handle, site->probe_addr, site->probe_offset);
+}
+
+/* First the probes at starts that tell, then those that do nothing else. */
+static void
+print_targets(const PgtSites *sites)
+{
+	for (int i = 0; i < sites->nsites; i++)
+	{
+		const PgtSite *site = &sites->sites[i];
+
+		if (site->file_call != PGT_FILE_CALL_NONE)
+			printf("target start probe=0x%" PRIx64 " offset=0x%" PRIx64
+				   " %s %d\n", site->probe_addr, site->probe_offset,
+				   site->cheap ? "cheap" : "expensive", site->file_call);
+	}
+	for (int i = 0; i < sites->ntargets; i++)
+	{
+		const PgtTargetSite *target = &sites->targets[i];
+
+		printf("target %s probe=0x%" PRIx64 " offset=0x%" PRIx64 " %s %d\n",
+			   target->flags == PGT_SITE_CALL ? "call" :
+			   target->flags == PGT_SITE_RELATION ? "relation" : "buffer",
+			   target->probe_addr, target->probe_offset,
+			   target->cheap ? "cheap" : "expensive", target->file_call);
+	}
 }
 
 static void

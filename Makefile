@@ -38,7 +38,8 @@ $(OBJS): $(wildcard extension/*.h bgworker/*.h bpf/*.h) pg_trace_bgw.control
 # ---- BPF program ----
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
-BPF_CFLAGS = -g -O2 -Wall -Wextra -Werror -target bpf \
+BPF_ARCH = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
+BPF_CFLAGS = -g -O2 -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 bgworker/probes.o: bpf/.output/pg_trace.skel.h

@@ -73,6 +73,8 @@ static const Name names[] = {
 	{"smgrsetowner", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
 	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 on */
 	{"WaitReadBuffers", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
+	/* void smgrclose(SMgrRelation reln); all */
+	{"smgrclose", PGT_RELATION_CLOSED, PGT_SITE_RELATION},
 	/* void LockBufferForCleanup(Buffer buffer); all */
 	{"LockBufferForCleanup", PGT_FILE_CALL_NONE, PGT_SITE_BUFFER},
 };
@@ -197,7 +199,8 @@ find_callee(const PgtCallees *callees, uint64_t addr, bool slot)
 {
 	for (int i = 0; i < callees->nitems; i++)
 	{
-		if (callees->items[i].addr == addr && callees->items[i].slot == slot)
+		if (callees->items[i].addr == addr &&
+			callees->items[i].slot == slot && callees->items[i].flags == 0)
 			return callees->items[i].file_call;
 	}
 	return PGT_FILE_CALL_NONE;

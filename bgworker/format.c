@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/format.h"
+#include "bgworker/format_wait.h"
 #include "bgworker/put.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
@@ -570,32 +571,21 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
  */
 
 void
-pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
-				uint64 start_ns, uint64 end_ns, bool partial, uint64 plan_node)
+pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 {
-	uint32		execution = plan_node >> 32;
-	uint32		node = (uint32) plan_node;
+	bool		for_client = wait->name->for_client;
+	uint32		execution = wait->plan_node >> 32;
+	uint32		node = (uint32) wait->plan_node;
 
-	put_number(format, "WAIT #", pgt_format_cursor(format, wait->for_client));
-	put_string(format, ": nam='");
-	put_escaped(format, wait->name, strlen(wait->name), '\'');
-	put_time(format, "' ela= ", end_ns - start_ns);
-	put_string(format, " p1=0 p2=0 p3=0 obj#=-1 type='");
-	put_string(format, wait->type);
-	put_string(format, "'");
 	/* between calls, it is what an execution of a former trace has left */
-	if (node != 0 && format->depth > 0)
-	{
-		put_number(format, " node=", node);
-		if (execution != 0)
-			pgt_node_sums_add(&format->sums, execution, node,
-							  end_ns - start_ns);
-	}
-	if (partial)
-		put_string(format, " partial=1");
-	put_time(format, " tim=", end_ns);
-	put_string(format, "\n");
-	if (wait->for_client && format->depth == 0)
+	if (format->depth == 0)
+		execution = node = 0;
+	pgt_format_wait_line(format, pgt_format_cursor(format, for_client), wait,
+						 node);
+	if (node != 0 && execution != 0)
+		pgt_node_sums_add(&format->sums, execution, node,
+						  wait->end_ns - wait->start_ns);
+	if (for_client && format->depth == 0)
 		format->next_statement = true;
 }
 

@@ -7,7 +7,9 @@
 
 #include "lib/stringinfo.h"
 
+#include "bgworker/blockers.h"
 #include "bgworker/node_sums.h"
+#include "bgworker/targets.h"
 #include "bgworker/waits.h"
 #include "extension/session.h"
 
@@ -16,6 +18,22 @@
 
 /* A call that runs longer than this is reported, and again each time. */
 #define PGT_RUNNING_INTERVAL_NS	UINT64CONST(10000000000)
+
+/* All that is known of a wait. */
+typedef struct PgtWait
+{
+	const PgtWaitName *name;
+	uint64		start_ns;
+	uint64		end_ns;
+	bool		partial;		/* it began before tracing, or was not over
+								 * when tracing ended: only a part is known */
+	uint64		plan_node;		/* the word of that name, when it began */
+	uint8		mode;			/* of a lock, or PGT_NO_MODE */
+	uint8		target_kind;	/* enum pgt_target_kind */
+	const struct pgt_target *target;
+	const PgtRelations *relations;	/* NULL: no relation is known */
+	const PgtBlockers *blockers;	/* NULL: unknown */
+} PgtWait;
 
 typedef struct PgtOpenCall
 {
@@ -74,14 +92,8 @@ extern void pgt_format_record(PgtFormat *format, const PgtRecord *record);
 /* The text of the last record ends here, left bytes short. */
 extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
 
-/*
- * A wait.  partial: it began before tracing, or was not over when tracing
- * ended, so that only a part of it is known.  plan_node is what the word of
- * that name had as its value.
- */
-extern void pgt_format_wait(PgtFormat *format, const PgtWaitName *wait,
-							uint64 start_ns, uint64 end_ns, bool partial,
-							uint64 plan_node);
+/* A wait. */
+extern void pgt_format_wait(PgtFormat *format, const PgtWait *wait);
 
 /*
  * Until time_ns, the process has spent run_delay_ns in the run queue in all;

@@ -18,10 +18,10 @@
 
 #include "bgworker/merge.h"
 
-#define INITIAL_WAITS	256
+#define INITIAL_SIZE	(16 * 1024)
 
 /* A session that has more waits unwritten than this has lost its worker. */
-#define MAX_WAITS		(1 << 20)
+#define MAX_SIZE		(64 * 1024 * 1024)
 
 void
 pgt_merge_init(PgtMerge *merge)
@@ -37,36 +37,36 @@ pgt_merge_free(PgtMerge *merge)
 	pgt_merge_init(merge);
 }
 
-/* Make room for one more wait at the end. */
+/* Make room for a wait of that size at the end. */
 static bool
-make_room(PgtMerge *merge)
+make_room(PgtMerge *merge, Size size)
 {
-	struct pgt_wait_event *waits;
-	int			capacity;
+	Size		used = merge->end - merge->first;
+	Size		capacity;
+	char	   *waits;
 
-	if (merge->first + merge->count < merge->capacity)
+	if (merge->end + size <= merge->capacity)
 		return true;
 
 	if (merge->first > 0)
 	{
-		memmove(merge->waits, merge->waits + merge->first,
-				sizeof(*merge->waits) * merge->count);
+		memmove(merge->waits, merge->waits + merge->first, used);
 		merge->first = 0;
-		if (merge->count < merge->capacity / 2)
+		merge->end = used;
+		if (used < merge->capacity / 2)
 			return true;
 	}
 
-	capacity = Max(merge->capacity * 2, INITIAL_WAITS);
-	if (capacity > MAX_WAITS)
+	capacity = Max(merge->capacity * 2, INITIAL_SIZE);
+	if (capacity > MAX_SIZE)
 		return false;
-	waits = MemoryContextAllocExtended(TopMemoryContext,
-									   sizeof(*waits) * capacity,
+	waits = MemoryContextAllocExtended(TopMemoryContext, capacity,
 									   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 	if (waits == NULL)
 		return false;
 	if (merge->waits != NULL)
 	{
-		memcpy(waits, merge->waits, sizeof(*waits) * merge->count);
+		memcpy(waits, merge->waits, used);
 		pfree(merge->waits);
 	}
 	merge->waits = waits;
@@ -74,15 +74,26 @@ make_room(PgtMerge *merge)
 	return true;
 }
 
+/* Both sizes are multiples of 8, so each wait is aligned. */
+static Size
+wait_size(const struct pgt_wait_event *wait)
+{
+	return wait->target == PGT_TARGET_NONE ?
+		sizeof(struct pgt_wait_event) : sizeof(struct pgt_target_event);
+}
+
 void
 pgt_merge_add_wait(PgtMerge *merge, const struct pgt_wait_event *wait)
 {
-	if (!make_room(merge))
+	Size		size = wait_size(wait);
+
+	if (!make_room(merge, size))
 	{
 		merge->dropped++;
 		return;
 	}
-	merge->waits[merge->first + merge->count++] = *wait;
+	memcpy(merge->waits + merge->end, wait, size);
+	merge->end += size;
 }
 
 uint64
@@ -179,7 +190,8 @@ pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
 		bool		corrupt;
 		const PgtRecord *record = pgt_queue_peek(queue, head, &corrupt);
 		const struct pgt_wait_event *wait =
-			merge->count > 0 ? &merge->waits[merge->first] : NULL;
+			merge->first < merge->end ?
+			(const struct pgt_wait_event *) (merge->waits + merge->first) : NULL;
 
 		if (corrupt || (record != NULL && !is_sound(record)))
 		{
@@ -195,9 +207,9 @@ pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
 			 wait->end_ns <= safe_ns))
 		{
 			sink->wait(sink->arg, wait);
-			merge->first++;
-			if (--merge->count == 0)
-				merge->first = 0;
+			merge->first += wait_size(wait);
+			if (merge->first == merge->end)
+				merge->first = merge->end = 0;
 		}
 		else if (record != NULL)
 		{
@@ -208,6 +220,6 @@ pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
 			break;
 		nitems++;
 	}
-	*held = merge->count > 0;
+	*held = merge->first < merge->end;
 	return nitems;
 }

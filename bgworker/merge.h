@@ -11,10 +11,10 @@
 /* Waits of one session that aren't written yet, oldest first. */
 typedef struct PgtMerge
 {
-	struct pgt_wait_event *waits;
-	int			first;
-	int			count;
-	int			capacity;
+	char	   *waits;			/* one behind the other, in bytes: */
+	Size		first;
+	Size		end;
+	Size		capacity;
 	uint64		text_left;		/* bytes of a record's text still to come */
 	uint64		dropped;		/* waits for which there was no memory */
 } PgtMerge;
@@ -35,7 +35,7 @@ typedef struct PgtMergeSink
 extern void pgt_merge_init(PgtMerge *merge);
 extern void pgt_merge_free(PgtMerge *merge);
 
-/* Add a wait that the BPF program has sent.  Never raises an error. */
+/* Add a wait that the BPF program has sent, with its target if it has one.  Never raises an error. */
 extern void pgt_merge_add_wait(PgtMerge *merge,
 							   const struct pgt_wait_event *wait);
 

@@ -25,13 +25,18 @@
 #include <unistd.h>
 
 #include "port/atomics.h"
+#include "storage/buf_internals.h"
 #include "storage/fd.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "utils/rel.h"
 
 #include "bgworker/compat_bpf.h"
 #include "bgworker/probes.h"
 #include "bgworker/sites.h"
 #include "extension/node_waits.h"
 #include "bpf/.output/pg_trace.skel.h"
+#include "extension/compat.h"
 
 /* The path that stays right when the package is upgraded under the server */
 #define EXECUTABLE	"/proc/self/exe"
@@ -40,15 +45,19 @@ struct PgtProbes
 {
 	struct pg_trace_bpf *skeleton;
 	struct ring_buffer *ring;
+	struct ring_buffer *lock_ring;
 	PgtSites   *sites;
-	uint64	   *offsets;		/* of the sites, in the executable */
-	uint64	   *cookies;		/* of the sites, filled anew for each link */
+	int			nprobes;		/* sites and target sites */
+	uint64	   *offsets;		/* of the probes, in the executable */
+	uint64	   *flags;			/* of the probes, for their cookies */
+	uint64	   *cookies;		/* of the probes, filled anew for each link */
 	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
 	Size		states_size;	/* of the mapping */
 	int		   *links;			/* [nslots], -1 is none */
 	int			nslots;
 	int			closer_pipe;	/* write end; -1: close directly */
 	PgtWaitCallback callback;
+	PgtLockCallback lock_callback;
 	void	   *callback_arg;
 	PgtProbesInfo info;
 	uint64		read_in_drain;	/* bytes */
@@ -142,12 +151,56 @@ static int
 handle_event(void *arg, void *data, size_t size)
 {
 	PgtProbes  *probes = (PgtProbes *) arg;
+	const struct pgt_wait_event *event = data;
 
-	if (size != sizeof(struct pgt_wait_event))
+	if (size < sizeof(*event) ||
+		size != (event->target == PGT_TARGET_NONE ?
+				 sizeof(*event) : sizeof(struct pgt_target_event)))
 		return 0;
 	probes->info.drained++;
 	probes->read_in_drain += size + BPF_RINGBUF_HDR_SZ;
-	return probes->callback(probes->callback_arg, data);
+	return probes->callback(probes->callback_arg, event);
+}
+
+static int
+handle_lock_event(void *arg, void *data, size_t size)
+{
+	PgtProbes  *probes = (PgtProbes *) arg;
+
+	if (size == sizeof(struct pgt_lock_event))
+		probes->lock_callback(probes->callback_arg, data);
+	return 0;
+}
+
+static void
+list_probes(PgtProbes *probes)
+{
+	const PgtSites *sites = probes->sites;
+	int			nsites = sites->nsites;
+
+	probes->nprobes = nsites + sites->ntargets;
+	probes->offsets = palloc(sizeof(uint64) * probes->nprobes);
+	probes->flags = palloc(sizeof(uint64) * probes->nprobes);
+	probes->cookies = palloc(sizeof(uint64) * probes->nprobes);
+	for (int i = 0; i < nsites; i++)
+	{
+		const PgtSite *site = &sites->sites[i];
+
+		probes->offsets[i] = site->probe_offset;
+		probes->flags[i] = PGT_SITE_FLAGS(site->file_call, site->restart ?
+										  PGT_SITE_RESTART : 0);
+		if (!site->cheap)
+			probes->info.nexpensive++;
+	}
+	for (int i = 0; i < sites->ntargets; i++)
+	{
+		const PgtTargetSite *target = &sites->targets[i];
+
+		probes->offsets[nsites + i] = target->probe_offset;
+		probes->flags[nsites + i] = PGT_SITE_FLAGS(target->file_call,
+												   target->flags);
+	}
+	probes->info.nsites = nsites;
 }
 
 static bool
@@ -172,16 +225,36 @@ find_sites(PgtProbes *probes, char *error, size_t error_len)
 						   (unsigned long long) probes->sites->unknown[0].addr,
 						   probes->sites->unknown[0].reason)));
 
-	probes->offsets = palloc(sizeof(uint64) * probes->sites->nsites);
-	probes->cookies = palloc(sizeof(uint64) * probes->sites->nsites);
-	for (int i = 0; i < (int) probes->sites->nsites; i++)
-	{
-		probes->offsets[i] = probes->sites->sites[i].probe_offset;
-		if (!probes->sites->sites[i].cheap)
-			probes->info.nexpensive++;
-	}
-	probes->info.nsites = probes->sites->nsites;
+	list_probes(probes);
 	return true;
+}
+
+/* Where the BPF program finds what it reads in this server's memory. */
+static void
+describe_layout(struct pgt_layout *layout)
+{
+	int			word = offsetof(PGPROC, wait_event_info);
+
+	StaticAssertDecl(PG_WAIT_LWLOCK == 0x01000000U &&
+					 PG_WAIT_LOCK == 0x03000000U &&
+					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.h");
+	StaticAssertDecl(sizeof(LOCKTAG) == sizeof(struct pgt_lock) &&
+					 offsetof(LOCK, tag) == 0 &&
+					 offsetof(LOCKTAG, locktag_type) ==
+					 offsetof(struct pgt_lock, type), "LOCKTAG");
+	StaticAssertDecl(sizeof(BufferTag) == sizeof(struct pgt_buffer) &&
+					 offsetof(BufferDesc, tag) == 0, "BufferTag");
+	StaticAssertDecl(sizeof(((PGPROC *) NULL)->lwWaitMode) == 1,
+					 "PGPROC.lwWaitMode");
+
+	layout->buffer_descriptors = (uintptr_t) BufferDescriptors;
+	layout->buffer_descriptor_size = sizeof(BufferDescPadded);
+	layout->lwlock_mode = (int) offsetof(PGPROC, lwWaitMode) - word;
+	layout->lock = (int) offsetof(PGPROC, waitLock) - word;
+	layout->lock_mode = (int) offsetof(PGPROC, waitLockMode) - word;
+	layout->relation_oid = offsetof(RelationData, rd_id);
+	layout->relation = PGT_RELATION_OFFSET;
+	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
 }
 
 static bool
@@ -199,6 +272,10 @@ load_program(PgtProbes *probes, Size ring_size,
 	}
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.sessions, probes->nslots);
+	if (rc == 0)
+		rc = bpf_map__set_max_entries(skeleton->maps.targets, probes->nslots);
+	if (rc == 0)
+		describe_layout((struct pgt_layout *) &skeleton->rodata->layout);
 	if (rc == 0)
 		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site,
 												   PGT_BPF_TRACE_UPROBE_MULTI);
@@ -242,7 +319,10 @@ open_ring(PgtProbes *probes, char *error, size_t error_len)
 	probes->ring =
 		ring_buffer__new(bpf_map__fd(probes->skeleton->maps.events),
 						 handle_event, probes, NULL);
-	if (probes->ring == NULL)
+	probes->lock_ring =
+		ring_buffer__new(bpf_map__fd(probes->skeleton->maps.lock_waits),
+						 handle_lock_event, probes, NULL);
+	if (probes->ring == NULL || probes->lock_ring == NULL)
 	{
 		snprintf(error, error_len,
 				 "the BPF ring buffer could not be opened: %m");
@@ -253,7 +333,8 @@ open_ring(PgtProbes *probes, char *error, size_t error_len)
 
 PgtProbes *
 pgt_probes_open(int nslots, Size ring_size,
-				PgtWaitCallback callback, void *arg,
+				PgtWaitCallback callback,
+				PgtLockCallback lock_callback, void *arg,
 				char *error, size_t error_len, const char **hint)
 {
 	PgtProbes  *probes = palloc0(sizeof(PgtProbes));
@@ -261,6 +342,7 @@ pgt_probes_open(int nslots, Size ring_size,
 	*hint = NULL;
 	probes->nslots = nslots;
 	probes->callback = callback;
+	probes->lock_callback = lock_callback;
 	probes->callback_arg = arg;
 	probes->info.ring_size = ring_size;
 	probes->closer_pipe = -1;
@@ -294,12 +376,15 @@ pgt_probes_close(PgtProbes *probes)
 	if (probes->closer_pipe >= 0)
 		close(probes->closer_pipe);
 	ring_buffer__free(probes->ring);
+	ring_buffer__free(probes->lock_ring);
 	if (probes->states != NULL)
 		munmap(probes->states, probes->states_size);
 	pg_trace_bpf__destroy(probes->skeleton);
 	pgt_sites_free(probes->sites);
 	if (probes->offsets != NULL)
 		pfree(probes->offsets);
+	if (probes->flags != NULL)
+		pfree(probes->flags);
 	if (probes->cookies != NULL)
 		pfree(probes->cookies);
 	pfree(probes->links);
@@ -310,6 +395,13 @@ int
 pgt_probes_fd(const PgtProbes *probes)
 {
 	return ring_buffer__epoll_fd(probes->ring);
+}
+
+/* not libbpf's epoll instance: those can't be nested any deeper */
+int
+pgt_probes_lock_fd(const PgtProbes *probes)
+{
+	return bpf_map__fd(probes->skeleton->maps.lock_waits);
 }
 
 /* ----------
@@ -328,10 +420,8 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 
 	Assert(slot >= 0 && slot < probes->nslots && generation != 0);
 
-	for (int i = 0; i < probes->info.nsites; i++)
-		probes->cookies[i] =
-			PGT_COOKIE(generation, slot,
-					   probes->sites->sites[i].restart ? PGT_SITE_RESTART : 0);
+	for (int i = 0; i < probes->nprobes; i++)
+		probes->cookies[i] = PGT_COOKIE(generation, slot, probes->flags[i]);
 
 	/* the generation last: it makes the entry valid */
 	memset(state, 0, sizeof(*state));
@@ -346,7 +436,7 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 	attr.path = (uintptr_t) EXECUTABLE;
 	attr.offsets = (uintptr_t) probes->offsets;
 	attr.cookies = (uintptr_t) probes->cookies;
-	attr.cnt = probes->info.nsites;
+	attr.cnt = probes->nprobes;
 	attr.pid = pid;
 
 	if (!AcquireExternalFD())
@@ -465,6 +555,12 @@ pgt_probes_drain(PgtProbes *probes)
 	(void) ring_buffer__consume(probes->ring);
 	if (probes->read_in_drain > probes->info.ring_max_used)
 		probes->info.ring_max_used = probes->read_in_drain;
+}
+
+void
+pgt_probes_drain_locks(PgtProbes *probes)
+{
+	(void) ring_buffer__consume(probes->lock_ring);
 }
 
 void

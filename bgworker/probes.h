@@ -20,12 +20,17 @@ typedef struct PgtProbesInfo
 } PgtProbesInfo;
 
 /*
- * Receives each wait event, in the order in which the kernel has them.  A
- * result other than 0 ends the drain after this event.  Must not raise an
- * error: libbpf is on the stack.
+ * Receives each wait event, in the order in which the kernel has them; if it
+ * has a target, it is the beginning of a pgt_target_event.  A result other
+ * than 0 ends the drain after this event.  Must not raise an error: libbpf is
+ * on the stack.
  */
 typedef int (*PgtWaitCallback) (void *arg,
 								const struct pgt_wait_event *event);
+
+/* Receives the starts of waits for locks.  No errors either. */
+typedef void (*PgtLockCallback) (void *arg,
+								 const struct pgt_lock_event *event);
 
 /*
  * Find the probe sites of the running server and load the BPF program, for
@@ -33,7 +38,8 @@ typedef int (*PgtWaitCallback) (void *arg,
  * NULL on failure, with a reason in error, and a hint or NULL in *hint.
  */
 extern PgtProbes *pgt_probes_open(int nslots, Size ring_size,
-								  PgtWaitCallback callback, void *arg,
+								  PgtWaitCallback callback,
+								  PgtLockCallback lock_callback, void *arg,
 								  char *error, size_t error_len,
 								  const char **hint);
 
@@ -42,6 +48,9 @@ extern void pgt_probes_close(PgtProbes *probes);
 
 /* Becomes readable when there are events.  Owned by probes. */
 extern int	pgt_probes_fd(const PgtProbes *probes);
+
+/* Becomes readable when a wait for a lock starts.  Owned by probes. */
+extern int	pgt_probes_lock_fd(const PgtProbes *probes);
 
 /*
  * Observe the waits of process pid, whose wait_event_info word is at address
@@ -71,6 +80,9 @@ extern struct pgt_wait_state pgt_probes_state(const PgtProbes *probes,
 
 /* Hand all events that are there to the callback, unless it ends that. */
 extern void pgt_probes_drain(PgtProbes *probes);
+
+/* Hand all starts of waits for locks to their callback. */
+extern void pgt_probes_drain_locks(PgtProbes *probes);
 
 extern void pgt_probes_info(const PgtProbes *probes, PgtProbesInfo *info);
 

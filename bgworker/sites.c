@@ -487,7 +487,7 @@ list_targets(Search *search)
 		if (callees->items[i].flags != 0 && !callees->items[i].slot &&
 			pgt_callees_entry(search->decoder, callees->items[i].addr,
 							  &probe, &cheap))
-			list_target(search, probe, cheap, PGT_FILE_CALL_NONE,
+			list_target(search, probe, cheap, callees->items[i].file_call,
 						callees->items[i].flags);
 	}
 	return true;

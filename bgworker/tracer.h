@@ -20,6 +20,8 @@ typedef struct PgtActivity
 	TimestampTz xact_start;
 	char	   *text;			/* of the statement, or the last one; palloc'd */
 } PgtActivity;
+/* Waits for locks that may have to be written still */
+#define PGT_KEPT_BLOCKERS	8
 
 typedef struct PgtTracer
 {
@@ -45,6 +47,14 @@ typedef struct PgtTracer
 
 	PgtActivity running;		/* when tracing began; without the text */
 	bool		client_waited;	/* since that was last looked after */
+	/* What waits are for */
+	PgtRelations relations;
+	uint64		lock_wait_ns;	/* start of one not looked at yet, or 0 */
+	PgtBlockers blockers[PGT_KEPT_BLOCKERS];
+	unsigned	next_blockers;
+	uint8		edge_kind;		/* enum pgt_target_kind, mode and target of */
+	uint8		edge_mode;		/* the wait that tracing began or ended in */
+	struct pgt_target edge_target;
 
 	PgtMerge	merge;
 	PgtFormat	format;
@@ -75,6 +85,13 @@ extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
 /* A wait event has come in for this process. */
 extern void pgt_tracer_add_wait(PgtTracer *tracer,
 								const struct pgt_wait_event *event);
+
+/*
+ * If the process has begun to wait for a lock and still does, find out who is
+ * in the way.
+ */
+extern void pgt_tracer_look_for_blockers(PgtTracer *tracer,
+										 const PgtProbes *probes);
 
 /* Note how far the queue is filled; before the ring buffer is drained. */
 extern void pgt_tracer_note(PgtTracer *tracer);

@@ -10,9 +10,6 @@
  */
 #include "postgres.h"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -31,6 +28,7 @@
 #include "bgworker/running.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer.h"
+#include "bgworker/wakeup.h"
 #include "bgworker/worker.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
@@ -46,8 +44,8 @@
 /* At shutdown, how long the traced processes have to end first. */
 #define SHUTDOWN_MS			500
 
-/* In the epoll set, what isn't a slot */
-#define RING_BUFFER_ID		PG_UINT32_MAX
+/* Among the ids of what wakes the worker, what isn't a slot */
+#define RING_BUFFER_ID		(PGT_LOCKS_ID - 1)
 
 #define NO_CAPABILITIES \
 	"the worker lacks CAP_BPF and CAP_PERFMON"
@@ -62,8 +60,6 @@ static uint64 ended_hits = 0;	/* of traces that have ended */
 static uint64 ended_lost = 0;
 static uint64 drained_ns;		/* all events before are formatted */
 static uint64 round_limit_ns;	/* events later than this end the drain */
-static int	epoll_fd = -1;		/* ring buffer and traced processes */
-static WaitEventSet *wait_set = NULL;
 
 void
 pgt_worker_register(void)
@@ -101,15 +97,32 @@ handle_wait(void *arg pg_attribute_unused(),
 	return event->end_ns > round_limit_ns ? 1 : 0;
 }
 
+/* libbpf is on the stack: no errors here. */
 static void
-watch_fd(int fd, uint32 id)
+handle_lock_wait(void *arg pg_attribute_unused(),
+				 const struct pgt_lock_event *event)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = id};
+	if (event->slot < (uint32) pgt_shared->nsessions)
+	{
+		PgtTracer  *tracer = &tracers[event->slot];
 
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYSTEM_ERROR),
-				 errmsg("could not watch a file descriptor: %m")));
+		if (tracer->in_use && tracer->generation == event->generation)
+			tracer->lock_wait_ns = event->start_ns;
+	}
+}
+
+/* Who is in the way of those that have begun to wait for a lock? */
+static void
+look_for_blockers(void)
+{
+	if (probes == NULL)
+		return;
+	pgt_probes_drain_locks(probes);
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use && tracers[i].lock_wait_ns != 0)
+			pgt_tracer_look_for_blockers(&tracers[i], probes);
+	}
 }
 
 static void
@@ -146,10 +159,13 @@ open_probes(void)
 		probe_error[0] = '\0';
 		probes = pgt_probes_open(pgt_shared->nsessions,
 								 (Size) pgt_ring_buffer_size * 1024,
-								 handle_wait, NULL,
+								 handle_wait, handle_lock_wait, NULL,
 								 probe_error, sizeof(probe_error), &hint);
 		if (probes != NULL)
-			watch_fd(pgt_probes_fd(probes), RING_BUFFER_ID);
+		{
+			pgt_wakeup_watch(pgt_probes_fd(probes), RING_BUFFER_ID);
+			pgt_wakeup_watch_locks(pgt_probes_lock_fd(probes));
+		}
 		else
 			report_probe_error(hint);
 	}
@@ -218,7 +234,7 @@ begin_trace(int slot, bool resume)
 			refuse(slot, error);
 		else
 		{
-			watch_fd(tracer->pidfd, slot);
+			pgt_wakeup_watch(tracer->pidfd, slot);
 			link_to_leader(tracer);
 		}
 	}
@@ -429,14 +445,14 @@ stop_all(void)
 static void
 look_for_ended_processes(void)
 {
-	struct epoll_event events[64];
-	int			nevents = epoll_wait(epoll_fd, events, lengthof(events), 0);
+	uint32		ids[64];
+	int			nids = pgt_wakeup_ready(ids, lengthof(ids));
 
-	for (int i = 0; i < nevents; i++)
+	for (int i = 0; i < nids; i++)
 	{
-		uint32		slot = events[i].data.u32;
+		uint32		slot = ids[i];
 
-		if (slot != RING_BUFFER_ID && slot < (uint32) pgt_shared->nsessions &&
+		if (slot < (uint32) pgt_shared->nsessions &&
 			tracers[slot].in_use)
 			tracers[slot].gone = true;
 	}
@@ -494,28 +510,21 @@ queues_are_empty(void)
 static void
 sleep_until_needed(long timeout_ms)
 {
-	static uint32 wait_event = 0;
-	WaitEvent	event;
-
 	/*
 	 * A backend that publishes a record after this looks at the flag, and
 	 * one that has published before it is seen below.
 	 */
 	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
 	if (queues_are_empty())
-		(void) WaitEventSetWait(wait_set, timeout_ms, &event, 1,
-								pgt_wait_event(&wait_event,
-											   "PgTraceWorkerMain"));
+		pgt_wakeup_sleep(timeout_ms);
 	pg_atomic_write_u32(&pgt_shared->worker_asleep, 0);
 }
 
+/* Who blocks a process can only be found out at once, also during a nap. */
 static void
 nap(long ms)
 {
-	static uint32 wait_event = 0;
-
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 ms, pgt_wait_event(&wait_event, "PgTraceWorkerNap"));
+	pgt_wakeup_nap(ms, look_for_blockers);
 }
 
 /* ----------
@@ -544,18 +553,7 @@ initialize(void)
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 		tracers[i].in_use = false;
 
-	ReserveExternalFD();
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_fd < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYSTEM_ERROR),
-				 errmsg("epoll_create1 failed: %m")));
-	wait_set = pgt_create_wait_event_set(3);
-	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
-					  NULL);
-	AddWaitEventToSet(wait_set, WL_SOCKET_READABLE, epoll_fd, NULL, NULL);
-
+	pgt_wakeup_init();
 	pgt_status_started(capabilities);
 	before_shmem_exit(worker_exit, (Datum) 0);
 }
@@ -632,6 +630,7 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		long		running_due_ms;
 
 		ResetLatch(MyLatch);
+		look_for_blockers();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;

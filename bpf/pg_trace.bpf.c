@@ -9,18 +9,20 @@
  *	static inline void pgstat_report_wait_start(uint32 wait_event_info);
  *	static inline void pgstat_report_wait_end(void);
  *
- * (all supported majors).  The program takes nothing from the registers.  It
- * reads the word that the backend shows in pg_stat_activity and compares it
+ * (all supported majors).  The program takes nothing from the registers for
+ * that.  It reads the word that the backend shows in pg_stat_activity and compares it
  * with the value of the last hit: 0 to A starts a wait, A to 0 ends one, A to
  * B does both, and a hit that changes nothing says nothing.  A finished wait
  * goes to the worker through the ring buffer; whoever's ring buffer is full
- * has the loss counted.
+ * has the loss counted.  What the wait was for is read at its start, see
+ * target.h.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
 
 #include "pg_trace.h"
+#include "target.h"
 
 /* Both sizes are set by the worker before load. */
 struct {
@@ -53,16 +55,10 @@ static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
 	return run_delay;
 }
 
-static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot, __u64 now,
-					__u32 value, __u64 run_delay)
+static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_wait_state *state,
+				      const struct pgt_wait_target *target, __u32 slot, __u64 now,
+				      __u32 value, __u64 run_delay)
 {
-	struct pgt_wait_event *event;
-
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		state->lost++;
-		return;
-	}
 	event->start_ns = state->start_ns;
 	event->end_ns = now;
 	event->generation = state->generation;
@@ -70,16 +66,68 @@ static __always_inline void submit_wait(struct pgt_wait_state *state, __u32 slot
 	event->wait_event_info = state->value;
 	event->next_value = value;
 	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
+	event->target = target->kind;
+	event->mode = target->mode;
 	event->reserved = 0;
 	event->plan_node = state->plan_node;
 	event->run_delay_start_ns = state->run_delay_ns;
 	event->run_delay_end_ns = run_delay;
 	state->submitted++;
+}
 
-	/*
-	 * No flag: the kernel wakes the worker only if it had read everything
-	 * before this event, so a burst costs one wakeup.
-	 */
+/*
+ * No flag to submit: the kernel wakes the worker only if it had read
+ * everything before this event, so a burst costs one wakeup.
+ */
+static __always_inline void submit_wait(struct pgt_wait_state *state,
+					const struct pgt_wait_target *target, __u32 slot, __u64 now,
+					__u32 value, __u64 run_delay)
+{
+	struct pgt_target_event *event;
+	struct pgt_wait_event *plain;
+
+	if (target->kind == PGT_TARGET_NONE) {
+		plain = bpf_ringbuf_reserve(&events, sizeof(*plain), 0);
+		if (!plain) {
+			state->lost++;
+			return;
+		}
+		fill_wait(plain, state, target, slot, now, value, run_delay);
+		bpf_ringbuf_submit(plain, 0);
+		return;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		state->lost++;
+		return;
+	}
+	fill_wait(&event->wait, state, target, slot, now, value, run_delay);
+	if (target->kind == PGT_TARGET_FILE)
+		event->target.file = target->file;
+	else
+		event->target = target->other;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/* The relation that the process is going to use a file of, or no longer. */
+static __always_inline void submit_relation(struct pgt_wait_state *state, __u32 slot,
+					    __u64 argument, bool closed)
+{
+	struct pgt_target_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		state->lost++;
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	if (!read_relation(&event->target.relation, argument, closed)) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	event->wait.end_ns = bpf_ktime_get_ns();
+	event->wait.generation = state->generation;
+	event->wait.slot = slot;
+	event->wait.target = PGT_TARGET_RELATION;
 	bpf_ringbuf_submit(event, 0);
 }
 
@@ -89,16 +137,28 @@ int wait_site(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u32 slot = PGT_COOKIE_SLOT(cookie);
 	struct pgt_wait_state *state;
+	struct pgt_wait_target *target;
 	__u32 value;
 	__u64 run_delay;
 	__u64 now;
 
 	state = bpf_map_lookup_elem(&sessions, &slot);
+	target = bpf_map_lookup_elem(&targets, &slot);
 	/* A link that is still being detached outlives its session. */
-	if (!state || state->generation != PGT_COOKIE_GENERATION(cookie))
+	if (!state || !target || state->generation != PGT_COOKIE_GENERATION(cookie))
 		return 0;
 
 	state->hits++;
+	if (cookie & PGT_SITE_RELATION) {
+		submit_relation(state, slot, PT_REGS_PARM1(ctx),
+				PGT_SITE_FILE_CALL(cookie) == PGT_RELATION_CLOSED);
+		return 0;
+	}
+	if (cookie & PGT_SITE_BUFFER) {
+		target->buffer = PT_REGS_PARM1(ctx);
+		target->generation = state->generation;
+		return 0;
+	}
 	if (bpf_probe_read_user(&value, sizeof(value), (void *)state->address)) {
 		state->faults++;
 		return 0;
@@ -108,23 +168,31 @@ int wait_site(struct pt_regs *ctx)
 	 * next, there is one probe for both, and the same event twice in a row
 	 * doesn't change the word.
 	 */
-	if (value == state->value && !((cookie & PGT_SITE_RESTART) && value))
+	if (value == state->value && !((cookie & PGT_SITE_RESTART) && value)) {
+		if ((cookie & PGT_SITE_CALL) && CLASS(value) == CLASS_IO &&
+		    target->kind == PGT_TARGET_NONE)
+			note_file(target, ctx, PGT_SITE_FILE_CALL(cookie));
 		return 0;
+	}
 
 	run_delay = read_run_delay(state);
 	now = bpf_ktime_get_ns();
 	if (state->value)
-		submit_wait(state, slot, now, value, run_delay);
+		submit_wait(state, target, slot, now, value, run_delay);
 	state->run_delay_ns = run_delay;
 	state->start_ns = now;
 	state->value = value;
-	/*
-	 * An error may have left the node when the wait ends.  If the word can't
-	 * be read, it is set to 0.
-	 */
-	if (value)
+	if (value) {
+		/*
+		 * An error may have left the node when the wait ends.  If the
+		 * word can't be read, it is set to 0.
+		 */
 		bpf_probe_read_user(&state->plan_node, sizeof(state->plan_node),
 				    (void *)plan_node_address);
+		note_target(target, state, value, cookie, ctx);
+		if (CLASS(value) == CLASS_LOCK)
+			announce_lock_wait(state, slot);
+	}
 	return 0;
 }
 

@@ -23,8 +23,12 @@
 #define PGT_SITE_RESTART 0x1ULL
 /* A call that says what the wait that is going on is for, unless it is known */
 #define PGT_SITE_CALL 0x2ULL
-/* The start of a function that says which file is which relation's */
+/*
+ * The start of a function that says which file is which relation's; or, with
+ * PGT_RELATION_CLOSED as the kind of call, that this may change
+ */
 #define PGT_SITE_RELATION 0x4ULL
+#define PGT_RELATION_CLOSED 1
 /* The start of the function that waits for a buffer's other users */
 #define PGT_SITE_BUFFER 0x8ULL
 /* enum pgt_file_call of the instruction that the probe is on */
@@ -50,8 +54,8 @@ enum pgt_wait_flags {
 /* Arguments of functions on files; the first one is the file descriptor. */
 enum pgt_file_call {
 	PGT_FILE_CALL_NONE,
-	PGT_FILE_CALL_FILE,	     /* nothing else */
-	PGT_FILE_CALL_BUFFER,	     /* buffer, size: at the file's position */
+	PGT_FILE_CALL_FILE,          /* nothing else */
+	PGT_FILE_CALL_BUFFER,        /* buffer, size: at the file's position */
 	PGT_FILE_CALL_BUFFER_OFFSET, /* buffer, size, offset */
 	PGT_FILE_CALL_VECTOR_OFFSET, /* buffers, their number, offset */
 	PGT_FILE_CALL_OFFSET_SIZE,

@@ -81,6 +81,9 @@ join_trace(uint32 slot)
 	/* the first number is for the statement that was running already */
 	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
 	pgt_context_reset();
+	/* by which the worker learns what relation a file belongs to */
+	if (session->options.waits && IsTransactionState())
+		pgt_forget_open_files();
 	pgt_emit_attach(session, slot);
 	pgt_calls_begin_trace(session->running_since);
 }

@@ -10,8 +10,11 @@
 
 #include "executor/execdesc.h"
 #include "postmaster/bgworker_internals.h"
+#include "storage/bufmgr.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "storage/smgr.h"
+#include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "nodes/queryjumble.h"
@@ -96,6 +99,28 @@ pgt_wait_event(uint32 *cache, const char *name)
 #else
 #define pgt_local_beentry(i) pgstat_fetch_stat_local_beentry(i)
 #endif
+
+/*
+ * The function whose argument leads to a relation that is going to be read,
+ * and how: in 15 and 16 smgrsetowner() is given the address of its rd_smgr, later
+ * WaitReadBuffers() a structure that has its address.
+ */
+#if PG_VERSION_NUM >= 170000
+#define PGT_RELATION_OFFSET			offsetof(ReadBuffersOperation, rel)
+#define PGT_RELATION_IS_ADDRESS		true
+#else
+#define PGT_RELATION_OFFSET			(-(int) offsetof(RelationData, rd_smgr))
+#define PGT_RELATION_IS_ADDRESS		false
+#endif
+
+/* Have each relation's file opened anew, so that this function is called. */
+static inline void
+pgt_forget_open_files(void)
+{
+#if PG_VERSION_NUM < 170000
+	smgrcloseall();
+#endif
+}
 
 /* Query identifiers are signed from 19 on; they are printed unsigned. */
 #define PGT_QUERY_ID(id) ((uint64) (id))

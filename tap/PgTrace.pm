@@ -579,6 +579,47 @@ sub parse_binds
 	return;
 }
 
+# The names that the parameters of a wait can have, and those of what follows
+# obj#=, in this order.
+my %wait_parameters = map { $_ => 1 } (
+	'p1 p2 p3', 'file#', 'file# block#', 'file# block# blocks',
+	'log#', 'log# block#', 'log# block# blocks', 'block#', 'block# blocks',
+	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid token',
+	'backend lxid', 'dbid classid objid objsubid', 'dbid key',
+	'dbid key1 key2', 'field1 field2 field3 field4');
+my @wait_additions =
+  qw(type fork file mode blocker blockers blocker_sqlid node partial);
+
+sub parse_wait
+{
+	my ($parser) = @_;
+	my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
+	my ($cursor, $name, $ela, $parameters, $object, $additions, $tim) =
+	  take($parser,
+		qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-1|\d+)((?: [\w#]+=$value)*) tim=(\d+)/,
+		'wait');
+	my (@names, @found);
+	my %fields = (nam => unescape($name), ela => $ela, 'obj#' => $object,
+		tim => $tim);
+
+	while ($parameters =~ /([\w#]+)=(\S+)/g)
+	{
+		push @names, $1;
+		$fields{$1} = $2;
+	}
+	refuse($parser, "parameters: @names") unless $wait_parameters{"@names"};
+	while ($additions =~ /([\w#]+)=(?:$quoted|(\S+))/g)
+	{
+		push @found, $1;
+		$fields{$1} = defined $2 ? unescape($2) : $3;
+	}
+	my %is_found = map { $_ => 1 } @found;
+	refuse($parser, "additions: @found")
+	  if "@found" ne join(' ', grep { $is_found{$_} } @wait_additions);
+	$fields{parameters} = "@names";
+	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
+}
+
 sub parse_record
 {
 	my ($parser) = @_;
@@ -602,17 +643,7 @@ sub parse_record
 	}
 	if ($word eq 'WAIT')
 	{
-		my ($cursor, $name, $ela, $parameters, $object, $more, $tim) =
-		  take($parser,
-			qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-?\d+)((?: [\w#]+=(?:'[^']*'|\S+))*) tim=(\d+)/,
-			'wait');
-		my @parameters = $parameters =~ /([\w#]+)=(\S+)/g;
-		my @more = $more =~ /([\w#]+)='?([^' ]*)/g;
-		return add($parser, 'WAIT', cursor => $cursor,
-			fields => {
-				@parameters, @more, nam => unescape($name), ela => $ela,
-				'obj#' => $object, tim => $tim
-			});
+		return parse_wait($parser);
 	}
 	if ($word eq 'STAT')
 	{

@@ -1,0 +1,286 @@
+# Waits for locks: what is locked, in which mode, and who is in the way, by
+# sessions that were put in each other's way; deadlocks; waits that tracing
+# begins or ends in; modes of lightweight locks; pinned buffers.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PgTrace::new_node(
+	'main',
+	'autovacuum' => 'off',
+	'fsync' => 'on',
+	'compute_query_id' => 'on',
+	'pg_trace.max_sessions' => 16,
+	'deadlock_timeout' => '10min');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE t AS SELECT g AS id, 0 AS n FROM generate_series(1, 1000) g;
+VACUUM FULL t;
+CREATE SCHEMA s;
+CREATE ROLE other LOGIN;
+GRANT ALL ON t TO other;
+SQL
+
+sub sql
+{
+	my ($query) = @_;
+
+	return $node->safe_psql('postgres', $query);
+}
+
+my $dbid = sql("SELECT oid FROM pg_database WHERE datname = 'postgres'");
+my $oid = sql("SELECT 't'::regclass::oid");
+my $first = PgTrace::Session->new($node);
+my $second = PgTrace::Session->new($node);
+my $foreign = PgTrace::Session->new($node, user => 'other');
+my $waiter = PgTrace::Session->new($node);
+
+sub waits_of
+{
+	my ($file, $event) = @_;
+	my $records = PgTrace::parse($file);
+
+	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	return grep { $_->{nam} eq $event }
+	  map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+}
+
+# The only wait for an event while the waiter runs a query that is blocked by
+# what others have done, until they are through.
+sub blocked_wait
+{
+	my ($query, $event, @blockers) = @_;
+	my $file = $waiter->query('SELECT pg_trace_start_trace()');
+
+	$waiter->send($query);
+	$waiter->wait_for_event($event);
+	# long enough for the worker to look
+	sql('SELECT pg_sleep(0.3)');
+	$_->query('ROLLBACK') foreach @blockers;
+	$waiter->wait;
+	$waiter->query('ROLLBACK');
+	$waiter->query('SELECT pg_trace_stop_trace()');
+
+	my @waits = waits_of($file, $event);
+	is(scalar @waits, 1, "one wait for $event");
+	return $waits[0] // {};
+}
+
+# Parameters, relation and mode, and the blockers in any order
+sub check
+{
+	my ($wait, $what, $parameters, $object, $mode, @blockers) = @_;
+	my $found =
+	  join(' ', map { "$_=$wait->{$_}" } split / /, $wait->{parameters});
+
+	is($found, $parameters, "$what: parameters");
+	is($wait->{'obj#'}, $object, "$what: relation");
+	is($wait->{mode}, $mode, "$what: mode");
+	is_deeply(
+		[ sort { $a <=> $b } split /,/, $wait->{blocker} // '' ],
+		[ sort { $a <=> $b } map { $_->pid } @blockers ],
+		"$what: blockers");
+	return;
+}
+
+# a relation, with one and with two in the way, and what they execute
+$first->query('BEGIN');
+$first->query('LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+my $query_id = sql(
+	'SELECT query_id FROM pg_stat_activity WHERE pid = ' . $first->pid);
+my $wait = blocked_wait('SELECT count(*) FROM t', 'relation', $first);
+check($wait, 'relation', "dbid=$dbid", $oid, 'AccessShareLock', $first);
+is($wait->{blocker_sqlid},
+	# as the unsigned number that sqlid is
+	sql("SELECT ($query_id + 18446744073709551616) % 18446744073709551616"),
+	'the statement that is in the way');
+
+$_->query('BEGIN') foreach $first, $second;
+$_->query('LOCK TABLE t IN SHARE MODE') foreach $first, $second;
+$wait = blocked_wait('BEGIN; LOCK TABLE t IN EXCLUSIVE MODE',
+	'relation', $first, $second);
+check($wait, 'two blockers', "dbid=$dbid", $oid, 'ExclusiveLock',
+	$first, $second);
+
+# the statement of another role is nobody's business
+$foreign->query('BEGIN');
+$foreign->query('SELECT id FROM t WHERE id = 1 FOR UPDATE');
+my $xid = $foreign->query('SELECT pg_current_xact_id()');
+$wait = blocked_wait('UPDATE t SET n = 1 WHERE id = 1',
+	'transactionid', $foreign);
+check($wait, 'transaction', "xid=$xid", -1, 'ShareLock', $foreign);
+is($wait->{blocker_sqlid}, undef, 'but not what another role executes');
+
+# the queue for a row
+my ($block, $row) =
+  sql('SELECT ctid FROM t WHERE id = 900') =~ /^\((\d+),(\d+)\)$/;
+$first->query('BEGIN');
+$first->query('UPDATE t SET n = 1 WHERE id = 900');
+$second->query('BEGIN');
+$second->send('UPDATE t SET n = 2 WHERE id = 900');
+$second->wait_for_event('transactionid');
+{
+	my $file = $waiter->query('SELECT pg_trace_start_trace()');
+
+	$waiter->send('UPDATE t SET n = 3 WHERE id = 900');
+	$waiter->wait_for_event('tuple');
+	sql('SELECT pg_sleep(0.3)');
+	$first->query('ROLLBACK');
+	$second->wait;
+	$second->query('ROLLBACK');
+	$waiter->wait;
+	$waiter->query('SELECT pg_trace_stop_trace()');
+	($wait) = waits_of($file, 'tuple');
+	check($wait, 'tuple', "dbid=$dbid block#=$block row#=$row",
+		$oid, 'ExclusiveLock', $second);
+	cmp_ok($block, '>', 0, 'in another block than the first');
+}
+
+# advisory locks with one key and with two, shared and not
+foreach my $case (
+	[ '-3000000000', 'key=-3000000000' ],
+	[ '4711, -1', 'key1=4711 key2=-1' ])
+{
+	my ($key, $parameters) = @$case;
+
+	$first->query('BEGIN');
+	$first->query("SELECT pg_advisory_xact_lock($key)");
+	$wait = blocked_wait("BEGIN; SELECT pg_advisory_xact_lock_shared($key)",
+		'advisory', $first);
+	check($wait, 'advisory', "dbid=$dbid $parameters",
+		-1, 'ShareLock', $first);
+}
+
+# an object that isn't a relation, and a virtual transaction
+my $schema = sql("SELECT 's'::regnamespace::oid");
+$first->query('BEGIN');
+$first->query('DROP SCHEMA s');
+$wait = blocked_wait('CREATE TABLE s.t ()', 'object', $first);
+check($wait, 'object', "dbid=$dbid classid=2615 objid=$schema objsubid=0",
+	-1, 'AccessShareLock', $first);
+
+$first->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+$first->query('SELECT count(*) FROM pg_class');
+my ($backend, $lxid) = split m{/},
+  sql("SELECT virtualxid FROM pg_locks WHERE locktype = 'virtualxid' AND pid = "
+	  . $first->pid);
+$wait = blocked_wait('CREATE INDEX CONCURRENTLY ON t (n)',
+	'virtualxid', $first);
+check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
+	-1, 'ShareLock', $first);
+
+# a deadlock: the victim knows who was in its way
+{
+	$waiter->query("SET deadlock_timeout = '400ms'");
+	my $file = $waiter->query('SELECT pg_trace_start_trace()');
+
+	$_->query('BEGIN') foreach $first, $waiter;
+	$first->query('UPDATE t SET n = 1 WHERE id = 1');
+	$waiter->query('UPDATE t SET n = 1 WHERE id = 2');
+	$xid = $first->query('SELECT pg_current_xact_id()');
+	$first->send('UPDATE t SET n = 1 WHERE id = 2');
+	$first->wait_for_event('transactionid');
+	$waiter->query('UPDATE t SET n = 1 WHERE id = 1');
+	like($waiter->error, qr/deadlock detected/, 'a deadlock');
+	$waiter->query('ROLLBACK');
+	$first->wait;
+	$first->query('ROLLBACK');
+	$waiter->query('RESET deadlock_timeout');
+	$waiter->query('SELECT pg_trace_stop_trace()');
+
+	my @waits = waits_of($file, 'transactionid');
+	cmp_ok(scalar @waits, '>=', 1, 'the victim waited');
+	check($waits[0], 'deadlock', "xid=$xid", -1, 'ShareLock', $first);
+	my ($error) = PgTrace::of_type(PgTrace::parse($file), 'ERROR');
+	is($error->{fields}{err}, '40P01', 'and was killed');
+}
+
+# a trace of a session that waits already, and one that ends while it does
+{
+	my $pid = $waiter->pid;
+
+	$first->query('BEGIN');
+	$first->query('SELECT pg_advisory_xact_lock(1)');
+	$waiter->send('SELECT pg_advisory_lock(1)');
+	$waiter->wait_for_event('advisory');
+	my @files = map {
+		my $file = sql("SELECT pg_trace_session($pid)");
+		sql('SELECT pg_sleep(0.1)');
+		sql("SELECT pg_trace_session($pid, false)") if $_ == 1;
+		$file
+	} 1, 2;
+	$first->query('ROLLBACK');
+	$waiter->wait;
+	$waiter->query('SELECT pg_advisory_unlock_all()');
+	sql("SELECT pg_trace_session($pid, false)");
+
+	foreach my $file (@files)
+	{
+		my @waits = waits_of($file, 'advisory');
+
+		is(scalar @waits, 1, 'one wait');
+		is($waits[0]{partial}, 1, 'of which a part is known');
+		check($waits[0], 'partly', "dbid=$dbid key=1",
+			-1, 'ExclusiveLock', $first);
+	}
+}
+
+# a buffer that another session has pinned
+{
+	sql('VACUUM FULL t');
+	my $filenode = sql("SELECT pg_relation_filenode('t')");
+
+	isnt($filenode, $oid, 'the numbers can be told apart');
+	sql('UPDATE t SET n = n + 1');
+	$first->query('BEGIN');
+	$first->query(
+		"DECLARE c CURSOR FOR SELECT * FROM t WHERE ctid >= '(5,1)'");
+	$first->query('FETCH c');
+	# where it stands: the first row there is
+	my ($pinned_block) =
+	  $first->query("SELECT min(ctid) FROM t WHERE ctid >= '(5,1)'") =~
+	  /^\((\d+),/;
+	$wait = blocked_wait('VACUUM (FREEZE) t', 'BufferPin', $first);
+	is( join(' ', map { "$_=$wait->{$_}" } split / /, $wait->{parameters}),
+		"file#=$filenode block#=$pinned_block blocks=1",
+		'a pinned buffer is known');
+	is($wait->{'obj#'}, $oid, 'and its relation');
+}
+
+# lightweight locks: many sessions that commit at the same time
+{
+	my $file = $waiter->query('SELECT pg_trace_start_trace()');
+	my @others = map { PgTrace::Session->new($node) } 1 .. 4;
+	my $loop = 'DO $$ BEGIN FOR i IN 1..300 LOOP'
+	  . ' UPDATE t SET n = n + 1 WHERE id = %d; COMMIT; END LOOP; END $$';
+
+	$others[$_]->send(sprintf $loop, $_ + 1) foreach 0 .. $#others;
+	$waiter->query(sprintf $loop, 10);
+	$_->wait foreach @others;
+	$waiter->query('SELECT pg_trace_stop_trace()');
+
+	my $records = PgTrace::parse($file);
+	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	my @waits = grep { $_->{type} eq 'LWLock' }
+	  map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+	cmp_ok(scalar @waits, '>', 0, 'waits for lightweight locks');
+	is_deeply(
+		[ grep { ($_->{mode} // '') !~ /^(Shared|Exclusive|WaitUntilFree)$/ }
+			  @waits ],
+		[],
+		'each has its mode');
+	is_deeply(
+		[
+			grep { $_->{nam} eq 'WALWrite' && $_->{mode} eq 'Shared' } @waits
+		],
+		[],
+		'which is one that is asked for');
+	note("$_->{nam} $_->{mode}") foreach @waits[ 0 .. ($#waits < 5 ? $#waits : 5) ];
+	$_->close foreach @others;
+}
+
+$_->close foreach $first, $second, $foreign, $waiter;
+done_testing();

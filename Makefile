@@ -5,6 +5,7 @@
 #	sudo make test			run all tests, on a fresh machine as well
 #	sudo make check-core	run PostgreSQL's own tests with all sessions traced
 #	sudo make bench			measure what tracing costs, after make install
+#	sudo make bench-hits	measure what each kind of probe costs
 
 EXTENSION = pg_trace_bgw
 MODULE_big = pg_trace_bgw
@@ -53,10 +54,11 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # ---- Tests and demo ----
+PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watchpoint
-TEST_MODULES = .build/custom_scan.so
+TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/waiter.so
 
-.PHONY: demo test test-programs check-core bench
+.PHONY: demo test test-programs check-core bench bench-hits
 
 demo:
 	@packaging/demo
@@ -71,6 +73,9 @@ check-core:
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
 
+bench-hits: .build/hit_cost
+	@.build/hit_cost $(BENCH_OPTIONS)
+
 test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
 # The sources that find probe sites know nothing of PostgreSQL.
@@ -79,13 +84,21 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
 $(TEST_PROGRAMS): .build/%: tap/%.c
 	@mkdir -p $(@D)
-	$(CC) -g -O2 -Wall -Wextra $(COPT) -I. -I.build -o $@ $(filter %.c,$^) \
-		-lbpf -lcapstone -lelf
+	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
+
+.build/hit_cost: bench/hit_cost.c bgworker/probe_links.c \
+		bpf/.output/pg_trace.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lpthread
 
 # libraries that tests load into a server
-$(TEST_MODULES): .build/%.so: tap/%.c
+$(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
+
+.build/hidden_waiter.so: tap/waiter.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -DWITH_HIDDEN_STORE -shared -o $@ $<
 
 .build/%.bpf.o: tap/%.bpf.c
 	@mkdir -p $(@D)

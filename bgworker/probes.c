@@ -2,66 +2,70 @@
  * probes.c
  *		Wait events by eBPF.
  *
- * The only file that knows libbpf.  Opening finds the probe sites of the
- * running executable (sites.c) and loads bpf/pg_trace.bpf.c; each traced
- * process then gets a uprobe_multi link of its own, confined to its pid, so
- * that no other process ever meets a breakpoint.  Events come back through
- * one BPF ring buffer, which the worker drains.
+ * The only file that knows libbpf: loads bpf/pg_trace.bpf.c and has its maps.
+ * What makes the program run, and in which processes, is the matter of others:
  *
- * Closing a link takes the kernel 20 to 50 ms, during which events of other
- * sessions would pile up.  A helper thread does that and nothing else: it
- * reads file descriptors from a pipe and closes them, with all signals
- * blocked, and touches no memory of PostgreSQL.
+ *		probe_sessions.c	which probes a traced process gets, and when others
+ *		probe_attach.c		attaches them, keeps their links
+ *		probe_files.c		the places for them in the server and libraries
+ *		probe_links.c		what the kernel offers to attach the program
+ *
+ * Events come back through one BPF ring buffer, which the worker drains.
  */
 #include "postgres.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "port/atomics.h"
 #include "storage/buf_internals.h"
-#include "storage/fd.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/rel.h"
 
 #include "bgworker/compat_bpf.h"
+#include "bgworker/probe_sessions.h"
 #include "bgworker/probes.h"
-#include "bgworker/sites.h"
-#include "extension/node_waits.h"
 #include "bpf/.output/pg_trace.skel.h"
 #include "extension/compat.h"
+#include "extension/node_waits.h"
 
-/* The path that stays right when the package is upgraded under the server */
-#define EXECUTABLE	"/proc/self/exe"
+/* The PID namespace of the server, and the kernel's number of the first one */
+#define PID_NAMESPACE			"/proc/self/ns/pid"
+#define INITIAL_PID_NAMESPACE	0xEFFFFFFC
 
 struct PgtProbes
 {
 	struct pg_trace_bpf *skeleton;
 	struct ring_buffer *ring;
 	struct ring_buffer *lock_ring;
-	PgtSites   *sites;
-	int			nprobes;		/* sites and target sites */
-	uint64	   *offsets;		/* of the probes, in the executable */
-	uint64	   *flags;			/* of the probes, for their cookies */
-	uint64	   *cookies;		/* of the probes, filled anew for each link */
 	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
 	Size		states_size;	/* of the mapping */
-	int		   *links;			/* [nslots], -1 is none */
 	int			nslots;
-	int			closer_pipe;	/* write end; -1: close directly */
+	PgtProbeSessions *sessions;
 	PgtWaitCallback callback;
 	PgtLockCallback lock_callback;
 	void	   *callback_arg;
 	PgtProbesInfo info;
 	uint64		read_in_drain;	/* bytes */
 };
+
+static const char *const probe_names[] = {
+	[PGT_PROBE_NONE] = "none",
+	[PGT_PROBE_UPROBE] = "uprobe",
+	[PGT_PROBE_UPROBE_SHARED] = "uprobe_shared",
+	[PGT_PROBE_PERF_UPROBE] = "perf_uprobe",
+	[PGT_PROBE_WATCHPOINT] = "watchpoint",
+};
+
+const char *
+pgt_probe_name(enum pgt_probe probe)
+{
+	return probe_names[probe];
+}
 
 static int
 log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -78,68 +82,6 @@ log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 	ereport(level == LIBBPF_WARN ? LOG : DEBUG2,
 			(errmsg_internal("%s", message)));
 	return 0;
-}
-
-/* ----------
- * The closer thread
- * ----------
- */
-
-static void *
-closer_main(void *arg)
-{
-	int			pipe_fd = (int) (intptr_t) arg;
-	int			fd;
-
-	while (read(pipe_fd, &fd, sizeof(fd)) == sizeof(fd))
-		close(fd);
-	close(pipe_fd);
-	return NULL;
-}
-
-/* Returns the write end of the closer's pipe, or -1 if there is no closer. */
-static int
-start_closer(void)
-{
-	int			ends[2];
-	sigset_t	all;
-	sigset_t	before;
-	pthread_t	thread;
-	pthread_attr_t attributes;
-	int			rc;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -1;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	rc = pthread_create(&thread, &attributes, closer_main,
-						(void *) (intptr_t) ends[0]);
-	pthread_attr_destroy(&attributes);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0)
-	{
-		close(ends[0]);
-		close(ends[1]);
-		return -1;
-	}
-	return ends[1];
-}
-
-static void
-close_link(PgtProbes *probes, int slot)
-{
-	int			fd = probes->links[slot];
-
-	if (fd < 0)
-		return;
-	probes->links[slot] = -1;
-	ReleaseExternalFD();
-	if (probes->closer_pipe < 0 ||
-		write(probes->closer_pipe, &fd, sizeof(fd)) != sizeof(fd))
-		close(fd);
 }
 
 /* ----------
@@ -172,63 +114,6 @@ handle_lock_event(void *arg, void *data, size_t size)
 	return 0;
 }
 
-static void
-list_probes(PgtProbes *probes)
-{
-	const PgtSites *sites = probes->sites;
-	int			nsites = sites->nsites;
-
-	probes->nprobes = nsites + sites->ntargets;
-	probes->offsets = palloc(sizeof(uint64) * probes->nprobes);
-	probes->flags = palloc(sizeof(uint64) * probes->nprobes);
-	probes->cookies = palloc(sizeof(uint64) * probes->nprobes);
-	for (int i = 0; i < nsites; i++)
-	{
-		const PgtSite *site = &sites->sites[i];
-
-		probes->offsets[i] = site->probe_offset;
-		probes->flags[i] = PGT_SITE_FLAGS(site->file_call, site->restart ?
-										  PGT_SITE_RESTART : 0);
-		if (!site->cheap)
-			probes->info.nexpensive++;
-	}
-	for (int i = 0; i < sites->ntargets; i++)
-	{
-		const PgtTargetSite *target = &sites->targets[i];
-
-		probes->offsets[nsites + i] = target->probe_offset;
-		probes->flags[nsites + i] = PGT_SITE_FLAGS(target->file_call,
-												   target->flags);
-	}
-	probes->info.nsites = nsites;
-}
-
-static bool
-find_sites(PgtProbes *probes, char *error, size_t error_len)
-{
-	char		reason[256];
-
-	if (pgt_sites_find(EXECUTABLE, &probes->sites, reason,
-					   sizeof(reason)) != 0)
-	{
-		snprintf(error, error_len,
-				 "no probe sites were found in the server's executable: %s",
-				 reason);
-		return false;
-	}
-	if (probes->sites->nunknown > 0)
-		ereport(LOG,
-				(errmsg("%d of %d places where the server may report a wait event are not understood",
-						(int) probes->sites->nunknown,
-						(int) probes->sites->nreferences),
-				 errdetail("First: address 0x%llx: %s",
-						   (unsigned long long) probes->sites->unknown[0].addr,
-						   probes->sites->unknown[0].reason)));
-
-	list_probes(probes);
-	return true;
-}
-
 /* Where the BPF program finds what it reads in this server's memory. */
 static void
 describe_layout(struct pgt_layout *layout)
@@ -257,30 +142,70 @@ describe_layout(struct pgt_layout *layout)
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
 }
 
-static bool
-load_program(PgtProbes *probes, Size ring_size,
-			 char *error, size_t error_len, const char **hint)
+/* In another PID namespace than the first one, the program has to know which */
+static void
+set_pid_namespace(struct pg_trace_bpf *skeleton)
+{
+	struct stat status;
+
+	if (stat(PID_NAMESPACE, &status) != 0 ||
+		status.st_ino == INITIAL_PID_NAMESPACE)
+		return;
+	skeleton->rodata->pid_namespace_dev = status.st_dev;
+	skeleton->rodata->pid_namespace_ino = status.st_ino;
+}
+
+/*
+ * Returns 0 or a negative errno.  A kernel that has no uprobe_multi links may
+ * refuse the programs that are for them.
+ */
+static int
+try_load(PgtProbes *probes, Size ring_size, bool with_multi)
 {
 	struct pg_trace_bpf *skeleton = pg_trace_bpf__open();
 	int			rc = skeleton == NULL ? -errno : 0;
 
 	probes->skeleton = skeleton;
 	if (rc == 0)
-	{
-		skeleton->rodata->plan_node_address = (uintptr_t) &pgt_plan_node;
 		rc = bpf_map__set_max_entries(skeleton->maps.events, ring_size);
-	}
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.sessions, probes->nslots);
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.targets, probes->nslots);
 	if (rc == 0)
-		describe_layout((struct pgt_layout *) &skeleton->rodata->layout);
+		rc = bpf_map__set_max_entries(skeleton->maps.processes,
+									  probes->nslots);
 	if (rc == 0)
+	{
+		set_pid_namespace(skeleton);
+		skeleton->rodata->plan_node_address = (uintptr_t) &pgt_plan_node;
+		describe_layout((struct pgt_layout *) &skeleton->rodata->layout);
+	}
+	if (rc == 0 && with_multi)
 		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site,
 												   PGT_BPF_TRACE_UPROBE_MULTI);
-	if (rc == 0)
-		rc = pg_trace_bpf__load(skeleton);
+	if (rc == 0 && with_multi)
+		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site_shared,
+												   PGT_BPF_TRACE_UPROBE_MULTI);
+	if (rc == 0 && !with_multi)
+	{
+		bpf_program__set_autoload(skeleton->progs.wait_site, false);
+		bpf_program__set_autoload(skeleton->progs.wait_site_shared, false);
+	}
+	return rc != 0 ? rc : pg_trace_bpf__load(skeleton);
+}
+
+static bool
+load_program(PgtProbes *probes, Size ring_size,
+			 char *error, size_t error_len, const char **hint)
+{
+	int			rc = try_load(probes, ring_size, true);
+
+	if (rc == -EINVAL)
+	{
+		pg_trace_bpf__destroy(probes->skeleton);
+		rc = try_load(probes, ring_size, false);
+	}
 	if (rc == 0)
 		return true;
 
@@ -289,7 +214,7 @@ load_program(PgtProbes *probes, Size ring_size,
 	if (rc == -EPERM || rc == -EACCES)
 		*hint = "Start the server with CAP_BPF and CAP_PERFMON as ambient capabilities, e.g. AmbientCapabilities=CAP_BPF CAP_PERFMON in a systemd drop-in.";
 	else
-		*hint = "Linux 6.6 or newer with CONFIG_BPF_SYSCALL and CONFIG_UPROBES is needed.";
+		*hint = "Linux 5.15 or newer, better 6.6, with CONFIG_BPF_SYSCALL and CONFIG_UPROBES is needed.";
 	return false;
 }
 
@@ -331,8 +256,34 @@ open_ring(PgtProbes *probes, char *error, size_t error_len)
 	return true;
 }
 
+static bool
+open_sessions(PgtProbes *probes, PgtWaitProbe setting,
+			  char *error, size_t error_len)
+{
+	struct pg_trace_bpf *skeleton = probes->skeleton;
+	PgtLoaded	loaded = {
+		.programs = {
+			[PGT_PROBE_NONE] = -1,
+			[PGT_PROBE_UPROBE] = bpf_program__fd(skeleton->progs.wait_site),
+			[PGT_PROBE_UPROBE_SHARED] =
+			bpf_program__fd(skeleton->progs.wait_site_shared),
+			[PGT_PROBE_PERF_UPROBE] =
+			bpf_program__fd(skeleton->progs.wait_site_perf),
+			[PGT_PROBE_WATCHPOINT] =
+			bpf_program__fd(skeleton->progs.wait_store),
+		},
+		.processes_map = bpf_map__fd(skeleton->maps.processes),
+		.states = probes->states,
+		.nslots = probes->nslots,
+	};
+
+	probes->sessions = pgt_probe_sessions_open(&loaded, setting,
+											   error, error_len);
+	return probes->sessions != NULL;
+}
+
 PgtProbes *
-pgt_probes_open(int nslots, Size ring_size,
+pgt_probes_open(PgtWaitProbe setting, int nslots, Size ring_size,
 				PgtWaitCallback callback,
 				PgtLockCallback lock_callback, void *arg,
 				char *error, size_t error_len, const char **hint)
@@ -345,22 +296,17 @@ pgt_probes_open(int nslots, Size ring_size,
 	probes->lock_callback = lock_callback;
 	probes->callback_arg = arg;
 	probes->info.ring_size = ring_size;
-	probes->closer_pipe = -1;
-	probes->links = palloc(sizeof(int) * nslots);
-	for (int i = 0; i < nslots; i++)
-		probes->links[i] = -1;
 
 	libbpf_set_print(log_libbpf);
 	/* the cheap check first: without the privilege the rest is for nothing */
 	if (!load_program(probes, ring_size, error, error_len, hint) ||
 		!map_states(probes, error, error_len) ||
 		!open_ring(probes, error, error_len) ||
-		!find_sites(probes, error, error_len))
+		!open_sessions(probes, setting, error, error_len))
 	{
 		pgt_probes_close(probes);
 		return NULL;
 	}
-	probes->closer_pipe = start_closer();
 	return probes;
 }
 
@@ -370,24 +316,12 @@ pgt_probes_close(PgtProbes *probes)
 	if (probes == NULL)
 		return;
 
-	for (int i = 0; i < probes->nslots; i++)
-		close_link(probes, i);
-	/* the closer ends when it has closed what is in the pipe */
-	if (probes->closer_pipe >= 0)
-		close(probes->closer_pipe);
+	pgt_probe_sessions_close(probes->sessions);
 	ring_buffer__free(probes->ring);
 	ring_buffer__free(probes->lock_ring);
 	if (probes->states != NULL)
 		munmap(probes->states, probes->states_size);
 	pg_trace_bpf__destroy(probes->skeleton);
-	pgt_sites_free(probes->sites);
-	if (probes->offsets != NULL)
-		pfree(probes->offsets);
-	if (probes->flags != NULL)
-		pfree(probes->flags);
-	if (probes->cookies != NULL)
-		pfree(probes->cookies);
-	pfree(probes->links);
 	pfree(probes);
 }
 
@@ -411,52 +345,18 @@ pgt_probes_lock_fd(const PgtProbes *probes)
 
 bool
 pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
-				  int pid, const void *address,
+				  const PgtProbedProcess *process,
 				  char *error, size_t error_len)
 {
-	struct pgt_wait_state *state = &probes->states[slot];
-	struct pgt_uprobe_multi_attr attr;
-	int			fd;
-
 	Assert(slot >= 0 && slot < probes->nslots && generation != 0);
+	return pgt_probe_sessions_attach(probes->sessions, slot, generation,
+									 process, error, error_len);
+}
 
-	for (int i = 0; i < probes->nprobes; i++)
-		probes->cookies[i] = PGT_COOKIE(generation, slot, probes->flags[i]);
-
-	/* the generation last: it makes the entry valid */
-	memset(state, 0, sizeof(*state));
-	state->address = (uintptr_t) address;
-	state->value = PGT_VALUE_UNKNOWN;
-	pg_memory_barrier();
-	state->generation = generation;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_fd = bpf_program__fd(probes->skeleton->progs.wait_site);
-	attr.attach_type = PGT_BPF_TRACE_UPROBE_MULTI;
-	attr.path = (uintptr_t) EXECUTABLE;
-	attr.offsets = (uintptr_t) probes->offsets;
-	attr.cookies = (uintptr_t) probes->cookies;
-	attr.cnt = probes->nprobes;
-	attr.pid = pid;
-
-	if (!AcquireExternalFD())
-	{
-		snprintf(error, error_len, "too many open files");
-		state->generation = 0;
-		return false;
-	}
-	fd = pgt_link_create_uprobe_multi(&attr);
-	if (fd < 0)
-	{
-		snprintf(error, error_len, errno == EPERM ?
-				 "the kernel did not permit the probes: %m" :
-				 "the probes could not be attached: %m");
-		ReleaseExternalFD();
-		state->generation = 0;
-		return false;
-	}
-	probes->links[slot] = fd;
-	return true;
+void
+pgt_probes_detach(PgtProbes *probes, int slot)
+{
+	pgt_probe_sessions_detach(probes->sessions, slot);
 }
 
 /*
@@ -536,10 +436,22 @@ pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
 }
 
 void
-pgt_probes_detach(PgtProbes *probes, int slot)
+pgt_probes_libraries(PgtProbes *probes, int slot,
+					 PgtLibraryCallback callback, void *arg)
 {
-	probes->states[slot].generation = 0;
-	close_link(probes, slot);
+	pgt_probe_sessions_libraries(probes->sessions, slot, callback, arg);
+}
+
+long
+pgt_probes_maintain(PgtProbes *probes)
+{
+	return pgt_probe_sessions_maintain(probes->sessions);
+}
+
+enum pgt_probe
+pgt_probes_of(const PgtProbes *probes, int slot)
+{
+	return pgt_probe_sessions_of(probes->sessions, slot);
 }
 
 struct pgt_wait_state
@@ -567,6 +479,9 @@ void
 pgt_probes_info(const PgtProbes *probes, PgtProbesInfo *info)
 {
 	*info = probes->info;
+	info->probe = pgt_probe_sessions_default(probes->sessions);
+	pgt_probe_sessions_sites(probes->sessions, &info->nsites,
+							 &info->nexpensive);
 }
 
 void

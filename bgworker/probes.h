@@ -5,13 +5,25 @@
 #ifndef PGT_PROBES_H
 #define PGT_PROBES_H
 
+#include "storage/latch.h"
+
 #include "bpf/pg_trace.h"
+#include "extension/guc.h"
 
 typedef struct PgtProbes PgtProbes;
+
+/* A process whose waits are to be observed. */
+typedef struct PgtProbedProcess
+{
+	int			pid;
+	const void *address;		/* of its wait_event_info, in its memory */
+	Latch	   *latch;			/* to wake it by */
+} PgtProbedProcess;
 
 /* What the views show. */
 typedef struct PgtProbesInfo
 {
+	enum pgt_probe probe;		/* what a new session would get */
 	int			nsites;
 	int			nexpensive;		/* sites that the kernel single-steps */
 	uint64		ring_size;		/* bytes */
@@ -33,11 +45,21 @@ typedef void (*PgtLockCallback) (void *arg,
 								 const struct pgt_lock_event *event);
 
 /*
- * Find the probe sites of the running server and load the BPF program, for
- * sessions 0 to nslots - 1.  ring_size is in bytes, a power of two.  Returns
- * NULL on failure, with a reason in error, and a hint or NULL in *hint.
+ * Told of each library that is newly seen to report waits: they are traced
+ * from now on, or else there is a problem.
  */
-extern PgtProbes *pgt_probes_open(int nslots, Size ring_size,
+typedef void (*PgtLibraryCallback) (void *arg, const char *name,
+									const char *problem);
+
+/*
+ * Load the BPF program for sessions 0 to nslots - 1 and find out by which
+ * probes it can be made to run, of those that the setting, which isn't off,
+ * allows.  ring_size is in bytes, a power of two.  Returns NULL on failure,
+ * with a reason in error, and a hint or NULL in *hint.  Otherwise error tells
+ * why better probes can't be used, or is "".
+ */
+extern PgtProbes *pgt_probes_open(PgtWaitProbe setting,
+								  int nslots, Size ring_size,
 								  PgtWaitCallback callback,
 								  PgtLockCallback lock_callback, void *arg,
 								  char *error, size_t error_len,
@@ -53,12 +75,12 @@ extern int	pgt_probes_fd(const PgtProbes *probes);
 extern int	pgt_probes_lock_fd(const PgtProbes *probes);
 
 /*
- * Observe the waits of process pid, whose wait_event_info word is at address
- * in its memory.  generation is not 0 and comes back in the events.  Returns
- * false with a reason in error.
+ * Observe the waits of a process.  generation is not 0 and comes back in the
+ * events.  Returns false with a reason in error; if it returns true and error
+ * isn't "", it says why other probes had to do.
  */
 extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
-							  int pid, const void *address,
+							  const PgtProbedProcess *process,
 							  char *error, size_t error_len);
 
 /*
@@ -73,6 +95,23 @@ extern bool pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
  * the probes; that happens behind the caller's back.
  */
 extern void pgt_probes_detach(PgtProbes *probes, int slot);
+
+/*
+ * Look which libraries a session has loaded, and observe the waits in them as
+ * well.  The callback is told of those that weren't there the last time.
+ */
+extern void pgt_probes_libraries(PgtProbes *probes, int slot,
+								 PgtLibraryCallback callback, void *arg);
+
+/*
+ * Exchange sessions' probes, if there have become many sessions or few.  To be
+ * called in each round; returns when at the latest, in ms, or -1.
+ */
+extern long pgt_probes_maintain(PgtProbes *probes);
+
+/* What a session has at present; what that is called in the views. */
+extern enum pgt_probe pgt_probes_of(const PgtProbes *probes, int slot);
+extern const char *pgt_probe_name(enum pgt_probe probe);
 
 /* A session's counters and current wait; valid until it is detached. */
 extern struct pgt_wait_state pgt_probes_state(const PgtProbes *probes,

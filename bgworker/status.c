@@ -55,7 +55,7 @@ pgt_status_set_probes(const PgtProbes *probes, const char *error)
 		pgt_probes_info(probes, &info);
 
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
-	strlcpy(status->probe, probes != NULL ? "uprobe" : "none", PGT_PROBE_LEN);
+	strlcpy(status->probe, pgt_probe_name(info.probe), PGT_PROBE_LEN);
 	status->probe_sites = info.nsites;
 	status->expensive_sites = info.nexpensive;
 	status->ring_buffer_size = info.ring_size;
@@ -74,6 +74,7 @@ pgt_status_set_counters(const PgtProbes *probes, uint64 hits, uint64 lost,
 		pgt_probes_info(probes, &info);
 
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(status->probe, pgt_probe_name(info.probe), PGT_PROBE_LEN);
 	status->ring_buffer_max_used = info.ring_max_used;
 	status->drained_events = info.drained;
 	status->probe_hits = hits;

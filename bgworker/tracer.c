@@ -18,6 +18,7 @@
 #include "bgworker/compat_bpf.h"
 #include "bgworker/running.h"
 #include "bgworker/tracer.h"
+#include "bgworker/tracer_probes.h"
 #include "bgworker/waits.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
@@ -357,8 +358,8 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
  * ----------
  */
 
-static void
-set_last_error(PgtTracer *tracer, const char *error)
+void
+pgt_tracer_set_error(PgtTracer *tracer, const char *error)
 {
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	strlcpy(tracer->session->last_error, error, PGT_ERROR_LEN);
@@ -371,7 +372,7 @@ flush_failed(PgtTracer *tracer)
 	char		error[PGT_ERROR_LEN];
 
 	snprintf(error, sizeof(error), "could not write to the trace file: %m");
-	set_last_error(tracer, error);
+	pgt_tracer_set_error(tracer, error);
 	if (!tracer->write_failed)
 		ereport(LOG,
 				(errcode_for_file_access(),
@@ -427,14 +428,18 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 {
 	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
 	volatile uint32 *word = (volatile uint32 *) &proc->wait_event_info;
+	PgtProbedProcess process = {
+		.pid = tracer->pid,
+		.address = (const void *) word,
+		.latch = &proc->procLatch,
+	};
 	char		error[PGT_ERROR_LEN];
 	char		note[PGT_ERROR_LEN + 64];
 
 	strlcpy(error, probe_error, sizeof(error));
 	if (probes != NULL &&
 		pgt_probes_attach(probes, tracer->slot, tracer->generation,
-						  tracer->pid, (const void *) word,
-						  error, sizeof(error)))
+						  &process, error, sizeof(error)))
 	{
 		tracer->attached = true;
 		tracer->format.has_waits = true;
@@ -444,11 +449,15 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 		tracer->first_ns = pgt_clock_now();
 		look_at_first_wait(tracer, probes);
 		pgt_format_note(&tracer->format, "WAIT TRACING STARTED");
+		if (error[0] != '\0')
+			pgt_tracer_set_error(tracer, error);
+		tracer->probe = pgt_probes_of(probes, tracer->slot);
+		pgt_tracer_libraries(tracer, probes);
 		return;
 	}
 	snprintf(note, sizeof(note), "WAITS ARE NOT TRACED: %s", error);
 	pgt_format_note(&tracer->format, note);
-	set_last_error(tracer, error);
+	pgt_tracer_set_error(tracer, error);
 }
 
 /* Time in the run queue that a wait has is its own, so waits must tell. */
@@ -464,7 +473,7 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 	{
 		snprintf(note, sizeof(note), "THE RUN QUEUE IS NOT TRACED: %s", error);
 		pgt_format_note(&tracer->format, note);
-		set_last_error(tracer, error);
+		pgt_tracer_set_error(tracer, error);
 		return;
 	}
 	tracer->format.run_delay_ns = pgt_run_queue_ns_of(tracer->pid);
@@ -500,8 +509,7 @@ show_active(PgtTracer *tracer)
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	if (session->started_at == 0)
 		session->started_at = GetCurrentTimestamp();
-	strlcpy(session->probe, tracer->attached ? "uprobe" : "none",
-			PGT_PROBE_LEN);
+	strlcpy(session->probe, pgt_probe_name(tracer->probe), PGT_PROBE_LEN);
 	strlcpy(session->trace_file, tracer->writer.path, MAXPGPATH);
 	if (session->state == PGT_SESSION_STARTING)
 		session->state = PGT_SESSION_ACTIVE;
@@ -670,7 +678,9 @@ put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
 
 	if (last->generation == 0 || tracer->gone)
 		return;
-	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0)
+	/* the probes may have run once more after last was read */
+	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0 &&
+		tracer->last_start_ns != tracer->first_ns)
 		put_first_wait(tracer, now_ns, 0);
 	else if (last->value != PGT_VALUE_UNKNOWN && last->value != 0 &&
 			 last->start_ns != tracer->last_start_ns)

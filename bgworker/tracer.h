@@ -37,6 +37,7 @@ typedef struct PgtTracer
 
 	/* Waits */
 	bool		attached;
+	enum pgt_probe probe;		/* as shown */
 	uint32		first_value;	/* wait event when the probes were attached */
 	uint64		first_ns;		/* time of that */
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
@@ -81,6 +82,9 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
  * so in both files.
  */
 extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
+
+/* Show an error as the process's last one. */
+extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 
 /* A wait event has come in for this process. */
 extern void pgt_tracer_add_wait(PgtTracer *tracer,

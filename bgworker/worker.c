@@ -28,6 +28,7 @@
 #include "bgworker/running.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer.h"
+#include "bgworker/tracer_probes.h"
 #include "bgworker/wakeup.h"
 #include "bgworker/worker.h"
 #include "extension/clock.h"
@@ -157,7 +158,7 @@ open_probes(void)
 	else
 	{
 		probe_error[0] = '\0';
-		probes = pgt_probes_open(pgt_shared->nsessions,
+		probes = pgt_probes_open(pgt_wait_probe, pgt_shared->nsessions,
 								 (Size) pgt_ring_buffer_size * 1024,
 								 handle_wait, handle_lock_wait, NULL,
 								 probe_error, sizeof(probe_error), &hint);
@@ -289,6 +290,14 @@ handle_requests(void)
 				else
 					refuse(i, "the trace was stopped before it began");
 				break;
+			case PGT_SESSION_ACTIVE:
+				if (tracers[i].in_use &&
+					pgt_tracer_wants_libraries(&tracers[i]))
+				{
+					(void) drain();
+					pgt_tracer_libraries(&tracers[i], probes);
+				}
+				break;
 			default:
 				break;
 		}
@@ -349,6 +358,23 @@ drain_round(bool *held)
 		*held |= session_held;
 	}
 	return nevents;
+}
+
+/* Exchange probes.  Returns when to do so again, in ms; -1 if there is no need. */
+static long
+maintain_probes(void)
+{
+	long		again_ms;
+
+	if (probes == NULL)
+		return -1;
+	again_ms = pgt_probes_maintain(probes);
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use)
+			pgt_tracer_show_probe(&tracers[i], probes);
+	}
+	return again_ms;
 }
 
 static void
@@ -627,7 +653,8 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 	while (!ShutdownRequestPending)
 	{
 		int			nwaiting;
-		long		running_due_ms;
+		long		due_ms;
+		long		maintain_ms;
 
 		ResetLatch(MyLatch);
 		look_for_blockers();
@@ -641,7 +668,10 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		look_for_ended_processes();
 		nwaiting = end_traces();
 		busy = drain() > 0;
-		running_due_ms = report_running();
+		due_ms = report_running();
+		maintain_ms = maintain_probes();
+		if (maintain_ms >= 0 && (due_ms < 0 || maintain_ms < due_ms))
+			due_ms = maintain_ms;
 		show_counters();
 
 		if (nwaiting > 0)
@@ -649,7 +679,7 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		else if (busy)
 			nap(NAP_MS);
 		else
-			sleep_until_needed(running_due_ms);
+			sleep_until_needed(due_ms);
 	}
 
 	shut_down();

@@ -2,29 +2,31 @@
 /*
  * pg_trace.bpf.c - turns stores to a backend's wait_event_info into waits
  *
- * Attached by a uprobe_multi link per traced process to the instructions
- * that bgworker/sites.c found: each one closely follows a store through
- * PostgreSQL's my_wait_event_info, that is the body of an inlined
+ * Made to run, in one of the ways that enum pgt_probe lists, right after a
+ * store to that word: by uprobes on the instructions that bgworker/sites.c
+ * found, each one closely behind a store through PostgreSQL's
+ * my_wait_event_info, that is the body of an inlined
  *
  *	static inline void pgstat_report_wait_start(uint32 wait_event_info);
  *	static inline void pgstat_report_wait_end(void);
  *
- * (all supported majors).  The program takes nothing from the registers for
- * that.  It reads the word that the backend shows in pg_stat_activity and compares it
- * with the value of the last hit: 0 to A starts a wait, A to 0 ends one, A to
- * B does both, and a hit that changes nothing says nothing.  A finished wait
- * goes to the worker through the ring buffer; whoever's ring buffer is full
- * has the loss counted.  What the wait was for is read at its start, see
- * target.h.
+ * (all supported majors), or by a hardware watchpoint on the word itself.
+ * observe() takes nothing from the registers for that.  It reads the word that
+ * the backend shows in pg_stat_activity and compares it with the value of the
+ * last run: 0 to A starts a wait, A to 0 ends one, A to B does both, and a run
+ * that changes nothing says nothing.  A finished wait goes to the worker through
+ * the ring buffer; whoever's ring buffer is full has the loss counted.  What
+ * the wait was for is read at its start, see target.h.
  */
 #include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
 #include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
 
 #include "pg_trace.h"
 #include "target.h"
 
-/* Both sizes are set by the worker before load. */
+/* The sizes of all maps are set by the worker before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -37,6 +39,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pgt_wait_state);
 } sessions SEC(".maps");
+
+/*
+ * Of the probes that all processes meet: pid -> PGT_COOKIE of its session,
+ * without flags.  The pid is the one in the server's PID namespace.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} processes SEC(".maps");
+
+/*
+ * That namespace, 0 if it is the initial one: then finding the pid costs 80 ns less.
+ */
+const volatile __u64 pid_namespace_dev = 0;
+const volatile __u64 pid_namespace_ino = 0;
 
 /*
  * The address of pgt_plan_node (extension/node_waits.h) in every process that
@@ -131,48 +150,87 @@ static __always_inline void submit_relation(struct pgt_wait_state *state, __u32 
 	bpf_ringbuf_submit(event, 0);
 }
 
-SEC("uprobe")
-int wait_site(struct pt_regs *ctx)
+/*
+ * Whether this run is one that counts.  While a session is handed over from
+ * one kind of probes to another, both are attached, and of two uprobes on an
+ * instruction it isn't known which one runs first.  But whoever sees a change
+ * of the word is the first to run after it:
+ *
+ * - the new probe then takes over, and the old one, if it runs as well, no
+ *   longer counts;
+ * - the old one leaves that change to the new one, which comes next, if that
+ *   has been seen to run; before, it may not have been attached in time.
+ *
+ * Where nothing changes, the old one counts: a restart is seen once.
+ */
+static __always_inline int counts(struct pgt_wait_state *state, __u8 probe, int changed)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx);
-	__u32 slot = PGT_COOKIE_SLOT(cookie);
-	struct pgt_wait_state *state;
-	struct pgt_wait_target *target;
+	if (probe == state->owner) {
+		if (state->next == probe || !changed || !state->next_seen)
+			return 1;
+		state->owner = state->next;
+		return 0;
+	}
+	if (probe != state->next)
+		return 0;
+	state->next_seen = 1;
+	if (changed)
+		state->owner = probe;
+	return changed;
+}
+
+/* A run at the start of a function that says something about later waits. */
+static __always_inline void observe_call(struct pgt_wait_state *state,
+					 struct pgt_wait_target *target, __u32 slot, __u64 flags,
+					 struct pt_regs *ctx)
+{
+	if (flags & PGT_SITE_RELATION) {
+		submit_relation(state, slot, PT_REGS_PARM1(ctx),
+				PGT_SITE_FILE_CALL(flags) == PGT_RELATION_CLOSED);
+	} else {
+		target->buffer = PT_REGS_PARM1(ctx);
+		target->generation = state->generation;
+	}
+}
+
+/*
+ * A probe has run in the process that state is about.  flags are those of the
+ * site's cookie; ctx are the registers at the site, NULL if the process isn't
+ * at one.
+ */
+static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __u8 probe,
+				    __u64 flags, struct pt_regs *ctx)
+{
+	struct pgt_wait_target *target = bpf_map_lookup_elem(&targets, &slot);
 	__u32 value;
 	__u64 run_delay;
 	__u64 now;
 
-	state = bpf_map_lookup_elem(&sessions, &slot);
-	target = bpf_map_lookup_elem(&targets, &slot);
-	/* A link that is still being detached outlives its session. */
-	if (!state || !target || state->generation != PGT_COOKIE_GENERATION(cookie))
-		return 0;
-
+	if (!target)
+		return;
 	state->hits++;
-	if (cookie & PGT_SITE_RELATION) {
-		submit_relation(state, slot, PT_REGS_PARM1(ctx),
-				PGT_SITE_FILE_CALL(cookie) == PGT_RELATION_CLOSED);
-		return 0;
-	}
-	if (cookie & PGT_SITE_BUFFER) {
-		target->buffer = PT_REGS_PARM1(ctx);
-		target->generation = state->generation;
-		return 0;
+	if (ctx && (flags & (PGT_SITE_RELATION | PGT_SITE_BUFFER))) {
+		if (probe == state->owner)
+			observe_call(state, target, slot, flags, ctx);
+		return;
 	}
 	if (bpf_probe_read_user(&value, sizeof(value), (void *)state->address)) {
 		state->faults++;
-		return 0;
+		return;
 	}
+	if (!counts(state, probe, value != state->value))
+		return;
+
 	/*
 	 * Where the end of a wait is directly followed by the start of the
 	 * next, there is one probe for both, and the same event twice in a row
 	 * doesn't change the word.
 	 */
-	if (value == state->value && !((cookie & PGT_SITE_RESTART) && value)) {
-		if ((cookie & PGT_SITE_CALL) && CLASS(value) == CLASS_IO &&
+	if (value == state->value && !((flags & PGT_SITE_RESTART) && value)) {
+		if (ctx && (flags & PGT_SITE_CALL) && CLASS(value) == CLASS_IO &&
 		    target->kind == PGT_TARGET_NONE)
-			note_file(target, ctx, PGT_SITE_FILE_CALL(cookie));
-		return 0;
+			note_file(target, ctx, PGT_SITE_FILE_CALL(flags));
+		return;
 	}
 
 	run_delay = read_run_delay(state);
@@ -189,10 +247,84 @@ int wait_site(struct pt_regs *ctx)
 		 */
 		bpf_probe_read_user(&state->plan_node, sizeof(state->plan_node),
 				    (void *)plan_node_address);
-		note_target(target, state, value, cookie, ctx);
+		note_target(target, state, value, flags, ctx);
 		if (CLASS(value) == CLASS_LOCK)
 			announce_lock_wait(state, slot);
 	}
+}
+
+/* The session that was meant when cookie was made, NULL if that has ended. */
+static __always_inline struct pgt_wait_state *find_state(__u64 cookie, __u32 *slot)
+{
+	struct pgt_wait_state *state;
+
+	*slot = PGT_COOKIE_SLOT(cookie);
+	state = bpf_map_lookup_elem(&sessions, slot);
+	/* A link that is still being detached outlives its session. */
+	if (!state || state->generation != PGT_COOKIE_GENERATION(cookie))
+		return NULL;
+	return state;
+}
+
+/* A run in any process at all, most of which aren't traced. */
+static __always_inline void observe_if_traced(struct pt_regs *ctx, __u8 probe)
+{
+	struct bpf_pidns_info ids;
+	struct pgt_wait_state *state;
+	__u64 *cookie;
+	__u32 slot;
+
+	if (!pid_namespace_ino)
+		ids.tgid = bpf_get_current_pid_tgid() >> 32;
+	else if (bpf_get_ns_current_pid_tgid(pid_namespace_dev, pid_namespace_ino, &ids,
+					     sizeof(ids)))
+		return;
+	cookie = bpf_map_lookup_elem(&processes, &ids.tgid);
+	if (!cookie)
+		return;
+	state = find_state(*cookie, &slot);
+	if (state)
+		observe(state, slot, probe, bpf_get_attach_cookie(ctx), ctx);
+}
+
+/* The cookies of these links name the session, those of the next two don't. */
+SEC("uprobe")
+int wait_site(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct pgt_wait_state *state;
+	__u32 slot;
+
+	state = find_state(cookie, &slot);
+	if (state)
+		observe(state, slot, PGT_PROBE_UPROBE, cookie, ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int wait_site_shared(struct pt_regs *ctx)
+{
+	observe_if_traced(ctx, PGT_PROBE_UPROBE_SHARED);
+	return 0;
+}
+
+SEC("uprobe")
+int wait_site_perf(struct pt_regs *ctx)
+{
+	observe_if_traced(ctx, PGT_PROBE_PERF_UPROBE);
+	return 0;
+}
+
+/* After each store to the word, whoever made it; the registers are no site's. */
+SEC("perf_event")
+int wait_store(struct bpf_perf_event_data *ctx)
+{
+	struct pgt_wait_state *state;
+	__u32 slot;
+
+	state = find_state(bpf_get_attach_cookie(ctx), &slot);
+	if (state)
+		observe(state, slot, PGT_PROBE_WATCHPOINT, 0, NULL);
 	return 0;
 }
 

@@ -39,6 +39,18 @@
 #define PGT_COOKIE_GENERATION(cookie) ((__u32)((cookie) >> 32))
 #define PGT_COOKIE_SLOT(cookie) ((__u32)((cookie) >> 8) & 0xffffff)
 
+/*
+ * How the program is made to run when a process's word changes.  In the order
+ * in which the worker tries them.
+ */
+enum pgt_probe {
+	PGT_PROBE_NONE,
+	PGT_PROBE_UPROBE,	 /* a uprobe_multi link per process */
+	PGT_PROBE_UPROBE_SHARED, /* one for all processes */
+	PGT_PROBE_PERF_UPROBE,	 /* a perf event per site for all processes */
+	PGT_PROBE_WATCHPOINT,	 /* a hardware watchpoint on the word */
+};
+
 /* No wait event has this value; the state of a thread not seen yet. */
 #define PGT_VALUE_UNKNOWN 0xffffffffU
 
@@ -203,7 +215,7 @@ struct pgt_wait_target {
 
 /*
  * One traced process, indexed by session slot.  address and generation are
- * the worker's, the rest is the BPF program's once generation is set; only
+ * the worker's, most of the rest the BPF program's once generation is set; only
  * one thread, the traced backend, ever runs the program on an entry.
  * Cache lines of their own, so that sessions don't disturb each other.
  */
@@ -220,7 +232,17 @@ struct pgt_wait_state {
 
 	__u64 run_delay_ns;	   /* in the run queue until start_ns */
 	__u64 run_delay_offset; /* in task_struct; 0: run_delay_ns isn't read */
-	__u64 reserved[6];
+
+	/*
+	 * enum pgt_probe: whose runs count, and whose are to count from the
+	 * next change of the word on.  The worker sets both, and to change
+	 * over, next_seen = 0 and then next; the program follows by setting
+	 * owner, and the worker may then detach the old probes.
+	 */
+	__u8 owner;
+	__u8 next;
+	__u8 next_seen; /* a probe of kind next has run */
+	__u8 reserved[5 + 5 * 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

@@ -24,6 +24,7 @@
 #include "extension/emit.h"
 #include "extension/executions.h"
 #include "extension/guc.h"
+#include "extension/libraries.h"
 #include "extension/session.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
@@ -86,6 +87,7 @@ join_trace(uint32 slot)
 		pgt_forget_open_files();
 	pgt_emit_attach(session, slot);
 	pgt_calls_begin_trace(session->running_since);
+	pgt_libraries_reset(!session->remote);
 }
 
 /* Start or stop as pg_trace.session says. */

@@ -70,7 +70,11 @@ static const struct config_enum_entry on_overflow_options[] = {
 static const struct config_enum_entry wait_probe_options[] = {
 	{"auto", PGT_WAIT_PROBE_AUTO, false},
 	{"uprobe", PGT_WAIT_PROBE_UPROBE, false},
+	{"watchpoint", PGT_WAIT_PROBE_WATCHPOINT, false},
 	{"off", PGT_WAIT_PROBE_OFF, false},
+	{"uprobe_process", PGT_WAIT_PROBE_UPROBE_PROCESS, true},
+	{"uprobe_shared", PGT_WAIT_PROBE_UPROBE_SHARED, true},
+	{"perf_uprobe", PGT_WAIT_PROBE_PERF_UPROBE, true},
 	{NULL, 0, false}
 };
 

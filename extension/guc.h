@@ -29,7 +29,12 @@ typedef enum PgtWaitProbe
 {
 	PGT_WAIT_PROBE_AUTO,
 	PGT_WAIT_PROBE_UPROBE,
-	PGT_WAIT_PROBE_OFF
+	PGT_WAIT_PROBE_WATCHPOINT,
+	PGT_WAIT_PROBE_OFF,
+	/* one kind of uprobes whatever the number of sessions; for tests */
+	PGT_WAIT_PROBE_UPROBE_PROCESS,
+	PGT_WAIT_PROBE_UPROBE_SHARED,
+	PGT_WAIT_PROBE_PERF_UPROBE
 } PgtWaitProbe;
 
 extern bool pgt_enabled;

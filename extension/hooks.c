@@ -34,6 +34,7 @@
 #include "extension/executions.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
+#include "extension/libraries.h"
 #include "extension/node_waits.h"
 #include "extension/transaction.h"
 
@@ -284,6 +285,7 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 	PgtExecution *execution;
 	PgtCall		call;
 
+	pgt_libraries_check();
 	execution = pgt_execution_find(query);
 	if (execution == NULL)
 		execution = adopt_execution(query);
@@ -531,6 +533,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
 	pgt_cursor_unpin(cursor);
+	pgt_libraries_check();
 }
 
 static void

@@ -10,12 +10,19 @@
  * has run a line of PostgreSQL, and loses them for good unless it is going to
  * be our worker.  So no user's code ever runs with a capability.
  *
+ * Where uprobe_multi links don't exist (before Linux 6.6), uprobes may take
+ * CAP_SYS_ADMIN.  If the administrator has given that to the server as well,
+ * the worker keeps it, but there only, and even then uses it only in the
+ * moments in which it attaches uprobes.  Everywhere else it is dropped like
+ * any other, so that it does no harm to have given it in vain.
+ *
  * See capabilities(7) for the sets, pthread_atfork(3) for the handler.
  */
 #include "postgres.h"
 
 #include <pthread.h>
 #include <sys/capability.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -23,6 +30,7 @@
 
 #include "bgworker/worker.h"
 #include "extension/compat.h"
+#include "extension/guc.h"
 #include "extension/privilege.h"
 
 static const struct
@@ -32,15 +40,43 @@ static const struct
 }			wanted[] = {
 	{CAP_BPF, "cap_bpf"},
 	{CAP_PERFMON, "cap_perfmon"},
+	{CAP_SYS_ADMIN, "cap_sys_admin"},	/* only where it is of use */
 };
+
+#define NREQUIRED	2
+
+/* Decided once, when the server starts */
+static bool admin_is_of_use = false;
+
+static bool
+kernel_lacks_uprobe_multi(void)
+{
+	struct utsname name;
+	int			major;
+	int			minor;
+
+	return uname(&name) == 0 &&
+		sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+		(major < 6 || (major == 6 && minor < 6));
+}
+
+static bool
+is_permitted(cap_t capabilities, cap_value_t value)
+{
+	cap_flag_value_t permitted = CAP_CLEAR;
+
+	/* a kernel that doesn't know the capability reports an error */
+	return cap_get_flag(capabilities, value, CAP_PERMITTED, &permitted) == 0 &&
+		permitted == CAP_SET;
+}
 
 /*
  * Reduce the process's capabilities to those of the wanted ones that it has
- * permitted and that keep asks for; make them effective or not.  Returns how
- * many are left, -1 on error.
+ * permitted and that keep asks for; make the required ones effective or not,
+ * and CAP_SYS_ADMIN.  Returns how many of the required are left, -1 on error.
  */
 static int
-reduce(bool keep, bool effective)
+reduce(bool keep, bool effective, bool admin_effective)
 {
 	cap_t		have = cap_get_proc();
 	cap_t		left = cap_init();
@@ -49,16 +85,15 @@ reduce(bool keep, bool effective)
 
 	for (int i = 0; ok && keep && i < (int) lengthof(wanted); i++)
 	{
-		cap_flag_value_t permitted = CAP_CLEAR;
+		bool		is_required = i < NREQUIRED;
 
-		/* a kernel that doesn't know the capability reports an error */
-		if (cap_get_flag(have, wanted[i].value, CAP_PERMITTED,
-						 &permitted) != 0 || permitted != CAP_SET)
+		if ((!is_required && !admin_is_of_use) ||
+			!is_permitted(have, wanted[i].value))
 			continue;
-		nleft++;
+		nleft += is_required;
 		ok = cap_set_flag(left, CAP_PERMITTED, 1, &wanted[i].value,
 						  CAP_SET) == 0;
-		if (ok && effective)
+		if (ok && (is_required ? effective : admin_effective))
 			ok = cap_set_flag(left, CAP_EFFECTIVE, 1, &wanted[i].value,
 							  CAP_SET) == 0;
 	}
@@ -85,7 +120,7 @@ drop_in_child(void)
 	 * Giving up capabilities needs no permission, so this can't fail; if it
 	 * does, there is no such process rather than one with capabilities.
 	 */
-	if (reduce(false, false) != 0)
+	if (reduce(false, false, false) != 0)
 		_exit(1);
 }
 
@@ -94,7 +129,9 @@ pgt_privilege_install(void)
 {
 	int			rc;
 
-	if (reduce(true, false) < 0)
+	admin_is_of_use = pgt_wait_probe == PGT_WAIT_PROBE_PERF_UPROBE ||
+		kernel_lacks_uprobe_multi();
+	if (reduce(true, false, false) < 0)
 		ereport(FATAL,
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("could not reduce the capabilities of the server: %m")));
@@ -112,16 +149,13 @@ pgt_privilege_install(void)
 bool
 pgt_privilege_raise(char *buffer, size_t len)
 {
-	int			nleft = reduce(true, true);
+	int			nleft = reduce(true, true, false);
 	cap_t		have = cap_get_proc();
 
 	buffer[0] = '\0';
 	for (int i = 0; have != NULL && i < (int) lengthof(wanted); i++)
 	{
-		cap_flag_value_t effective = CAP_CLEAR;
-
-		if (cap_get_flag(have, wanted[i].value, CAP_EFFECTIVE,
-						 &effective) != 0 || effective != CAP_SET)
+		if (!is_permitted(have, wanted[i].value))
 			continue;
 		if (buffer[0] != '\0')
 			strlcat(buffer, ",", len);
@@ -130,5 +164,12 @@ pgt_privilege_raise(char *buffer, size_t len)
 	cap_free(have);
 	if (buffer[0] == '\0')
 		strlcpy(buffer, "none", len);
-	return nleft == (int) lengthof(wanted);
+	return nleft == NREQUIRED;
+}
+
+void
+pgt_privilege_use_admin(bool use)
+{
+	if (admin_is_of_use)
+		(void) reduce(true, true, use);
 }

@@ -15,4 +15,7 @@ extern void pgt_privilege_install(void);
  */
 extern bool pgt_privilege_raise(char *buffer, size_t len);
 
+/* Worker: make CAP_SYS_ADMIN effective, if it is there, or no longer. */
+extern void pgt_privilege_use_admin(bool use);
+
 #endif							/* PGT_PRIVILEGE_H */

@@ -106,6 +106,8 @@ initialize_shared(PgtShared *shared)
 		pg_atomic_init_u64(&session->sql_events, 0);
 		pg_atomic_init_u64(&session->wait_events, 0);
 		pg_atomic_init_u64(&session->lost_events, 0);
+		pg_atomic_init_u32(&session->libraries_wanted, 0);
+		pg_atomic_init_u32(&session->libraries_done, 0);
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
@@ -288,6 +290,8 @@ allocate_slot(const PgtSession *description)
 		pg_atomic_write_u64(&session->sql_events, 0);
 		pg_atomic_write_u64(&session->wait_events, 0);
 		pg_atomic_write_u64(&session->lost_events, 0);
+		pg_atomic_write_u32(&session->libraries_wanted, 0);
+		pg_atomic_write_u32(&session->libraries_done, 0);
 		pg_atomic_write_u32(&session->half_full, 0);
 		pgt_queue_reset(&session->queue);
 		return session;

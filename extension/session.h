@@ -73,7 +73,10 @@ typedef struct PgtSession
 	pg_atomic_uint64 sql_events;
 	pg_atomic_uint64 wait_events;
 	pg_atomic_uint64 lost_events;
-	ConditionVariable state_cv; /* state or generation changed */
+	/* Looks at the process's libraries that it asked for, and that were done */
+	pg_atomic_uint32 libraries_wanted;
+	pg_atomic_uint32 libraries_done;
+	ConditionVariable state_cv; /* state, generation or the last one changed */
 
 	/* The backend's end of the queue */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */

@@ -1,0 +1,73 @@
+/*
+ * probe_attach.h
+ *		Attaches one kind of probes to a process, or to all.
+ */
+#ifndef PGT_PROBE_ATTACH_H
+#define PGT_PROBE_ATTACH_H
+
+#include "bgworker/probe_files.h"
+#include "bgworker/probes.h"
+
+/* What probes.c has loaded */
+typedef struct PgtLoaded
+{
+	int			programs[PGT_PROBE_WATCHPOINT + 1]; /* by enum pgt_probe */
+	int			processes_map;
+	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
+	int			nslots;
+} PgtLoaded;
+
+/* The links to a file that are for all processes */
+typedef struct PgtCommonLinks
+{
+	int		   *links;
+	int			nlinks;
+} PgtCommonLinks;
+
+typedef struct PgtAttacher
+{
+	PgtLoaded	loaded;
+	PgtProbeFiles *files;
+	int			closer;
+	PgtCommonLinks common[PGT_MAX_PROBE_FILES];
+} PgtAttacher;
+
+/* A process, and what is attached to it alone */
+typedef struct PgtAttachment
+{
+	PgtProbedProcess process;
+	uint64		cookie;			/* PGT_COOKIE of its session */
+	int			watchpoint;		/* link, -1 is none */
+	int			links[PGT_MAX_PROBE_FILES]; /* the same */
+} PgtAttachment;
+
+extern void pgt_attacher_open(PgtAttacher *attacher, const PgtLoaded *loaded);
+
+/* The caller has detached everything. */
+extern void pgt_attacher_close(PgtAttacher *attacher);
+
+/*
+ * Try a kind of probes on this process.  Returns 0 or a negative errno.
+ */
+extern int	pgt_attacher_try(PgtAttacher *attacher, enum pgt_probe probe);
+
+/* An attachment to nothing */
+extern void pgt_attachment_init(PgtAttachment *attachment);
+
+/*
+ * Attach probes of a kind to a process, for uprobes in the files in mask that
+ * have sites and aren't attached to yet.  Returns 0 or a negative errno, and
+ * then perhaps some are attached.
+ */
+extern int	pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
+					   enum pgt_probe probe, uint32 mask);
+
+/* Detach them, but for links that are for all processes. */
+extern void pgt_detach(PgtAttacher *attacher, PgtAttachment *attachment,
+					   enum pgt_probe probe);
+
+/* Is this a kind with links that are for all processes?  Detach these. */
+extern bool pgt_probe_is_common(enum pgt_probe probe);
+extern void pgt_detach_common(PgtAttacher *attacher);
+
+#endif							/* PGT_PROBE_ATTACH_H */

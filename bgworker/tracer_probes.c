@@ -1,0 +1,66 @@
+/*
+ * tracer_probes.c
+ *		What changes about a traced process's probes.
+ *
+ * Libraries that it loads get probes of their own, which the process asks for
+ * (extension/libraries.c), and the probes that it has may be exchanged for
+ * others (probe_sessions.c).  The file and the views say so.
+ */
+#include "postgres.h"
+
+#include "bgworker/tracer_probes.h"
+
+/* A library that the process has loaded reports waits. */
+static void
+note_library(void *arg, const char *name, const char *problem)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+	char		note[MAXPGPATH + PGT_ERROR_LEN + 64];
+
+	if (problem == NULL)
+		snprintf(note, sizeof(note), "WAIT TRACING STARTED IN LIBRARY %s",
+				 name);
+	else
+	{
+		snprintf(note, sizeof(note),
+				 "WAITS MAY BE MISSING IN LIBRARY %s: %s", name, problem);
+		pgt_tracer_set_error(tracer, note);
+	}
+	if (tracer->format.text_left == 0 && pgt_writer_has_room(&tracer->writer))
+		pgt_format_note(&tracer->format, note);
+}
+
+bool
+pgt_tracer_wants_libraries(const PgtTracer *tracer)
+{
+	return pg_atomic_read_u32(&tracer->session->libraries_wanted) !=
+		pg_atomic_read_u32(&tracer->session->libraries_done);
+}
+
+void
+pgt_tracer_libraries(PgtTracer *tracer, PgtProbes *probes)
+{
+	PgtSession *session = tracer->session;
+	uint32		wanted = pg_atomic_read_u32(&session->libraries_wanted);
+
+	if (tracer->attached)
+		pgt_probes_libraries(probes, tracer->slot, note_library, tracer);
+	pg_atomic_write_u32(&session->libraries_done, wanted);
+	ConditionVariableBroadcast(&session->state_cv);
+}
+
+void
+pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
+{
+	enum pgt_probe probe;
+
+	if (!tracer->attached)
+		return;
+	probe = pgt_probes_of(probes, tracer->slot);
+	if (probe == tracer->probe)
+		return;
+	tracer->probe = probe;
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
+	LWLockRelease(pgt_shared->lock);
+}

@@ -1,0 +1,22 @@
+/*
+ * tracer_probes.h
+ *		What changes about a traced process's probes.
+ */
+#ifndef PGT_TRACER_PROBES_H
+#define PGT_TRACER_PROBES_H
+
+#include "bgworker/tracer.h"
+
+/* Has the process asked to look for libraries that it has loaded? */
+extern bool pgt_tracer_wants_libraries(const PgtTracer *tracer);
+
+/*
+ * Do so, and tell the process.  It must have been drained, so that the file
+ * says it where the process is.
+ */
+extern void pgt_tracer_libraries(PgtTracer *tracer, PgtProbes *probes);
+
+/* The probes may have been exchanged for others: show that. */
+extern void pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes);
+
+#endif							/* PGT_TRACER_PROBES_H */

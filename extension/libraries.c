@@ -1,0 +1,105 @@
+/*
+ * libraries.c
+ *		Tells the worker of libraries that a traced session has loaded.
+ *
+ * Libraries that report waits need probes of their own.  Nearly all that are
+ * loaded in a session are loaded when the executor starts, since that looks up
+ * the functions of a statement; LOAD, CREATE FUNCTION and the like are utility
+ * statements.  So hooks.c asks here before the executor runs and after a
+ * utility statement.  The dynamic loader counts what it loads; if the number
+ * has changed, the worker is asked to look, and is waited for, so that the
+ * library's first wait isn't missed.
+ */
+#include "postgres.h"
+
+#include <link.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/timestamp.h"
+
+#include "extension/compat.h"
+#include "extension/emit.h"
+#include "extension/libraries.h"
+
+/* How long the worker is waited for; it takes a few ms. */
+#define TIMEOUT_MS		1000
+
+/* The loader's count at the last look, 0 if there was none in this trace */
+static unsigned long long seen = 0;
+
+static int
+take_count(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	if (size >= offsetof(struct dl_phdr_info, dlpi_adds) +
+		sizeof(info->dlpi_adds))
+		*(unsigned long long *) arg = info->dlpi_adds;
+	return 1;					/* the same in all */
+}
+
+static unsigned long long
+count_loaded(void)
+{
+	unsigned long long count = 0;
+
+	(void) dl_iterate_phdr(take_count, &count);
+	return count;
+}
+
+void
+pgt_libraries_reset(bool own)
+{
+	/*
+	 * Whoever waited for the worker has loaded nothing since that has looked.
+	 * Others may have, but are not made to wait because of that.
+	 */
+	seen = own ? count_loaded() : 0;
+}
+
+static void
+wait_for_worker(PgtSession *session, uint32 wanted)
+{
+	static uint32 wait_event = 0;
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													   TIMEOUT_MS);
+
+	/* A cancel request must not end a hook halfway. */
+	HOLD_INTERRUPTS();
+	ConditionVariablePrepareToSleep(&session->state_cv);
+	while (pgt_emit_active() &&
+		   pg_atomic_read_u32(&session->libraries_done) != wanted)
+	{
+		long		left_ms =
+			TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+		if (left_ms <= 0)
+			break;
+		ConditionVariableTimedSleep(&session->state_cv, left_ms,
+									pgt_wait_event(&wait_event,
+												   "PgTraceLibraries"));
+	}
+	ConditionVariableCancelSleep();
+	RESUME_INTERRUPTS();
+}
+
+void
+pgt_libraries_check(void)
+{
+	PgtSession *session = pgt_trace.session;
+	bool		first = seen == 0;
+	unsigned long long count;
+	uint32		wanted;
+
+	if (!pgt_trace.options.waits)
+		return;
+	count = count_loaded();
+	if (count == seen)
+		return;
+	seen = count;
+	if (!pgt_emit_active())
+		return;
+	wanted = pg_atomic_add_fetch_u32(&session->libraries_wanted, 1);
+	pgt_session_wake_worker();
+	if (!first)
+		wait_for_worker(session, wanted);
+}

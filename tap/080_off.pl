@@ -4,35 +4,19 @@
 use strict;
 use warnings;
 
+use Breakpoints;
 use InstructionCount;
 use PgTrace;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 chomp(my $bindir = `$ENV{PG_CONFIG} --bindir`);
-
-# the places of the probes in the server's executable
-my ($dump, $err) =
-  run_command([ "$ENV{PGT_TEST_BIN}/sites_dump", "$bindir/postgres" ]);
-my %offset = map { $_ => 1 } $dump =~ /\boffset=(?:0x)?([0-9a-f]+)/g;
-my $nsites = keys %offset;
-my $offsets = PostgreSQL::Test::Utils::tempdir() . '/offsets';
-append_to_file($offsets, join('', map { "$_\n" } sort keys %offset));
+my $breakpoints = Breakpoints->new;
+my $nsites = $breakpoints->places;
 cmp_ok($nsites, '>', 100, 'probe sites');
 
 my $node = PgTrace::new_node('main', 'pg_trace.enabled' => 'off');
 my $session = PgTrace::Session->new($node);
 my $other = PgTrace::Session->new($node);
-
-sub breakpoints
-{
-	my ($traced) = @_;
-	my ($output, $error) = run_command(
-		[ "$ENV{PGT_TEST_BIN}/breakpoints", $traced->pid, $offsets ]);
-
-	diag($error) if $error;
-	return $output;
-}
 
 sub hits
 {
@@ -41,21 +25,21 @@ sub hits
 }
 
 $session->query('SELECT count(*) FROM pg_class');
-is(breakpoints($session), "checked=$nsites breakpoints=0",
+is($breakpoints->in($session->pid), 0,
 	'none with pg_trace.enabled = off');
 is(hits(), 0, 'the program has not run');
 
 PgTrace::set($node, 'pg_trace.enabled', 'on');
 $session->query('SELECT count(*) FROM pg_attribute');
-is(breakpoints($session), "checked=$nsites breakpoints=0",
+is($breakpoints->in($session->pid), 0,
 	'none while nothing is traced');
 is(hits(), 0, 'the program has not run');
 
 $other->query('SELECT pg_trace_start_trace()');
 $session->query('SELECT count(*) FROM pg_attribute');
-is(breakpoints($session), "checked=$nsites breakpoints=0",
+is($breakpoints->in($session->pid), 0,
 	'none while another session is traced');
-is(breakpoints($other), "checked=$nsites breakpoints=$nsites",
+is($breakpoints->in($other->pid), $nsites,
 	'but all in that one');
 $other->query('SELECT pg_sleep(0.01)');
 $node->poll_query_until('postgres',
@@ -63,18 +47,10 @@ $node->poll_query_until('postgres',
   or die 'no hits';
 
 $other->query('SELECT pg_trace_stop_trace()');
-# the kernel removes them a little later
-my $left;
-for (1 .. 100)
-{
-	$left = breakpoints($other);
-	last if $left =~ /breakpoints=0$/;
-	$node->poll_query_until('postgres', 'SELECT true');
-}
-is($left, "checked=$nsites breakpoints=0", 'and none after its trace');
+is($breakpoints->left_in($other->pid), 0, 'and none after its trace');
 
 PgTrace::set($node, 'pg_trace.enabled', 'off');
-is(breakpoints($session), "checked=$nsites breakpoints=0",
+is($breakpoints->in($session->pid), 0,
 	'none after it was turned off');
 $_->close foreach $session, $other;
 $node->stop;

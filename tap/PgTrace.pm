@@ -121,6 +121,27 @@ sub set
 
 =pod
 
+=item set_probe(node, setting, probe)
+
+Set pg_trace.wait_probe; returns when new traces get that kind of probe.
+
+=cut
+
+sub set_probe
+{
+	my ($node, $setting, $probe) = @_;
+
+	$node->safe_psql('postgres',
+		"ALTER SYSTEM SET pg_trace.wait_probe = '$setting'");
+	$node->reload;
+	$node->poll_query_until('postgres',
+		"SELECT probe = '$probe' FROM pg_trace_worker")
+	  or die "probes are not $probe";
+	return;
+}
+
+=pod
+
 =item worker_pid(node)
 
 The worker's pid; waits for a worker that is being restarted.
@@ -447,6 +468,8 @@ my $note = qr/
 	| WAIT\ TRACING\ STOPPED
 	| WAITS\ ARE\ NOT\ TRACED:\ .+
 	| THE\ RUN\ QUEUE\ IS\ NOT\ TRACED:\ .+
+	| WAIT\ TRACING\ STARTED\ IN\ LIBRARY\ \S+
+	| WAITS\ MAY\ BE\ MISSING\ IN\ LIBRARY\ \S+:\ .+
 	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
 	| TRACING\ STARTED\ IN\ A\ TRANSACTION\ THAT\ BEGAN\ AT\ $iso
 	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso

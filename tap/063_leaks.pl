@@ -1,0 +1,153 @@
+# After 1,000 traces were started and stopped, with each kind of probe, all is
+# as it was: the worker's file descriptors, which are its links, maps and
+# programs, its memory, the table of traced processes, and the processes
+# themselves, in whose code and debug registers nothing is left.
+
+use strict;
+use warnings;
+
+use Breakpoints;
+use GroundTruth;
+use PgTrace;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant { BACKENDS => 50, ROUNDS => 20, MAX_GROWTH_KB => 1024 };
+
+# No room for a session that is left over in the table of traced processes
+my $node = PgTrace::new_node(
+	'main',
+	'autovacuum' => 'off',
+	'max_connections' => BACKENDS + 10,
+	'pg_trace.max_sessions' => BACKENDS,
+	'pg_trace.queue_size' => '64kB',
+	'log_statement' => 'none');
+my $breakpoints = Breakpoints->new;
+my $control = PgTrace::Session->new($node);
+my @backends = map { PgTrace::Session->new($node) } 1 .. BACKENDS;
+my $pids = join(',', map { $_->pid } @backends);
+my $worker = PgTrace::worker_pid($node);
+
+# {what => number} of the worker's open files
+sub open_files
+{
+	my %count;
+
+	foreach my $link (glob("/proc/$worker/fd/*"))
+	{
+		my $target = readlink $link // next;
+
+		$target =~ s/^(socket|pipe):.*/$1/;
+		$count{$target}++;
+	}
+	return \%count;
+}
+
+# Wait until the closer thread has caught up.
+sub open_files_settled
+{
+	my ($expected) = @_;
+
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		my $found = open_files();
+
+		return $found
+		  if !$found->{'anon_inode:bpf_link'}
+		  && (!$expected || eq_hash($found, $expected));
+		select(undef, undef, undef, 0.1);
+	}
+	return open_files();
+}
+
+sub memory_kb
+{
+	my ($kb) =
+	  slurp_file("/proc/$worker/status") =~ /^RssAnon:\s+(\d+) kB$/m;
+
+	return $kb;
+}
+
+# Trace all backends; what kinds of probes they got
+sub start_all
+{
+	$control->query("SELECT pg_trace_session(pid) FROM unnest('{$pids}'::int[]) pid");
+	return join ',',
+	  split /\n/,
+	  $control->query('SELECT DISTINCT probe FROM pg_trace_status ORDER BY 1');
+}
+
+sub stop_all
+{
+	$control->query(
+		"SELECT pg_trace_session(pid, false) FROM unnest('{$pids}'::int[]) pid");
+	unlink PgTrace::trace_files($node);
+	return;
+}
+
+my %cycles = (
+	uprobe_process => [ 'uprobe', 'uprobe' ],
+	auto => [ 'uprobe', 'uprobe,uprobe_shared' ],
+	uprobe_shared => [ 'uprobe_shared', 'uprobe_shared' ],
+	watchpoint => [ 'watchpoint', 'watchpoint' ]);
+my $ncycles = 0;
+
+foreach my $setting (sort keys %cycles)
+{
+	my ($default, $expected) = @{ $cycles{$setting} };
+
+	PgTrace::set_probe($node, $setting, $default);
+	# what is allocated once
+	foreach (1 .. 2)
+	{
+		start_all();
+		stop_all();
+	}
+	my $files = open_files_settled();
+	my $memory = memory_kb();
+
+	my %got;
+	foreach (1 .. ROUNDS / keys %cycles)
+	{
+		$got{ start_all() }++;
+		stop_all();
+		$ncycles += BACKENDS;
+	}
+	is_deeply([ keys %got ], [$expected], "$setting: the probes");
+	is($control->query('SELECT count(*) FROM pg_trace_status'),
+		0, "$setting: nothing is traced");
+	is_deeply(open_files_settled($files), $files, "$setting: open files");
+	note("$setting: $_: $files->{$_}") foreach sort keys %$files;
+	cmp_ok(memory_kb() - $memory, '<', MAX_GROWTH_KB, "$setting: memory in kB");
+	note("$setting: memory grew by " . (memory_kb() - $memory) . ' kB');
+
+	my @left = grep { $_ != 0 } map { $breakpoints->left_in($_->pid) } @backends;
+	is_deeply(\@left, [], "$setting: no breakpoint is left");
+}
+is($ncycles, 1000, 'cycles');
+
+# All four debug registers of a process are free.
+my $pid = $backends[0]->pid;
+my @watchpoints = map { GroundTruth->start($node, $pid, $_) } 1 .. 4;
+is(scalar @watchpoints, 4, 'watchpoints can be set');
+
+# And while they aren't, there is no watchpoint for the trace; another process
+# has registers of its own.
+my ($status, $out, $error) = $node->psql('postgres',
+	"SELECT pg_trace_session($pid); SELECT probe, last_error FROM pg_trace_status"
+);
+like($out, qr/^none\|.*watchpoint: No space left on device/m,
+	'no register is left');
+$control->query('SELECT pg_trace_session(' . $backends[1]->pid . ')');
+is( $control->query(
+		'SELECT probe FROM pg_trace_status WHERE pid = ' . $backends[1]->pid),
+	'watchpoint', 'another process');
+$_->finish foreach @watchpoints;
+like(
+	slurp_file($node->logfile),
+	qr/LOG:  waits can't be traced by watchpoint: No space left/,
+	'the log says so');
+
+$_->close foreach @backends, $control;
+$node->stop;
+done_testing();

@@ -1,0 +1,122 @@
+# A server that also has CAP_SYS_ADMIN, as one needs to have it where the
+# kernel has no uprobe_multi links: it is used where it is asked for, and
+# dropped like any other where not.  Run with that capability.
+
+use strict;
+use warnings;
+
+use GroundTruth;
+use PgTrace;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant CAP_SYS_ADMIN => 21;
+
+my $both = (1 << PgTrace::CAP_BPF) | (1 << PgTrace::CAP_PERFMON);
+my $all = $both | (1 << CAP_SYS_ADMIN);
+
+my ($own) = PgTrace::capabilities($$);
+plan skip_all => 'CAP_SYS_ADMIN is not given to this test'
+  if ($own->[1]{CapAmb} & $all) != $all;
+
+# What a process's threads have, as "permitted effective", each once
+sub capabilities_of
+{
+	my ($pid) = @_;
+	my %sets = map { sprintf('%x %x', @{ $_->[1] }{qw(CapPrm CapEff)}) => 1 }
+	  PgTrace::capabilities($pid);
+
+	return join ', ', sort keys %sets;
+}
+
+sub check_capabilities
+{
+	my ($node, $worker_has, $what) = @_;
+	my $worker = PgTrace::worker_pid($node);
+	my $session = PgTrace::Session->new($node);
+	my ($postmaster) =
+	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)$/m;
+
+	is(capabilities_of($worker),
+		sprintf('%x %x', $worker_has, $both), "$what: the worker");
+	is(capabilities_of($postmaster),
+		sprintf('%x 0', $worker_has), "$what: the postmaster");
+	is(capabilities_of($session->pid), '0 0', "$what: a session");
+	is( $session->query(
+			"COPY (SELECT 1) TO PROGRAM 'grep ^CapPrm /proc/self/status >&2'"),
+		'', "$what: a program");
+	$session->close;
+	like(
+		slurp_file($node->logfile), qr/^CapPrm:\s+0+$/m,
+		"$what: which has none");
+	return;
+}
+
+###############################################################################
+# Given, but of no use
+###############################################################################
+
+my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+check_capabilities($node, $both, 'auto');
+is( $node->safe_psql('postgres',
+		'SELECT probe, capabilities, last_error FROM pg_trace_worker'),
+	'uprobe|cap_bpf,cap_perfmon|',
+	'auto: the views');
+
+# It was given up for good.
+$node->safe_psql('postgres',
+	"ALTER SYSTEM SET pg_trace.wait_probe = 'perf_uprobe'");
+$node->reload;
+$node->poll_query_until('postgres',
+	"SELECT last_error ~ 'perf_uprobe: the kernel did not permit it' FROM pg_trace_worker"
+) or die 'perf_uprobe works';
+is($node->safe_psql('postgres', 'SELECT probe FROM pg_trace_worker'),
+	'none', 'without it there are no perf uprobes');
+my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+like(
+	$session->query('SELECT probe, last_error FROM pg_trace_status'),
+	qr/^none\|perf_uprobe: the kernel did not permit it/,
+	'as pg_trace_status shows');
+$session->close;
+
+###############################################################################
+# Asked for
+###############################################################################
+
+$node->restart;
+check_capabilities($node, $all, 'perf_uprobe');
+is( $node->safe_psql('postgres',
+		'SELECT probe, capabilities, last_error FROM pg_trace_worker'),
+	'perf_uprobe|cap_bpf,cap_perfmon,cap_sys_admin|',
+	'perf_uprobe: the views');
+$node->safe_psql('postgres', <<"SQL");
+CREATE TABLE t AS SELECT g AS id, repeat('x', 200) AS filler
+  FROM generate_series(1, 20000) g;
+CREATE FUNCTION waits(int, int) RETURNS int STRICT LANGUAGE C
+  AS '$ENV{PGT_TEST_BIN}/waiter', 'waits';
+SQL
+$session = PgTrace::Session->new($node);
+my $other = PgTrace::Session->new($node);
+my $file = $session->query('SELECT pg_trace_start_trace()');
+$other->query('SELECT pg_trace_start_trace()');
+is($session->query('SELECT DISTINCT probe FROM pg_trace_status'),
+	'perf_uprobe', 'perf_uprobe: two sessions');
+my $truth = GroundTruth->start($node, $session->pid);
+$session->query('SELECT waits(1000, 0)');
+$session->query("SET work_mem = '64kB'");
+$session->query('SELECT count(*) FROM (SELECT * FROM t ORDER BY filler OFFSET 1) s');
+$session->query('CREATE TABLE u AS SELECT * FROM t');
+$session->query('SELECT pg_sleep(0.01)');
+$truth->finish;
+$session->query('SELECT pg_trace_stop_trace()');
+my $count = $truth->compare(PgTrace::parse($file), 'perf_uprobe');
+ok($count->{$_}, "perf_uprobe: $_ is among them")
+  foreach
+  qw(IO:BufFileRead IO:BufFileWrite Extension:Extension Timeout:PgSleep);
+$other->query('SELECT pg_trace_stop_trace()');
+is($session->query('SELECT count(*) FROM pg_trace_status'),
+	0, 'perf_uprobe: no trace is left');
+
+$_->close foreach $session, $other;
+$node->stop;
+done_testing();

@@ -1,0 +1,151 @@
+
+=pod
+
+=head1 NAME
+
+GroundTruth - what a process's wait_event_info word really went through
+
+=head1 SYNOPSIS
+
+  my $truth = GroundTruth->start($node, $pid);
+  ...
+  $truth->finish;
+  my $count = $truth->compare(PgTrace::parse($file), 'what');
+
+=head1 DESCRIPTION
+
+The truth is a hardware watchpoint on the word, see watchpoint.c.
+
+=cut
+
+package GroundTruth;
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PgTrace;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+=pod
+
+=over
+
+=item GroundTruth->start(node, pid, [name])
+
+Watch a process from now on.  The name tells several for a process apart.
+
+=cut
+
+sub start
+{
+	my ($class, $node, $pid, $name) = @_;
+	my $self = bless {
+		file => join('.', "$node->{_host}/watchpoint", $pid, $name // ()),
+		in => '',
+		out => '',
+		err => ''
+	}, $class;
+
+	$self->{run} = IPC::Run::start(
+		[ "$ENV{PGT_TEST_BIN}/watchpoint", $pid, $self->{file} ],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
+		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+	eval { $self->{run}->pump until $self->{out} =~ /ready/; 1 }
+	  or die "no watchpoint: $self->{err}$@";
+	return $self;
+}
+
+=pod
+
+=item finish()
+
+Watch no longer.  The process may have ended.
+
+=cut
+
+sub finish
+{
+	my ($self) = @_;
+	my ($start, $value);
+
+	$self->{run}->finish;
+	foreach my $line (split /\n/, slurp_file($self->{file}))
+	{
+		if ($line =~ /^(\d+) (?:0x)?([0-9a-f]+)$/)
+		{
+			my ($time, $new) = ($1, hex $2);
+
+			push @{ $self->{waits} },
+			  { start => $start, end => $time, value => $value }
+			  if $value;
+			($start, $value) = ($time, $new);
+		}
+		else
+		{
+			$self->{summary} = $line;
+		}
+	}
+	unlink $self->{file};
+	return;
+}
+
+=pod
+
+=item compare(records, what, [early_us])
+
+Test that the trace has the same waits in the time watched, in the same order,
+at the same times.  A uprobe comes after the write; but if the trace has a
+watchpoint, too, both trap together, and its may come first: within early_us.
+Returns a reference to a hash with the number of waits by type:name.
+
+=cut
+
+sub compare
+{
+	my ($self, $records, $what, $early_us) = @_;
+	my @truth = @{ $self->{waits} };
+
+	$early_us //= 0;
+
+	like($self->{summary}, qr/lost=0\b/, "$what: the watchpoint missed nothing");
+	is_deeply([ PgTrace::problems($records) ], [], "$what: the trace is sound");
+
+	# times in the trace are cut to microseconds
+	my @waits = grep {
+		$_->{fields}{tim} - $_->{fields}{ela} >=
+		  int($truth[0]{start} / 1000) - 1 - $early_us
+	} PgTrace::of_type($records, 'WAIT');
+	splice @waits, scalar @truth if @waits > @truth;
+	is(scalar @waits, scalar @truth, "$what: the same number of waits");
+
+	# one by one: the same event, and not earlier than the write
+	my (%name_of, %value_of, %count, %true_count);
+	my ($mixed_up, $misplaced) = (0, 0);
+	foreach my $i (0 .. $#waits)
+	{
+		my $fields = $waits[$i]{fields};
+		my $true = $truth[$i];
+		my $name = "$fields->{type}:$fields->{nam}";
+
+		$name_of{ $true->{value} } //= $name;
+		$value_of{$name} //= $true->{value};
+		$mixed_up++
+		  if $name_of{ $true->{value} } ne $name
+		  || $value_of{$name} != $true->{value};
+		$misplaced++
+		  if $fields->{tim} < int($true->{end} / 1000) - $early_us
+		  || $fields->{tim} - $fields->{ela} <
+		  int($true->{start} / 1000) - 1 - $early_us;
+		$count{$name}++;
+	}
+	$true_count{ $name_of{ $_->{value} } // $_->{value} }++ foreach @truth;
+	is($mixed_up, 0, "$what: each wait is the right one");
+	is($misplaced, 0, "$what: and at its place in time");
+	is_deeply(\%count, \%true_count, "$what: the same number for each event");
+	note("$what: $_: $count{$_}") foreach sort keys %count;
+	return \%count;
+}
+
+1;

@@ -1,0 +1,59 @@
+/*
+ * waiter.c
+ *		A test module that reports waits by itself.
+ *
+ * waits(n, us) does n times what follows, with us microseconds for each wait:
+ * two waits for the same event, one right after the other, so that the
+ * compiler leaves nothing between the end of the first and the start of the
+ * second, and a third one for another event.
+ *
+ * With WITH_HIDDEN_STORE there is one more place that starts a wait, in a way
+ * that no compiler would: the pointer can't be followed to the store.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+
+PG_MODULE_MAGIC;
+
+#ifdef WITH_HIDDEN_STORE
+static pg_noinline void
+start_hidden(uint32 wait_event_info)
+{
+	__asm__ volatile("movq %0, %%rdi\n"
+					 "bswapq %%rdi\n"
+					 "bswapq %%rdi\n"
+					 "movl %1, (%%rdi)\n"
+					 :
+					 : "r" (my_wait_event_info), "r" (wait_event_info)
+					 : "rdi", "memory");
+}
+#else
+#define start_hidden(wait_event_info) pgstat_report_wait_start(wait_event_info)
+#endif
+
+PG_FUNCTION_INFO_V1(waits);
+
+Datum
+waits(PG_FUNCTION_ARGS)
+{
+	int32		n = PG_GETARG_INT32(0);
+	int32		us = PG_GETARG_INT32(1);
+
+	for (int i = 0; i < n; i++)
+	{
+		pgstat_report_wait_start(PG_WAIT_EXTENSION);
+		pg_usleep(us);
+		pgstat_report_wait_end();
+		pgstat_report_wait_start(PG_WAIT_EXTENSION);
+		pg_usleep(us);
+		pgstat_report_wait_end();
+		CHECK_FOR_INTERRUPTS();
+		start_hidden(WAIT_EVENT_PG_SLEEP);
+		pg_usleep(us);
+		pgstat_report_wait_end();
+	}
+	PG_RETURN_INT32(3 * n);
+}

@@ -117,16 +117,40 @@ sub compare
 		$_->{fields}{tim} - $_->{fields}{ela} >=
 		  int($truth[0]{start} / 1000) - 1 - $early_us
 	} PgTrace::of_type($records, 'WAIT');
-	splice @waits, scalar @truth if @waits > @truth;
-	is(scalar @waits, scalar @truth, "$what: the same number of waits");
 
-	# one by one: the same event, and not earlier than the write
+	# a short wait before the first one may be early enough to be among them
+	my @best;
+	foreach my $extra (0 .. ($early_us > 0 ? 1 : 0))
+	{
+		my @found = differences([ @waits[ $extra .. $#waits ] ], \@truth,
+			$early_us);
+
+		@best = @found
+		  if !@best || $found[0] + $found[1] < $best[0] + $best[1];
+	}
+	my ($mixed_up, $misplaced, $number, $count, $true_count) = @best;
+	is($number, scalar @truth, "$what: the same number of waits");
+	is($mixed_up, 0, "$what: each wait is the right one");
+	is($misplaced, 0, "$what: and at its place in time");
+	is_deeply($count, $true_count, "$what: the same number for each event");
+	note("$what: $_: $count->{$_}") foreach sort keys %$count;
+	return $count;
+}
+
+# One by one: the same event, and not earlier than the write.  Returns how many
+# are not, how many waits there are, and the numbers by event.
+sub differences
+{
+	my ($waits, $truth, $early_us) = @_;
 	my (%name_of, %value_of, %count, %true_count);
 	my ($mixed_up, $misplaced) = (0, 0);
+	my @waits = @$waits;
+
+	splice @waits, scalar @$truth if @waits > @$truth;
 	foreach my $i (0 .. $#waits)
 	{
 		my $fields = $waits[$i]{fields};
-		my $true = $truth[$i];
+		my $true = $truth->[$i];
 		my $name = "$fields->{type}:$fields->{nam}";
 
 		$name_of{ $true->{value} } //= $name;
@@ -140,12 +164,8 @@ sub compare
 		  int($true->{start} / 1000) - 1 - $early_us;
 		$count{$name}++;
 	}
-	$true_count{ $name_of{ $_->{value} } // $_->{value} }++ foreach @truth;
-	is($mixed_up, 0, "$what: each wait is the right one");
-	is($misplaced, 0, "$what: and at its place in time");
-	is_deeply(\%count, \%true_count, "$what: the same number for each event");
-	note("$what: $_: $count{$_}") foreach sort keys %count;
-	return \%count;
+	$true_count{ $name_of{ $_->{value} } // $_->{value} }++ foreach @$truth;
+	return ($mixed_up, $misplaced, scalar @waits, \%count, \%true_count);
 }
 
 1;

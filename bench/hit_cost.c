@@ -80,6 +80,7 @@ typedef struct Series
 	int			count;
 } Series;
 
+static uint64_t plan_node;		/* where the program looks for that */
 static struct pg_trace_bpf *skeleton;
 static struct ring_buffer *ring;
 static struct pgt_wait_state *states;
@@ -219,6 +220,7 @@ load(void)
 	skeleton = pg_trace_bpf__open();
 	if (skeleton == NULL)
 		fail("pg_trace_bpf__open");
+	skeleton->rodata->plan_node_address = (uintptr_t) &plan_node;
 	bpf_map__set_max_entries(skeleton->maps.events, RING_SIZE);
 	bpf_map__set_max_entries(skeleton->maps.sessions, MAX_TRACED);
 	bpf_map__set_max_entries(skeleton->maps.targets, MAX_TRACED);

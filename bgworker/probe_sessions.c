@@ -27,8 +27,8 @@
 
 /*
  * More sessions than the first share their uprobes, fewer than the second
- * don't.  A link adds 4 % to the cost of a hit with one, sharing 10 to 20 %,
- * but then untraced processes pay as well.  See bench/hit_cost.
+ * don't.  A link adds 4 % to the cost of a hit with one, sharing some 10 %, but
+ * then untraced processes pay as well.  See bench/hit_cost.c.
  */
 #define SHARE_ABOVE		12
 #define UNSHARE_BELOW	8

@@ -116,6 +116,8 @@ foreach my $how ('pg_trace.session', 'pg_trace_session()')
 	my $file = $node->safe_psql('postgres',
 		'SET pg_trace.cpu = on; SELECT pg_trace_session(' . $session->pid . ')');
 	$session->wait;
+	# without any wait after the statement, nothing is learnt of it
+	$session->wait_for_event('ClientRead');
 	$session->close;
 	my $trace = read_trace($node, $file);
 	my @queue = run_queue($trace, qr/^SELECT count/);

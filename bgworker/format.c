@@ -289,8 +289,9 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 }
 
 static void
-begin_call(PgtFormat *format, const PgtRecord *record)
+begin_call(PgtFormat *format, const PgtBeginRecord *begin)
 {
+	const PgtRecord *record = &begin->header;
 	int			depth = Min(record->depth, PGT_FORMAT_MAX_DEPTH - 1);
 
 	if (depth == 0)
@@ -300,7 +301,10 @@ begin_call(PgtFormat *format, const PgtRecord *record)
 	{
 		format->calls[i].cursor = record->cursor;
 		format->calls[i].begin_ns = record->time_ns;
+		format->calls[i].plan_node = 0;
+		format->calls[i].begin_cpu_ns = begin->cpu_ns;
 	}
+	format->calls[depth].plan_node = begin->plan_node;
 	format->depth = depth + 1;
 	format->next_statement = false;
 	if (format->running_due_ns == 0)
@@ -389,53 +393,6 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	}
 }
 
-/* The node's own waits, without those of the nodes below */
-static void
-put_node_sum(PgtFormat *format, const PgtStatRecord *record)
-{
-	PgtNodeSum	sum;
-
-	if (pgt_node_sums_get(&format->sums, record->node_waits, record->id, &sum))
-	{
-		put_time(format, " wait=", sum.wait_ns);
-		put_number(format, " waits=", sum.waits);
-	}
-	else
-		put_string(format, " wait=-1 waits=-1");
-}
-
-static void
-put_stat(PgtFormat *format, const PgtStatRecord *record)
-{
-	put_number(format, "STAT #", record->header.cursor);
-	put_number(format, " id=", record->id);
-	put_number(format, " cnt=", record->rows);
-	put_number(format, " pid=", record->parent);
-	put_number(format, " pos=", record->position);
-	put_number(format, " obj=", record->object);
-	put_string(format, " op='");
-	put_escaped(format, (const char *) (record + 1), record->header.text_len,
-				'\'');
-	put_number(format, " (cr=", record->blocks_got);
-	put_number(format, " pr=", record->blocks_read);
-	put_number(format, " pw=", record->blocks_written);
-	put_number(format, " str=", record->loops);
-	if (record->timed)
-		put_time(format, " time=", record->time_ns);
-	else
-		put_string(format, " time=-1");
-	appendStringInfo(format->out, " us cost=%.0f size=" UINT64_FORMAT " card=%.0f",
-					 record->cost, record->plan_bytes, record->plan_rows);
-	if (record->gathers)
-	{
-		put_number(format, " workers_planned=", record->workers_planned);
-		put_number(format, " workers_launched=", record->workers_launched);
-	}
-	if (record->node_waits != 0 && format->has_waits)
-		put_node_sum(format, record);
-	put_string(format, ")'\n");
-}
-
 static void
 put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 {
@@ -517,7 +474,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			pgt_format_run_queue(format,
 								 ((const PgtBeginRecord *) record)->run_delay_ns,
 								 record->time_ns);
-			begin_call(format, record);
+			begin_call(format, (const PgtBeginRecord *) record);
 			break;
 		case PGT_RECORD_END:
 			pgt_format_run_queue(format,
@@ -534,7 +491,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			put_bind(format, (const PgtBindRecord *) record);
 			break;
 		case PGT_RECORD_STAT:
-			put_stat(format, (const PgtStatRecord *) record);
+			pgt_format_stat(format, (const PgtStatRecord *) record);
 			break;
 		case PGT_RECORD_XACT:
 			put_xact(format, (const PgtXactRecord *) record);
@@ -574,17 +531,13 @@ void
 pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 {
 	bool		for_client = wait->name->for_client;
-	uint32		execution = wait->plan_node >> 32;
 	uint32		node = (uint32) wait->plan_node;
 
 	/* between calls, it is what an execution of a former trace has left */
-	if (format->depth == 0)
-		execution = node = 0;
 	pgt_format_wait_line(format, pgt_format_cursor(format, for_client), wait,
-						 node);
-	if (node != 0 && execution != 0)
-		pgt_node_sums_add(&format->sums, execution, node,
-						  wait->end_ns - wait->start_ns);
+						 format->depth > 0 ? node : 0);
+	pgt_format_node_wait(format, wait->plan_node,
+						 wait->end_ns - wait->start_ns);
 	if (for_client && format->depth == 0)
 		format->next_statement = true;
 }

@@ -11,6 +11,7 @@
 #include "bgworker/node_sums.h"
 #include "bgworker/targets.h"
 #include "bgworker/waits.h"
+#include "extension/event.h"
 #include "extension/session.h"
 
 /* Calls nested deeper than this are attributed to the last one kept. */
@@ -37,8 +38,10 @@ typedef struct PgtWait
 
 typedef struct PgtOpenCall
 {
+	uint64		plan_node;		/* pgt_plan_node of its caller */
 	uint32		cursor;
 	uint64		begin_ns;
+	uint64		begin_cpu_ns;	/* the process's CPU time then, 0 is unknown */
 } PgtOpenCall;
 
 /* What has to be remembered of one file from line to line. */
@@ -53,6 +56,8 @@ typedef struct PgtFormat
 	bool		running_before; /* calls[0] began before tracing did */
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
 	bool		has_waits;		/* waits are traced */
+	bool		has_samples;	/* and the CPU time of plan nodes is sampled, in
+								 * calls that take long enough */
 	bool		has_run_queue;	/* so is the run queue */
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */
@@ -117,6 +122,17 @@ extern void pgt_format_running_statement(PgtFormat *format, const char *text,
 										 uint64 begin_ns, bool running,
 										 uint64 since_ns);
 extern void pgt_format_running_ended(PgtFormat *format);
+
+/*
+ * format_stat.c: a plan node's line; and what makes up its sums, where
+ * plan_node is the word of that name: a wait that has just ended; a sample that
+ * stands for so much CPU time.
+ */
+extern void pgt_format_stat(PgtFormat *format, const PgtStatRecord *record);
+extern void pgt_format_node_wait(PgtFormat *format, uint64 plan_node,
+								 uint64 wait_ns);
+extern void pgt_format_node_sample(PgtFormat *format, uint64 plan_node,
+								   uint64 cpu_ns);
 
 /* What the process waits for while tracing begins */
 extern void pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait);

@@ -1,9 +1,9 @@
 /*
  * node_sums.c
- *		How long each plan node of a traced process's executions has waited.
+ *		What is known of each plan node of a traced process's executions.
  *
- * The BPF program tells of each wait in which execution of a plan it was and
- * at which node.  The sums are kept until the STAT lines of that execution
+ * The BPF programs tell of each wait and each sample in which execution of a
+ * plan it was and at which node.  The sums are kept until the STAT lines of that execution
  * have been written.  Those of executions that an error has ended are never
  * asked for; they make room for others, the least recently used first.  What
  * has been dropped that way, or might have been, is unknown.
@@ -106,12 +106,25 @@ make_room(PgtExecutionSums *entry, uint32 node)
 	return true;
 }
 
-void
-pgt_node_sums_add(PgtNodeSums *sums, uint32 execution, uint32 node,
-				  uint64 wait_ns)
+static void
+add(PgtNodeSum *to, const PgtNodeSum *sum)
 {
-	PgtExecutionSums *entry = find(sums, execution);
+	to->wait_ns += sum->wait_ns;
+	to->waits += sum->waits;
+	to->time_ns += sum->time_ns;
+	to->samples += sum->samples;
+}
 
+void
+pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node, const PgtNodeSum *sum)
+{
+	uint32		execution = plan_node >> 32;
+	uint32		node = (uint32) plan_node;
+	PgtExecutionSums *entry;
+
+	if (execution == 0 || node == 0)
+		return;
+	entry = find(sums, execution);
 	if (entry == NULL)
 		entry = add_execution(sums, execution);
 	if (entry == NULL)
@@ -121,13 +134,12 @@ pgt_node_sums_add(PgtNodeSums *sums, uint32 execution, uint32 node,
 		drop(sums, entry);
 		return;
 	}
-	entry->nodes[node].wait_ns += wait_ns;
-	entry->nodes[node].waits++;
+	add(&entry->nodes[node], sum);
 }
 
 bool
-pgt_node_sums_get(PgtNodeSums *sums, uint32 execution, uint32 node,
-				  PgtNodeSum *sum)
+pgt_node_sums_get(PgtNodeSums *sums, uint32 execution, uint32 first,
+				  uint32 last, PgtNodeSum *sum)
 {
 	PgtExecutionSums *entry = find(sums, execution);
 
@@ -136,8 +148,8 @@ pgt_node_sums_get(PgtNodeSums *sums, uint32 execution, uint32 node,
 		return execution > sums->unknown;
 	entry->reported = true;
 	sums->any_reported = true;
-	if (node < entry->nnodes)
-		*sum = entry->nodes[node];
+	for (uint32 node = first; node <= last && node < entry->nnodes; node++)
+		add(sum, &entry->nodes[node]);
 	return true;
 }
 

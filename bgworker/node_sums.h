@@ -1,6 +1,6 @@
 /*
  * node_sums.h
- *		How long each plan node of a traced process's executions has waited.
+ *		What is known of each plan node of a traced process's executions.
  */
 #ifndef PGT_NODE_SUMS_H
 #define PGT_NODE_SUMS_H
@@ -10,8 +10,11 @@
 
 typedef struct PgtNodeSum
 {
-	uint64		wait_ns;
+	uint64		wait_ns;		/* its own waits */
 	uint64		waits;
+	uint64		time_ns;		/* these, CPU time by samples, and both of
+								 * statements that ran nested in it */
+	uint64		samples;
 } PgtNodeSum;
 
 typedef struct PgtExecutionSums
@@ -35,18 +38,21 @@ typedef struct PgtNodeSums
 extern void pgt_node_sums_init(PgtNodeSums *sums);
 extern void pgt_node_sums_free(PgtNodeSums *sums);
 
-/* A node has waited.  Never raises an error. */
-extern void pgt_node_sums_add(PgtNodeSums *sums, uint32 execution,
-							  uint32 node, uint64 wait_ns);
+/*
+ * Add to what is known of the node that a value of pgt_plan_node stands for,
+ * if that is one of an execution with sums.  Never raises an error.
+ */
+extern void pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node,
+							  const PgtNodeSum *sum);
 
-/* A node's own waits; false if they aren't known. */
+/* The sum of nodes first to last; false if it isn't known. */
 extern bool pgt_node_sums_get(PgtNodeSums *sums, uint32 execution,
-							  uint32 node, PgtNodeSum *sum);
+							  uint32 first, uint32 last, PgtNodeSum *sum);
 
 /* No more STAT lines come of what pgt_node_sums_get() was asked for. */
 extern void pgt_node_sums_end_report(PgtNodeSums *sums);
 
-/* Waits of executions that are open may not have been added. */
+/* What executions that are open have done may not have been added. */
 extern void pgt_node_sums_incomplete(PgtNodeSums *sums);
 
 #endif							/* PGT_NODE_SUMS_H */

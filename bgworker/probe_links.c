@@ -25,6 +25,12 @@
 #include "bgworker/compat_bpf.h"
 #include "bgworker/probe_links.h"
 
+/*
+ * No round figure, so that what an application does every millisecond isn't
+ * always, or never, in the sample.
+ */
+#define SAMPLING_PERIOD_NS	1003009
+
 #define UPROBE_PMU	"/sys/bus/event_source/devices/uprobe/type"
 
 int
@@ -150,6 +156,29 @@ pgt_link_watchpoint(int prog_fd, int pid, uint64_t address, uint64_t cookie)
 	attr.disabled = 1;
 	attr.exclude_kernel = 1;
 	attr.exclude_hv = 1;
+
+	fd = pgt_perf_event_open(&attr, pid, -1);
+	if (fd < 0)
+		return -errno;
+	return link_event(prog_fd, fd, cookie);
+}
+
+/*
+ * The kernel's clock of the thread's CPU time; it isn't running while the
+ * thread sleeps.
+ */
+int
+pgt_link_cpu_clock(int prog_fd, int pid, uint64_t cookie)
+{
+	struct perf_event_attr attr;
+	int			fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.size = sizeof(attr);
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.config = PERF_COUNT_SW_CPU_CLOCK;
+	attr.sample_period = SAMPLING_PERIOD_NS;
+	attr.disabled = 1;
 
 	fd = pgt_perf_event_open(&attr, pid, -1);
 	if (fd < 0)

@@ -38,6 +38,12 @@ extern int	pgt_link_watchpoint(int prog_fd, int pid, uint64_t address,
 								uint64_t cookie);
 
 /*
+ * The program runs about every millisecond of a process's main thread's CPU
+ * time, whatever that does then.  Returns the link, or a negative errno.
+ */
+extern int	pgt_link_cpu_clock(int prog_fd, int pid, uint64_t cookie);
+
+/*
  * A helper thread that closes file descriptors.  Returns the closer, or -1 if
  * there is none, which the other functions take as well: then they close at
  * once.  A closer that is stopped still closes what it was given.

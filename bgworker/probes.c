@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "bgworker/compat_bpf.h"
+#include "bgworker/probe_links.h"
 #include "bgworker/probe_sessions.h"
 #include "bgworker/probes.h"
 #include "bpf/.output/pg_trace.skel.h"
@@ -46,6 +47,7 @@ struct PgtProbes
 	Size		states_size;	/* of the mapping */
 	int			nslots;
 	PgtProbeSessions *sessions;
+	int		   *samplers;		/* [nslots], -1 is none */
 	PgtWaitCallback callback;
 	PgtLockCallback lock_callback;
 	void	   *callback_arg;
@@ -99,7 +101,8 @@ handle_event(void *arg, void *data, size_t size)
 		size != (event->target == PGT_TARGET_NONE ?
 				 sizeof(*event) : sizeof(struct pgt_target_event)))
 		return 0;
-	probes->info.drained++;
+	if ((event->flags & PGT_WAIT_SAMPLE) == 0)
+		probes->info.drained++;
 	probes->read_in_drain += size + BPF_RINGBUF_HDR_SZ;
 	return probes->callback(probes->callback_arg, event);
 }
@@ -296,6 +299,9 @@ pgt_probes_open(PgtWaitProbe setting, int nslots, Size ring_size,
 	probes->lock_callback = lock_callback;
 	probes->callback_arg = arg;
 	probes->info.ring_size = ring_size;
+	probes->samplers = palloc(sizeof(int) * nslots);
+	for (int i = 0; i < nslots; i++)
+		probes->samplers[i] = -1;
 
 	libbpf_set_print(log_libbpf);
 	/* the cheap check first: without the privilege the rest is for nothing */
@@ -317,11 +323,14 @@ pgt_probes_close(PgtProbes *probes)
 		return;
 
 	pgt_probe_sessions_close(probes->sessions);
+	for (int i = 0; i < probes->nslots; i++)
+		pgt_probes_sample_end(probes, i);
 	ring_buffer__free(probes->ring);
 	ring_buffer__free(probes->lock_ring);
 	if (probes->states != NULL)
 		munmap(probes->states, probes->states_size);
 	pg_trace_bpf__destroy(probes->skeleton);
+	pfree(probes->samplers);
 	pfree(probes);
 }
 
@@ -356,6 +365,7 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 void
 pgt_probes_detach(PgtProbes *probes, int slot)
 {
+	pgt_probes_sample_end(probes, slot);
 	pgt_probe_sessions_detach(probes->sessions, slot);
 }
 
@@ -433,6 +443,42 @@ pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
 	}
 	probes->states[slot].run_delay_offset = offset;
 	return true;
+}
+
+bool
+pgt_probes_sample(PgtProbes *probes, int slot, int pid, uint64 before_ns,
+				  char *error, size_t error_len)
+{
+	uint64		cookie = PGT_COOKIE(probes->states[slot].generation, slot, 0);
+	int			fd;
+
+	if (!AcquireExternalFD())
+	{
+		snprintf(error, error_len, "too many open files");
+		return false;
+	}
+	probes->states[slot].sampled_ns = -before_ns;
+	fd = pgt_link_cpu_clock(bpf_program__fd(probes->skeleton->progs.cpu_sample),
+							pid, cookie);
+	if (fd < 0)
+	{
+		ReleaseExternalFD();
+		snprintf(error, error_len, "the process can't be sampled: %s",
+				 strerror(-fd));
+		return fd == -ESRCH;	/* it has ended: nothing is missing */
+	}
+	probes->samplers[slot] = fd;
+	return true;
+}
+
+void
+pgt_probes_sample_end(PgtProbes *probes, int slot)
+{
+	if (probes->samplers[slot] < 0)
+		return;
+	close(probes->samplers[slot]);
+	ReleaseExternalFD();
+	probes->samplers[slot] = -1;
 }
 
 void

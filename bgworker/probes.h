@@ -91,6 +91,16 @@ extern bool pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
 									   char *error, size_t error_len);
 
 /*
+ * Have events of this slot tell where the process is, about every millisecond
+ * of its CPU time, until pgt_probes_sample_end() or detached.  The first one
+ * stands for before_ns more.  Returns false with a reason in error.
+ */
+extern bool pgt_probes_sample(PgtProbes *probes, int slot, int pid,
+							  uint64 before_ns,
+							  char *error, size_t error_len);
+extern void pgt_probes_sample_end(PgtProbes *probes, int slot);
+
+/*
  * No events of this slot any more.  The kernel takes some 20 ms to remove
  * the probes; that happens behind the caller's back.
  */

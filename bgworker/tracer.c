@@ -17,11 +17,13 @@
 
 #include "bgworker/compat_bpf.h"
 #include "bgworker/running.h"
+#include "bgworker/sampling.h"
 #include "bgworker/tracer.h"
 #include "bgworker/tracer_probes.h"
 #include "bgworker/waits.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
+#include "extension/guc.h"
 #include "extension/run_queue.h"
 
 /* The buffer is written when it has grown to this size, at the latest. */
@@ -169,6 +171,12 @@ sink_wait(void *arg, const struct pgt_wait_event *event)
 	if (event->target == PGT_TARGET_RELATION)
 	{
 		pgt_relations_learn(&tracer->relations, &target->relation);
+		return;
+	}
+	if (event->flags & PGT_WAIT_SAMPLE)
+	{
+		pgt_format_node_sample(&tracer->format, event->plan_node,
+							   event->end_ns - event->start_ns);
 		return;
 	}
 	put_run_queue(tracer, event);
@@ -602,6 +610,9 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 		attach_probes(tracer, probes, probe_error);
 	if (session->options.cpu)
 		watch_run_queue(tracer, probes);
+	if (session->options.node_timing == PGT_NODE_TIMING_SAMPLED &&
+		session->options.plan_stat != PGT_PLAN_STAT_NEVER)
+		pgt_sampling_try(tracer, probes);
 	if (in_middle)
 	{
 		pgt_running_show(tracer, &activity, begin_ns);

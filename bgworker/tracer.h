@@ -38,6 +38,7 @@ typedef struct PgtTracer
 	/* Waits */
 	bool		attached;
 	enum pgt_probe probe;		/* as shown */
+	bool		sampling;		/* right now */
 	uint32		first_value;	/* wait event when the probes were attached */
 	uint64		first_ns;		/* time of that */
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
@@ -119,6 +120,9 @@ extern bool pgt_tracer_can_end(const PgtTracer *tracer);
  */
 extern struct pgt_wait_state pgt_tracer_detach(PgtTracer *tracer,
 											   PgtProbes *probes);
+
+/* Show in the views what went wrong last. */
+extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 
 /* Records and waits that are missing in the file. */
 extern uint64 pgt_tracer_lost(const PgtTracer *tracer);

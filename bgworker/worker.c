@@ -26,6 +26,7 @@
 #include "bgworker/leftovers.h"
 #include "bgworker/probes.h"
 #include "bgworker/running.h"
+#include "bgworker/sampling.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer.h"
 #include "bgworker/tracer_probes.h"
@@ -519,6 +520,30 @@ report_running(void)
 	return due;
 }
 
+/* The earlier one of two times from now, of which -1 is never. */
+static long
+earlier(long a, long b)
+{
+	if (a < 0 || b < 0)
+		return Max(a, b);
+	return Min(a, b);
+}
+
+/* Sample the processes for which it is time.  Returns as report_running(). */
+static long
+sample_nodes(void)
+{
+	long		due = -1;
+
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		if (tracers[i].in_use)
+			due = earlier(due,
+						  pgt_sampling_follow(&tracers[i], probes, drained_ns));
+	}
+	return due;
+}
+
 static bool
 queues_are_empty(void)
 {
@@ -654,7 +679,6 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 	{
 		int			nwaiting;
 		long		due_ms;
-		long		maintain_ms;
 
 		ResetLatch(MyLatch);
 		look_for_blockers();
@@ -668,16 +692,14 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		look_for_ended_processes();
 		nwaiting = end_traces();
 		busy = drain() > 0;
-		due_ms = report_running();
-		maintain_ms = maintain_probes();
-		if (maintain_ms >= 0 && (due_ms < 0 || maintain_ms < due_ms))
-			due_ms = maintain_ms;
+		due_ms = earlier(report_running(), maintain_probes());
+		due_ms = earlier(due_ms, sample_nodes());
 		show_counters();
 
 		if (nwaiting > 0)
 			nap(1);
 		else if (busy)
-			nap(NAP_MS);
+			nap(earlier(due_ms, NAP_MS));
 		else
 			sleep_until_needed(due_ms);
 	}

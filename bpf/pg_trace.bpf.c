@@ -328,4 +328,45 @@ int wait_store(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
+/*
+ * About every millisecond of the thread's CPU time: where is it?  CPU time in
+ * a wait is part of that wait's duration, so it isn't sampled.  What can't be
+ * sent is made up for by the next sample, which stands for that time, too.
+ */
+SEC("perf_event")
+int cpu_sample(struct bpf_perf_event_data *ctx)
+{
+	struct bpf_perf_event_value cpu;
+	struct pgt_wait_state *state;
+	struct pgt_wait_event *event;
+	__u64 plan_node;
+	__u32 value;
+	__u32 slot;
+
+	state = find_state(bpf_get_attach_cookie(ctx), &slot);
+	if (!state)
+		return 0;
+	if (bpf_perf_prog_read_value(ctx, &cpu, sizeof(cpu)) ||
+	    bpf_probe_read_user(&value, sizeof(value), (void *)state->address) ||
+	    bpf_probe_read_user(&plan_node, sizeof(plan_node), (void *)plan_node_address))
+		return 0;
+	if (value) {
+		state->sampled_ns = cpu.counter;
+		return 0;
+	}
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return 0;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->end_ns = bpf_ktime_get_ns();
+	event->start_ns = event->end_ns - (cpu.counter - state->sampled_ns);
+	event->generation = state->generation;
+	event->slot = slot;
+	event->flags = PGT_WAIT_SAMPLE;
+	event->plan_node = plan_node;
+	state->sampled_ns = cpu.counter;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -61,6 +61,11 @@ enum pgt_wait_flags {
 	 * next_value what the thread does from now on.
 	 */
 	PGT_WAIT_FIRST = 1,
+	/*
+	 * No wait but a sample: the thread has used the CPU for about
+	 * end_ns - start_ns since the last one, and was at plan_node.
+	 */
+	PGT_WAIT_SAMPLE = 2,
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -232,6 +237,7 @@ struct pgt_wait_state {
 
 	__u64 run_delay_ns;	   /* in the run queue until start_ns */
 	__u64 run_delay_offset; /* in task_struct; 0: run_delay_ns isn't read */
+	__u64 sampled_ns; /* the thread's CPU time at the last sample */
 
 	/*
 	 * enum pgt_probe: whose runs count, and whose are to count from the
@@ -242,7 +248,7 @@ struct pgt_wait_state {
 	__u8 owner;
 	__u8 next;
 	__u8 next_seen; /* a probe of kind next has run */
-	__u8 reserved[5 + 5 * 8];
+	__u8 reserved[5 + 4 * 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

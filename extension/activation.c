@@ -110,6 +110,7 @@ follow_setting(void)
 		self.options.binds = pgt_binds;
 		self.options.cpu = pgt_cpu;
 		self.options.plan_stat = pgt_plan_stat;
+		self.options.node_timing = pgt_node_timing;
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
 		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,

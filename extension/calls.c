@@ -121,12 +121,17 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	{
 		record->kind = kind;
 		record->run_delay_ns = run_delay_ns;
+		record->plan_node = call->depth > 0 ? pgt_plan_node : 0;
 		call->begin_ns = record->header.time_ns;
+		call->begin_cpu_ns = cpu_clock(call->begin_ns);
+		record->cpu_ns = call->begin_cpu_ns;
 		pgt_emit_commit();
 	}
 	else
+	{
 		call->begin_ns = pgt_clock_now();
-	call->begin_cpu_ns = cpu_clock(call->begin_ns);
+		call->begin_cpu_ns = cpu_clock(call->begin_ns);
+	}
 	read_counters(&call->blocks_read, &call->blocks_got,
 				  &call->blocks_dirtied);
 	pgt_call_enter(call);

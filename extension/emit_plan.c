@@ -3,7 +3,8 @@
  *		Sends plan statistics and identifies plans.
  *
  * STAT lines come from PostgreSQL's own Instrumentation, which the
- * ExecutorStart hook switches on for the executions that are to be shown.
+ * ExecutorStart hook switches on for the executions that are to be shown, and
+ * what node_waits.c counts instead.
  */
 #include "postgres.h"
 
@@ -17,6 +18,8 @@
 #include "extension/calls.h"
 #include "extension/emit.h"
 #include "extension/emit_plan.h"
+#include "extension/guc.h"
+#include "extension/node_waits.h"
 #include "extension/plan_node.h"
 
 /* Longest op='...' */
@@ -25,7 +28,7 @@
 typedef struct StatWalk
 {
 	const PgtCursor *cursor;
-	uint32		node_waits;
+	uint32		execution;		/* its number, or 0 */
 	uint32		last_id;		/* given out so far */
 	uint32		parent;
 	uint32		last_position;	/* among the parent's children */
@@ -137,10 +140,13 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 	const Instrumentation *instrument = state->instrument;
 	const BufferUsage *usage = &instrument->bufusage;
 	const Plan *plan = state->plan;
+	PgtNodeCounts counts = {0};
 	char		operation[OPERATION_LEN];
 	Oid			object;
 	PgtStatRecord *record;
 
+	if (walk->execution != 0)
+		pgt_node_waits_counts(state, walk->execution, &counts);
 	pgt_plan_node_describe(state, operation, sizeof(operation), &object);
 	record = pgt_emit_begin(PGT_RECORD_STAT, sizeof(PgtStatRecord),
 							operation, strlen(operation),
@@ -149,14 +155,24 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 		return;
 	record->rows = (uint64) instrument->ntuples;
 	record->loops = (uint64) instrument->nloops;
-	record->blocks_read = usage->shared_blks_read + usage->local_blks_read +
-		usage->temp_blks_read;
-	record->blocks_got = usage->shared_blks_hit + usage->shared_blks_read +
-		usage->local_blks_hit + usage->local_blks_read;
-	record->blocks_written = usage->shared_blks_written +
-		usage->local_blks_written + usage->temp_blks_written;
-	record->node_waits = walk->node_waits;
-	record->timed = instrument->need_timer;
+	record->blocks_read = counts.blocks_read + usage->shared_blks_read +
+		usage->local_blks_read + usage->temp_blks_read;
+	record->blocks_got = counts.blocks_got + usage->shared_blks_hit +
+		usage->shared_blks_read + usage->local_blks_hit +
+		usage->local_blks_read;
+	record->blocks_written = counts.blocks_written +
+		usage->shared_blks_written + usage->local_blks_written +
+		usage->temp_blks_written;
+	record->execution = walk->execution;
+	if (instrument->need_timer)
+		record->timing = PGT_NODE_TIMING_EXACT;
+	else if (counts.shown &&
+			 pgt_trace.options.node_timing == PGT_NODE_TIMING_SAMPLED)
+		record->timing = PGT_NODE_TIMING_SAMPLED;
+	else
+		record->timing = PGT_NODE_TIMING_OFF;
+	record->first_id = counts.first_id;
+	record->last_id = counts.last_id;
 	record->time_ns = (uint64) (instrument->total * 1e9);
 	record->cost = plan->total_cost;
 	record->plan_rows = plan->plan_rows;
@@ -205,9 +221,9 @@ walk_node(PlanState *state, void *context)
 }
 
 void
-pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor, uint32 node_waits)
+pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor, uint32 execution)
 {
-	StatWalk	walk = {cursor, node_waits, 0, 0, 0};
+	StatWalk	walk = {cursor, execution, 0, 0, 0};
 
 	if (query->planstate != NULL)
 		walk_node(query->planstate, &walk);

@@ -78,6 +78,8 @@ typedef struct PgtBeginRecord
 {
 	PgtRecord	header;
 	uint64		run_delay_ns;	/* pgt_run_queue_ns(), or 0 */
+	uint64		plan_node;		/* pgt_plan_node of the caller */
+	uint64		cpu_ns;			/* of the process so far */
 	uint32		kind;			/* PgtCallKind */
 } PgtBeginRecord;
 
@@ -136,7 +138,7 @@ typedef struct PgtStatRecord
 	uint64		blocks_read;	/* pr */
 	uint64		blocks_got;		/* cr */
 	uint64		blocks_written; /* pw, temporary files included */
-	uint64		time_ns;		/* inclusive of the nodes below */
+	uint64		time_ns;		/* exact, inclusive of the nodes below */
 	double		cost;
 	double		plan_rows;		/* card */
 	uint64		plan_bytes;		/* size */
@@ -144,11 +146,13 @@ typedef struct PgtStatRecord
 	uint32		parent;			/* id of the parent, 0 for the top node */
 	uint32		position;		/* among the parent's children, from 1 */
 	Oid			object;			/* relation or index, 0 is none */
-	uint32		timed;			/* time_ns was measured */
+	uint32		timing;			/* PgtNodeTiming */
+	uint32		first_id;		/* as in PgtNodeCounts, if sampled */
+	uint32		last_id;
 	uint32		gathers;		/* it runs parallel workers, namely: */
 	uint32		workers_planned;
 	uint32		workers_launched;	/* in its last loop */
-	uint32		node_waits;		/* pgt_node_waits_watch()'s number, or 0 */
+	uint32		execution;		/* pgt_node_waits_watch()'s number, or 0 */
 } PgtStatRecord;
 
 typedef struct PgtXactRecord

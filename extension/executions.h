@@ -18,8 +18,9 @@ typedef struct PgtExecution
 	uint32		generation;
 	bool		is_dml;			/* all in EXEC, no FETCH */
 	bool		want_stat;		/* STAT lines are to be sent */
+	bool		rows_only;		/* that is all PostgreSQL was asked for */
 	bool		has_run;
-	uint32		node_waits;		/* pgt_node_waits_watch()'s number */
+	uint32		number;			/* pgt_node_waits_watch()'s, or 0 */
 	bool		call_open;		/* call has begun and isn't ended */
 	PgtCall		call;			/* EXEC of DML; CLOSE of the rest */
 	MemoryContextCallback callback;

@@ -23,7 +23,7 @@ bool		pgt_waits = true;
 bool		pgt_binds = true;
 bool		pgt_cpu = false;
 int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
-int			pgt_node_timing = PGT_NODE_TIMING_EXACT;
+int			pgt_node_timing = PGT_NODE_TIMING_SAMPLED;
 bool		pgt_node_waits = true;
 int			pgt_max_bind_length = 4096;
 int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
@@ -57,6 +57,7 @@ static const struct config_enum_entry plan_stat_options[] = {
 
 static const struct config_enum_entry node_timing_options[] = {
 	{"off", PGT_NODE_TIMING_OFF, false},
+	{"sampled", PGT_NODE_TIMING_SAMPLED, false},
 	{"exact", PGT_NODE_TIMING_EXACT, false},
 	{NULL, 0, false}
 };
@@ -158,9 +159,9 @@ define_session_settings(void)
 							 plan_stat_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.node_timing",
-							 "How the time of plan nodes is measured.",
+							 "How new traces measure the time of plan nodes.",
 							 NULL,
-							 &pgt_node_timing, PGT_NODE_TIMING_EXACT,
+							 &pgt_node_timing, PGT_NODE_TIMING_SAMPLED,
 							 node_timing_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trace.node_waits",

@@ -16,6 +16,7 @@ typedef enum PgtPlanStat
 typedef enum PgtNodeTiming
 {
 	PGT_NODE_TIMING_OFF,
+	PGT_NODE_TIMING_SAMPLED,
 	PGT_NODE_TIMING_EXACT
 } PgtNodeTiming;
 

@@ -196,11 +196,30 @@ wants_stat(const PgtCursor *cursor)
 	}
 }
 
+static bool
+can_watch_nodes(void)
+{
+	return pgt_node_waits && pgt_trace.options.waits;
+}
+
+/*
+ * Is INSTRUMENT_ROWS enough for STAT lines, and node_waits.c does the rest?
+ * What parallel workers do is something that PostgreSQL has to collect.
+ */
+static bool
+can_count(const QueryDesc *query)
+{
+	return pgt_trace.options.node_timing != PGT_NODE_TIMING_EXACT &&
+		can_watch_nodes() && query->instrument_options == 0 &&
+		!query->plannedstmt->parallelModeNeeded;
+}
+
 static int
 instrument_options(void)
 {
 	return INSTRUMENT_ROWS | INSTRUMENT_BUFFERS |
-		(pgt_node_timing == PGT_NODE_TIMING_EXACT ? INSTRUMENT_TIMER : 0);
+		(pgt_trace.options.node_timing == PGT_NODE_TIMING_EXACT ?
+		 INSTRUMENT_TIMER : 0);
 }
 
 static pg_noinline void
@@ -210,6 +229,7 @@ trace_executor_start(QueryDesc *query, int eflags)
 	PgtExecution *execution;
 	PgtCall		call;
 	bool		want_stat;
+	bool		rows_only;
 
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
 		(cursor = cursor_of_query(query)) == NULL)
@@ -219,8 +239,10 @@ trace_executor_start(QueryDesc *query, int eflags)
 	}
 
 	want_stat = wants_stat(cursor);
+	rows_only = want_stat && can_count(query);
 	if (want_stat)
-		query->instrument_options |= instrument_options();
+		query->instrument_options |= rows_only ? INSTRUMENT_ROWS :
+			instrument_options();
 	if (pgt_trace.options.binds)
 		pgt_emit_binds(query->params, cursor);
 
@@ -241,7 +263,10 @@ trace_executor_start(QueryDesc *query, int eflags)
 	execution = pgt_execution_add(query, cursor);
 	pgt_cursor_unpin(cursor);
 	if (execution != NULL)
+	{
 		execution->want_stat = want_stat;
+		execution->rows_only = rows_only;
+	}
 	if (execution != NULL && execution->is_dml)
 	{
 		execution->call = call;
@@ -296,9 +321,9 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 	}
 
 	/* here, since a parallel worker changes nodes between Start and Run */
-	if (!execution->has_run && pgt_node_waits && pgt_trace.options.waits)
-		execution->node_waits = pgt_node_waits_watch(query,
-													 execution->want_stat);
+	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
+		execution->number = pgt_node_waits_watch(query, execution->want_stat,
+												 execution->rows_only);
 	execution->has_run = true;
 
 	if (execution->is_dml && !execution->call_open)
@@ -394,7 +419,7 @@ trace_executor_finish(QueryDesc *query)
 
 	if (execution->want_stat && pgt_emit_active())
 	{
-		pgt_emit_plan(query, execution->cursor, execution->node_waits);
+		pgt_emit_plan(query, execution->cursor, execution->number);
 		execution->cursor->stat_sent = true;
 		execution->cursor->time_ns = 0;
 	}

@@ -1,11 +1,13 @@
 /*
  * node_waits.c
- *		Which plan node this process is executing, for the BPF program to see.
+ *		Which plan node this process is executing, for the BPF program to see;
+ *		what the nodes have done, for STAT lines.
  *
  * Each node of a traced execution gets a wrapper around the function that
  * yields its rows.  It stores the node's id in a word of this process, calls
- * the function, and restores the word.  The BPF program reads the word when a
- * wait begins.  No clock is read, and nothing is sent.
+ * the function, and restores the word.  The BPF programs read the word when a
+ * wait begins, and about every millisecond of CPU time.  No clock is read, and
+ * nothing is sent.
  *
  * The wrapper takes the place of PlanState.ExecProcNodeReal, so that what the
  * executor puts around that function (a check of the stack at the first call,
@@ -15,14 +17,23 @@
  * executed, that context lives, whatever becomes of the trace; and there is
  * nothing else that could be out of date.
  *
- * What isn't executed by ExecProcNode() has no wrapper, and its waits belong
- * to the node above: bitmap index scans to their Bitmap Heap Scan, and nodes
- * that EvalPlanQual() starts to LockRows or ModifyTable.  An error passes by
- * the wrapper, so the call that it ends (calls.c) restores the word.
+ * Where rows are to be counted, and nobody but the trace has asked for that,
+ * the wrapper does it, too, and then it stands in PlanState.ExecProcNode, in
+ * the place of the executor's instrumentation.  It keeps Instrumentation as
+ * that does, so that the executor ends loops and counts what isn't executed by
+ * ExecProcNode(); but blocks it counts in sums of its own, and only
+ * when there are any.
+ *
+ * What isn't executed by ExecProcNode() has no wrapper, and its waits and CPU
+ * time belong to the node above: bitmap index scans to their Bitmap Heap Scan,
+ * asynchronous foreign scans to Append, and nodes that EvalPlanQual() starts to
+ * LockRows or ModifyTable.  An error passes by the wrapper, so the call that it
+ * ends (calls.c) restores the word.
  */
 #include "postgres.h"
 
-#include "nodes/execnodes.h"
+#include "executor/instrument.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
@@ -30,6 +41,13 @@
 
 /* The planner counts from 0; but not every plan is made by it. */
 #define MAX_PLAN_NODE_ID	1000000
+
+typedef struct Blocks
+{
+	int64		read;
+	int64		got;
+	int64		written;
+} Blocks;
 
 typedef struct WatchedNode
 {
@@ -40,13 +58,20 @@ typedef struct WatchedNode
 	uint64		parent_word;	/* that of the node above */
 	uint64		caller_word;	/* below Hash: that of the join */
 	struct WatchedPlan *plan;	/* that it is in */
+	uint32		last_id;		/* of the nodes below */
 	bool		stale;			/* below Gather: wrappers have to be renewed */
+
+	/* If it counts */
+	Blocks		blocks;
+	Blocks		before;			/* when the node was last called */
+	int64		total_before;
 } WatchedNode;
 
 typedef struct WatchedPlan
 {
 	EState	   *estate;
 	MemoryContextCallback callback;
+	bool		counting;
 	int			nnodes;
 	WatchedNode nodes[FLEXIBLE_ARRAY_MEMBER];	/* by plan_node_id */
 } WatchedPlan;
@@ -126,25 +151,106 @@ look_up(const WatchedPlan *plan, const PlanState *state)
 	return node->state == state ? unconstify(WatchedNode *, node) : NULL;
 }
 
-static TupleTableSlot *
-run_node(PlanState *state)
+/* All that STAT lines have of the counters: it changes whenever they do. */
+static inline int64
+total_blocks(void)
+{
+	const BufferUsage *usage = &pgBufferUsage;
+
+	return usage->shared_blks_hit + usage->shared_blks_read +
+		usage->shared_blks_written + usage->local_blks_hit +
+		usage->local_blks_read + usage->local_blks_written +
+		usage->temp_blks_read + usage->temp_blks_written;
+}
+
+static Blocks
+read_blocks(void)
+{
+	const BufferUsage *usage = &pgBufferUsage;
+	int64		buffers_read = usage->shared_blks_read +
+		usage->local_blks_read;
+	Blocks		blocks;
+
+	blocks.read = buffers_read + usage->temp_blks_read;
+	blocks.got = buffers_read + usage->shared_blks_hit +
+		usage->local_blks_hit;
+	blocks.written = usage->shared_blks_written + usage->local_blks_written +
+		usage->temp_blks_written;
+	return blocks;
+}
+
+static pg_noinline void
+note_blocks(WatchedNode *node, int64 total)
+{
+	node->total_before = total;
+	node->before = read_blocks();
+}
+
+static pg_noinline void
+count_blocks(WatchedNode *node)
+{
+	Blocks		now = read_blocks();
+
+	node->blocks.read += now.read - node->before.read;
+	node->blocks.got += now.got - node->before.got;
+	node->blocks.written += now.written - node->before.written;
+}
+
+/*
+ * As ExecProcNodeInstr() does, but for the blocks: most rows are yielded
+ * without touching one, so one sum tells whether there is something to count.
+ */
+static pg_attribute_always_inline TupleTableSlot *
+call_and_count(PlanState *state, WatchedNode *node)
+{
+	int64		total = total_blocks();
+	Instrumentation *instrument;
+	TupleTableSlot *slot;
+
+	if (unlikely(total != node->total_before))
+		note_blocks(node, total);
+	slot = node->function(state);
+	if (unlikely(total_blocks() != node->total_before))
+		count_blocks(node);
+
+	instrument = state->instrument;
+	instrument->running = true;
+	if (!TupIsNull(slot))
+		instrument->tuplecount += 1;
+	return slot;
+}
+
+static pg_attribute_always_inline TupleTableSlot *
+run(PlanState *state, bool counting)
 {
 	WatchedNode *node = find_node(state);
 	uint64		caller_word = pgt_plan_node;
 	TupleTableSlot *slot;
 
 	pgt_plan_node = node->word;
-	slot = node->function(state);
+	slot = counting ? call_and_count(state, node) : node->function(state);
 	pgt_plan_node = caller_word;
 	return slot;
+}
+
+static TupleTableSlot *
+run_node(PlanState *state)
+{
+	return run(state, false);
+}
+
+static TupleTableSlot *
+count_node(PlanState *state)
+{
+	return run(state, true);
 }
 
 /*
  * The node below a Hash.  A Hash isn't executed by ExecProcNode(), but from
  * the first row that it takes from below to the last, it is the one at work.
  */
-static TupleTableSlot *
-run_below_hash(PlanState *state)
+static pg_attribute_always_inline TupleTableSlot *
+run_for_hash(PlanState *state, bool counting)
 {
 	WatchedNode *node = find_node(state);
 	TupleTableSlot *slot;
@@ -152,9 +258,32 @@ run_below_hash(PlanState *state)
 	if (pgt_plan_node != node->parent_word)
 		node->caller_word = pgt_plan_node;
 	pgt_plan_node = node->word;
-	slot = node->function(state);
+	slot = counting ? call_and_count(state, node) : node->function(state);
 	pgt_plan_node = TupIsNull(slot) ? node->caller_word : node->parent_word;
 	return slot;
+}
+
+static TupleTableSlot *
+run_below_hash(PlanState *state)
+{
+	return run_for_hash(state, false);
+}
+
+static TupleTableSlot *
+count_below_hash(PlanState *state)
+{
+	return run_for_hash(state, true);
+}
+
+/* The first time, the stack is checked, as ExecProcNodeFirst() does. */
+static TupleTableSlot *
+count_first(PlanState *state)
+{
+	WatchedNode *node = find_node(state);
+
+	check_stack_depth();
+	state->ExecProcNode = node->wrapper;
+	return node->wrapper(state);
 }
 
 static bool
@@ -206,18 +335,19 @@ run_below_gather(PlanState *state)
  */
 
 static ExecProcNodeMtd
-choose_wrapper(const PlanState *state, const PlanState *parent)
+choose_wrapper(const PlanState *state, const PlanState *parent, bool counting)
 {
 	if (IsA(state, GatherState) || IsA(state, GatherMergeState))
 		return run_gather;
 	/* a subplan isn't the node below, though found there */
-	if (parent == NULL || state != outerPlanState(parent))
-		return run_node;
-	if (IsA(parent, GatherState) || IsA(parent, GatherMergeState))
-		return run_below_gather;
-	if (IsA(parent, HashState))
-		return run_below_hash;
-	return run_node;
+	if (parent != NULL && state == outerPlanState(parent))
+	{
+		if (IsA(parent, GatherState) || IsA(parent, GatherMergeState))
+			return run_below_gather;
+		if (IsA(parent, HashState))
+			return counting ? count_below_hash : run_below_hash;
+	}
+	return counting ? count_node : run_node;
 }
 
 static void
@@ -226,6 +356,11 @@ put_wrapper(WatchedNode *node)
 	PlanState  *state = node->state;
 
 	node->function = state->ExecProcNodeReal;
+	if (node->wrapper == count_node || node->wrapper == count_below_hash)
+	{
+		state->ExecProcNode = count_first;
+		return;
+	}
 	if (state->ExecProcNode == node->function)
 		state->ExecProcNode = node->wrapper;
 	state->ExecProcNodeReal = node->wrapper;
@@ -238,6 +373,7 @@ watch_node(PlanState *state, void *context)
 	Walk	   *walk = (Walk *) context;
 	Walk		below = *walk;
 	int			node_id = state->plan->plan_node_id;
+	WatchedNode *node = NULL;
 
 	below.parent = state;
 	below.parent_id = ++below.last_id;
@@ -247,11 +383,12 @@ watch_node(PlanState *state, void *context)
 		walk->plan->nodes[node_id].state == NULL &&
 		state->state == walk->plan->estate)
 	{
-		WatchedNode *node = &walk->plan->nodes[node_id];
-
+		node = &walk->plan->nodes[node_id];
 		node->plan = walk->plan;
 		node->state = state;
-		node->wrapper = choose_wrapper(state, walk->parent);
+		node->wrapper = choose_wrapper(state, walk->parent,
+									   walk->plan->counting &&
+									   state->instrument != NULL);
 		node->word = walk->execution | below.parent_id;
 		node->parent_word = walk->execution | walk->parent_id;
 		put_wrapper(node);
@@ -259,6 +396,8 @@ watch_node(PlanState *state, void *context)
 
 	planstate_tree_walker(state, watch_node, &below);
 	walk->last_id = below.last_id;
+	if (node != NULL)
+		node->last_id = below.last_id;
 	return false;
 }
 
@@ -292,8 +431,17 @@ find_max_node_id(PlanState *state, void *context)
 	return planstate_tree_walker(state, find_max_node_id, context);
 }
 
+/* Whatever isn't counted here is counted by the executor. */
+static bool
+count_other_blocks(PlanState *state, void *context)
+{
+	if (state->instrument != NULL)
+		state->instrument->need_bufusage = true;
+	return planstate_tree_walker(state, count_other_blocks, context);
+}
+
 uint32
-pgt_node_waits_watch(QueryDesc *query, bool with_sums)
+pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
 {
 	MemoryContext context = query->estate->es_query_cxt;
 	int			max_id = 0;
@@ -305,6 +453,8 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums)
 		watch_again(plan);
 		return 0;
 	}
+	if (rows_only)
+		(void) count_other_blocks(query->planstate, NULL);
 	(void) find_max_node_id(query->planstate, &max_id);
 	max_id = Min(max_id, MAX_PLAN_NODE_ID);
 	plan = MemoryContextAllocExtended(context,
@@ -314,6 +464,8 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums)
 	if (plan == NULL)
 		return 0;
 	plan->estate = query->estate;
+	plan->counting = rows_only &&
+		query->instrument_options == INSTRUMENT_ROWS;
 	plan->nnodes = max_id + 1;
 	plan->callback.func = forget_plan;
 	plan->callback.arg = plan;
@@ -325,4 +477,29 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums)
 	walk.execution = with_sums ? (uint64) last_execution << 32 : 0;
 	(void) watch_node(query->planstate, &walk);
 	return with_sums ? last_execution : 0;
+}
+
+/* Is it executed by ExecProcNode(), or as good as that? */
+static bool
+is_shown(const PlanState *state)
+{
+	return !IsA(state, BitmapIndexScanState) && !IsA(state, BitmapAndState) &&
+		!IsA(state, BitmapOrState) && !state->async_capable;
+}
+
+void
+pgt_node_waits_counts(const PlanState *state, uint32 execution,
+					  PgtNodeCounts *counts)
+{
+	const WatchedPlan *plan = find_plan(state->state);
+	const WatchedNode *node = plan != NULL ? look_up(plan, state) : NULL;
+
+	if (node == NULL || node->word >> 32 != execution)
+		return;
+	counts->first_id = (uint32) node->word;
+	counts->last_id = node->last_id;
+	counts->shown = is_shown(state);
+	counts->blocks_read = node->blocks.read;
+	counts->blocks_got = node->blocks.got;
+	counts->blocks_written = node->blocks.written;
 }

@@ -33,6 +33,7 @@ typedef struct PgtOptions
 	bool		binds;
 	bool		cpu;
 	int			plan_stat;		/* PgtPlanStat */
+	int			node_timing;	/* PgtNodeTiming */
 	char		identifier[NAMEDATALEN];
 } PgtOptions;
 

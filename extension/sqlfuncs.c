@@ -79,6 +79,7 @@ set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
 	options->cpu = pgt_cpu;
 	options->binds = pgt_binds;
 	options->plan_stat = pgt_plan_stat;
+	options->node_timing = pgt_node_timing;
 	strlcpy(options->identifier, pgt_tracefile_identifier, NAMEDATALEN);
 
 	if (first_arg < 0)

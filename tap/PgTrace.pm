@@ -470,6 +470,7 @@ my $note = qr/
 	| THE\ RUN\ QUEUE\ IS\ NOT\ TRACED:\ .+
 	| WAIT\ TRACING\ STARTED\ IN\ LIBRARY\ \S+
 	| WAITS\ MAY\ BE\ MISSING\ IN\ LIBRARY\ \S+:\ .+
+	| PLAN\ NODES\ ARE\ NOT\ TIMED:\ .+
 	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
 	| TRACING\ STARTED\ IN\ A\ TRANSACTION\ THAT\ BEGAN\ AT\ $iso
 	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso
@@ -674,11 +675,11 @@ sub parse_record
 		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
 		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
 		my ($text, @measured) = unescape($op) =~
-		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:\d+|-1))*)\)$/s
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:\d+|-1|sampled))*)\)$/s
 		  or refuse($parser, "operation: $op");
 		my $more = pop @measured;
 		@$fields{qw(cr pr pw str time cost size card)} = @measured;
-		$fields->{$1} = $2 while $more =~ / (\w+)=(-?\d+)/g;
+		$fields->{$1} = $2 while $more =~ / (\w+)=(\S+)/g;
 		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
 			text => $text);
 	}

@@ -1,0 +1,298 @@
+# pg_trace.node_timing: times in STAT lines by sampling are those that clocks
+# would measure, as far as the number of samples allows for; and they say so.
+
+use strict;
+use warnings;
+
+use List::Util qw(max sum0);
+use PgTrace;
+use PgTraceCheck;
+use Test::More;
+
+my $node = PgTrace::new_node(
+	'main',
+	'autovacuum' => 'off',
+	'jit' => 'off',
+	'max_parallel_workers_per_gather' => 0,
+	'shared_buffers' => '128MB',
+	'work_mem' => '256MB');
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE many (id int, filler text);
+INSERT INTO many SELECT i, repeat('x', 60) || i FROM generate_series(1, 250000) i;
+CREATE FUNCTION nested(int) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT sum(length(md5(filler))) FROM many WHERE id <= $1);
+END $$;
+CREATE FUNCTION nested_nap() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_sleep(0.2);
+	RETURN 1;
+END $$;
+VACUUM ANALYZE;
+SQL
+
+# The operation's first word => what the node has used itself
+sub own_times
+{
+	my (@stats) = @_;
+	my %below;
+
+	$below{ $_->{fields}{pid} } += $_->{fields}{time} foreach @stats;
+	return map {
+		(split ' ', $_->{text})[0] =>
+		  $_->{fields}{time} - ($below{ $_->{fields}{id} } // 0)
+	} @stats;
+}
+
+###############################################################################
+# Against the exact times of the same query
+###############################################################################
+
+{
+	my $sql =
+	  'SELECT max(md5(md5(md5(md5(h))))) FROM (SELECT md5(md5(md5(md5(md5(md5(filler))))))'
+	  . ' AS h FROM many WHERE md5(md5(filler)) > \'0\' ORDER BY 1) s';
+	my (%stats, %share, %cpu, %away);
+
+	# The clocks count the time for which another process has the CPU, too: of
+	# several runs, the one with the least of that serves.
+	foreach my $timing ('sampled', 'exact', 'exact', 'exact')
+	{
+		my $trace =
+		  trace($node, { set => { 'pg_trace.node_timing' => $timing } }, $sql);
+		my @stats = stats($trace, qr/^SELECT max/);
+		my %own = own_times(@stats);
+		my ($fetch) = calls_of($trace, qr/^SELECT max/, 'FETCH');
+
+		my $away = 1 - $fetch->{fields}{c} / $fetch->{fields}{e};
+		next if defined $away{$timing} && $away{$timing} < $away;
+		$away{$timing} = $away;
+		$cpu{$timing} = $fetch->{fields}{c};
+		$stats{$timing} = \@stats;
+		$share{$timing} =
+		  { map { $_ => $own{$_} / $stats[0]{fields}{time} } keys %own };
+		is_deeply([ map { $_->{fields}{timing} // '' } @stats ],
+			[ ($timing eq 'exact' ? '' : $timing) x @stats ],
+			"lines say that they are $timing");
+		note join ' ', $timing, %own;
+	}
+	my ($top) = @{ $stats{sampled} };
+	my $samples = $top->{fields}{samples};
+
+	# of about a millisecond each; the first is a longer one
+	cmp_ok($samples, '>', $cpu{sampled} / 1000 * 0.8, 'as many samples as expected');
+	cmp_ok($samples, '<', $cpu{sampled} / 1000 * 1.05, 'and not more');
+	cmp_ok(abs($top->{fields}{time} - $cpu{sampled}),
+		'<', $cpu{sampled} * 0.05, 'all of the CPU time is there')
+	  or diag("$top->{fields}{time} of $cpu{sampled}");
+	is(join(' ', sort keys %{ $share{sampled} }), 'Aggregate Seq Sort', 'nodes');
+	foreach my $name (sort keys %{ $share{exact} })
+	{
+		my $exact = $share{exact}{$name};
+		my $sampled = $share{sampled}{$name};
+		my $bound = max(0.05, 3 * sqrt($exact * (1 - $exact) / $samples)) +
+		  max($away{exact}, 0);
+
+		cmp_ok(abs($sampled - $exact), '<=', $bound,
+			sprintf('%s: %.3f of the time by samples, %.3f by the clock',
+				$name, $sampled, $exact));
+	}
+	foreach my $field (qw(cnt str cr pr pw))
+	{
+		is_deeply(
+			[ map { $_->{fields}{$field} } @{ $stats{sampled} } ],
+			[ map { $_->{fields}{$field} } @{ $stats{exact} } ],
+			"the same $field");
+	}
+}
+
+###############################################################################
+# What is in a node's time
+###############################################################################
+
+{
+	my $trace = trace($node,
+		'SELECT nested(id * 250000) FROM many WHERE id <= 2',
+		'SELECT nested_nap() FROM many WHERE id <= 2',
+		'SELECT pg_sleep(0.2) FROM many WHERE id = 1',
+		'SELECT 1');
+	my ($outer) = stats($trace, qr/^SELECT nested\(/);
+	my ($fetch) = calls_of($trace, qr/^SELECT nested\(/, 'FETCH');
+	my ($inner) = stats($trace, qr/^\(SELECT sum/);
+
+	cmp_ok(abs($outer->{fields}{time} - $fetch->{fields}{c}),
+		'<', $fetch->{fields}{c} * 0.05 + 3000,
+		'the statements that a function runs')
+	  or diag("$outer->{fields}{time} of $fetch->{fields}{c}");
+	# the first of two executions has STAT lines
+	cmp_ok($inner->{fields}{time}, '<', $outer->{fields}{time} * 0.6,
+		'of which each has its own time');
+	cmp_ok($inner->{fields}{samples}, '>', 10, 'and samples');
+
+	($outer) = stats($trace, qr/^SELECT nested_nap/);
+	cmp_ok($outer->{fields}{time}, '>=', 400_000, 'the waits in a function');
+	cmp_ok($outer->{fields}{wait}, '<', 100_000, 'are not those of the node');
+
+	my ($scan) = stats($trace, qr/^SELECT pg_sleep/);
+	cmp_ok($scan->{fields}{time}, '>=', $scan->{fields}{wait},
+		'a wait of the node');
+	cmp_ok($scan->{fields}{wait}, '>=', 200_000, 'is all of it');
+
+	my ($short) = stats($trace, qr/^SELECT 1$/);
+	is($short->{fields}{timing}, 'sampled', 'a short execution');
+	is($short->{fields}{samples}, 0, 'has no samples');
+	is($short->{fields}{time}, $short->{fields}{wait}, 'but its waits');
+}
+
+# what the executor runs in another way is part of the node above
+{
+	my $sql = 'SELECT max(md5(md5(filler))) FROM many WHERE ctid IS NOT NULL AND id BETWEEN 1 AND 100000';
+	my $trace = trace($node,
+		'CREATE INDEX many_id ON many (id)',
+		'SET enable_indexscan = off',
+		'SET enable_seqscan = off',
+		$sql, 'DROP INDEX many_id');
+	my ($top, $heap, $index) = stats($trace, qr/^\Q$sql\E$/);
+
+	is($index->{text}, 'Bitmap Index Scan on many_id', 'a bitmap index scan');
+	is($index->{fields}{time}, -1, 'has no time of its own');
+	is($index->{fields}{timing}, undef, 'so that it was not sampled');
+	is($heap->{fields}{timing}, 'sampled', 'but what it is for was');
+}
+
+# nodes that aren't executed by ExecProcNode(), and blocks of all kinds
+{
+	my @queries = (
+		'SELECT count(*) FROM indexed WHERE n = 3 OR m = 4',
+		'SELECT count(*) FROM indexed a JOIN indexed b ON a.n = b.m',
+		'SELECT count(*) FROM (SELECT * FROM indexed ORDER BY m + n OFFSET 1) s',
+		'UPDATE temporary SET n = n + 1',
+		'INSERT INTO temporary SELECT n, m FROM indexed WHERE n < 10');
+	my %figures;
+
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE indexed AS SELECT i % 100 AS n, i % 90 AS m FROM generate_series(1, 20000) i;
+CREATE INDEX indexed_n ON indexed (n);
+CREATE INDEX indexed_m ON indexed (m);
+VACUUM ANALYZE indexed;
+SQL
+	foreach my $timing ('exact', 'sampled', 'off')
+	{
+		my $trace = trace($node,
+			{ set => { 'pg_trace.node_timing' => $timing, work_mem => '64kB',
+				enable_mergejoin => 'off', enable_nestloop => 'off' } },
+			'CREATE TEMPORARY TABLE temporary AS SELECT n, m FROM indexed',
+			@queries);
+
+		foreach my $sql (@queries)
+		{
+			push @{ $figures{$sql} },
+			  join "\n", map {
+				my $fields = $_->{fields};
+				"$_->{text} cnt=$fields->{cnt} str=$fields->{str} cr=$fields->{cr} pr=$fields->{pr} pw=$fields->{pw}"
+			  } stats($trace, qr/^\Q$sql\E$/);
+		}
+	}
+	foreach my $sql (@queries)
+	{
+		my ($exact, $sampled, $off) = @{ $figures{$sql} };
+
+		is($sampled, $exact, $sql);
+		is($off, $exact, 'and without times');
+	}
+	like(join("\n", map { @$_ } values %figures), qr/Sort .* pw=[1-9]/,
+		'temporary files are written');
+}
+
+###############################################################################
+# Where it isn't known
+###############################################################################
+
+{
+	my %unknown = (
+		'node_timing = off' => { 'pg_trace.node_timing' => 'off' },
+		'waits = off' => { 'pg_trace.waits' => 'off' },
+		'node_waits = off' => { 'pg_trace.node_waits' => 'off' });
+
+	foreach my $name (sort keys %unknown)
+	{
+		my $trace = trace($node, { set => $unknown{$name} },
+			'SELECT count(*) FROM many');
+		my @stats = stats($trace, qr/^SELECT count/);
+
+		is_deeply([ map { $_->{fields}{time} } @stats ], [ -1, -1 ], $name);
+		is_deeply([ map { $_->{fields}{cnt} } @stats ],
+			[ 1, 250000 ], 'rows are known');
+		cmp_ok($stats[1]{fields}{cr}, '>', 0, 'and blocks');
+		is_deeply([ grep { defined $_->{fields}{timing} } @stats ], [],
+			'nothing is sampled');
+	}
+
+	# auto_explain's clocks serve for both
+	my $trace = trace($node,
+		"LOAD 'auto_explain'",
+		'SET auto_explain.log_min_duration = 0',
+		'SET auto_explain.log_analyze = on',
+		'SELECT count(*) FROM many');
+	my @stats = stats($trace, qr/^SELECT count/);
+	is_deeply([ grep { defined $_->{fields}{timing} } @stats ], [],
+		'exact times if there are any');
+	cmp_ok($stats[1]{fields}{time}, '>', 0, 'above 0');
+	cmp_ok($stats[1]{fields}{cr}, '>', 0, 'and blocks');
+}
+
+###############################################################################
+# Parallel workers
+###############################################################################
+
+{
+	my $trace = trace(
+		$node,
+		{
+			set => {
+				max_parallel_workers_per_gather => 2,
+				parallel_setup_cost => 0,
+				parallel_leader_participation => 'off'
+			}
+		},
+		'SELECT max(md5(md5(md5(filler)))) FROM many');
+	my @files = map { /^PARALLEL WORKER.* FILE (\S+)$/ ? $1 : () }
+	  map { $_->{text} } PgTrace::of_type($trace, 'NOTE');
+	my @stats = stats($trace, qr/^SELECT max/);
+	my @own = map { stats(read_trace($node, $_), qr/^SELECT max/) } @files;
+
+	is($stats[-1]{fields}{cnt}, 250000, 'rows of all workers');
+	cmp_ok($stats[-1]{fields}{time}, '<', 20_000, 'but the leader was not at it');
+	cmp_ok(sum0(map { $_->{fields}{samples} } @own),
+		'>', 50, 'each samples itself');
+	is_deeply([ grep { $_->{fields}{timing} ne 'sampled' } @own ],
+		[], 'in its own file');
+}
+
+###############################################################################
+# Begin and end
+###############################################################################
+
+{
+	my $worker =
+	  $node->safe_psql('postgres', 'SELECT pid FROM pg_trace_worker');
+	my $fds = sub { return scalar(my @fds = glob "/proc/$worker/fd/*") };
+
+	PgTrace::wait_until_untraced($node);
+	my $before = $fds->();
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	$session->query('SELECT 1');
+	cmp_ok($fds->(), '>', $before, 'a trace needs file descriptors');
+	$session->close;
+	PgTrace::wait_until_untraced($node);
+	for (1 .. 100)
+	{
+		last if $fds->() == $before;
+		select(undef, undef, undef, 0.02);
+	}
+	is($fds->(), $before, 'which are closed when it has ended');
+}
+
+clean_files($node);
+done_testing();

@@ -104,6 +104,8 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	$session->query("SELECT $names[0](1, 0)");
 	$file = $node->safe_psql('postgres',
 		'SELECT pg_trace_session(' . $session->pid . ')');
+	# the first look at its libraries isn't waited for
+	$session->query('SELECT 1');
 	$session->query("SELECT $names[0](3, 10), $names[1](4, 10)");
 	$session->close;
 	PgTrace::wait_for_end($node, $file);

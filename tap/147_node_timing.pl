@@ -288,10 +288,11 @@ SQL
 	PgTrace::wait_until_untraced($node);
 	for (1 .. 100)
 	{
-		last if $fds->() == $before;
+		last if $fds->() <= $before;
 		select(undef, undef, undef, 0.02);
 	}
-	is($fds->(), $before, 'which are closed when it has ended');
+	# some of an earlier trace may have been open still
+	cmp_ok($fds->(), '<=', $before, 'which are closed when it has ended');
 }
 
 clean_files($node);

@@ -419,9 +419,11 @@ sub sum_problems
 }
 
 # What a call's elapsed time may miss of all that, in microseconds: the clocks'
-# granularity, and what a process that waits does on the CPU before it sleeps
-# and after it has been woken.
+# granularity; and of CPU time, what a process that waits uses of it before it
+# sleeps and after it has been woken, which in a virtual machine contains what
+# the host has taken away from it in the meantime.
 use constant ALLOWANCE => 1000;
+use constant ALLOWANCE_FOR_CPU => 100_000;
 use constant ALLOWANCE_FOR_WAIT => 300;
 
 sub time_problems
@@ -441,7 +443,7 @@ sub time_problems
 		}
 
 		my $begin = begin_of($record) - 1;
-		my ($waited, $idle, $allowance) = (0, 0, ALLOWANCE);
+		my ($waited, $idle, $allowance) = (0, 0, ALLOWANCE_FOR_CPU);
 		foreach my $wait (reverse @waits)
 		{
 			last if $wait->{tim} - $wait->{ela} < $begin;

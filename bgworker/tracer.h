@@ -84,8 +84,8 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
  */
 extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
 
-/* Show an error as the process's last one. */
-extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
+/* Something was formatted; write it if that has become much. */
+extern void pgt_tracer_count_event(PgtTracer *tracer);
 
 /* A wait event has come in for this process. */
 extern void pgt_tracer_add_wait(PgtTracer *tracer,

@@ -110,6 +110,10 @@ sub field
 	@answer = $client->execute('p', 30)->sync;
 	is_deeply([ PgTraceClient::tags(@answer) ],
 		['suspended'], 'the portal has more rows');
+	$node->poll_query_until('postgres',
+		"SELECT wait_event = 'ClientRead' FROM pg_stat_activity WHERE pid = "
+		  . $client->pid)
+	  or die 'no wait for the client';
 	$client->execute('p', 30)->sync foreach 1, 2;
 	@answer = $client->execute('p', 30)->close_portal('p')->sync;
 	is_deeply([ PgTraceClient::tags(@answer) ],

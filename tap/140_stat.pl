@@ -157,6 +157,10 @@ my @cases = (
 		'parallel query');
 	like($lines[3], qr/Seq Scan on many cnt=10000 str=\d many/,
 		'rows of all workers');
+	my ($gather) = grep { $_->{text} eq 'Gather' }
+	  stats($trace, qr/^SELECT count\(n \+ 0\)/);
+	is("@{$gather->{fields}}{qw(workers_planned workers_launched)}",
+		'2 2', 'workers planned and launched');
 }
 
 ###############################################################################

@@ -118,7 +118,11 @@ pgt_running_show(PgtTracer *tracer, const PgtActivity *activity,
 	PgtFormat  *format = &tracer->format;
 	uint64		age_ns;
 
-	if (!is_current(tracer->pid, activity))
+	/*
+	 * A statement that has ended in the meantime may have left records that
+	 * are nested in it (session->running_since), so it is shown even so.
+	 */
+	if (!activity->running && !is_current(tracer->pid, activity))
 		return;
 
 	age_ns = 1000 *

@@ -13,7 +13,6 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <linux/types.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,59 +44,6 @@ static inline int
 pgt_link_create_uprobe_multi(struct pgt_uprobe_multi_attr *attr)
 {
 	return (int) syscall(SYS_bpf, BPF_LINK_CREATE, attr, sizeof(*attr));
-}
-
-/*
- * Let a program run at each overflow of a perf event.  A link's file
- * descriptor, which keeps the event, or -1 with errno.
- */
-static inline int
-pgt_link_create_perf_event(int prog_fd, int event_fd, __u64 cookie)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.link_create.prog_fd = prog_fd;
-	attr.link_create.target_fd = event_fd;
-	attr.link_create.attach_type = BPF_PERF_EVENT;
-	attr.link_create.perf_event.bpf_cookie = cookie;
-	return (int) syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-}
-
-/* An element of a hash map: 0, or -1 with errno. */
-static inline int
-pgt_map_update(int map_fd, const void *key, const void *value)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = map_fd;
-	attr.key = (__u64) (unsigned long) key;
-	attr.value = (__u64) (unsigned long) value;
-	return (int) syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr));
-}
-
-static inline int
-pgt_map_lookup(int map_fd, const void *key, void *value)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = map_fd;
-	attr.key = (__u64) (unsigned long) key;
-	attr.value = (__u64) (unsigned long) value;
-	return (int) syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr));
-}
-
-static inline int
-pgt_map_delete(int map_fd, const void *key)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = map_fd;
-	attr.key = (__u64) (unsigned long) key;
-	return (int) syscall(SYS_bpf, BPF_MAP_DELETE_ELEM, &attr, sizeof(attr));
 }
 
 /* A file descriptor, or -1 with errno. */

@@ -8,11 +8,12 @@
  */
 #include "postgres.h"
 
+#include <bpf/bpf.h>
+
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
-#include "bgworker/compat_bpf.h"
 #include "bgworker/probe_attach.h"
 #include "bgworker/probe_links.h"
 #include "extension/privilege.h"
@@ -157,9 +158,9 @@ pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 		case PGT_PROBE_UPROBE_SHARED:
 		case PGT_PROBE_PERF_UPROBE:
 			rc = attach_common(attacher, probe, mask);
-			if (rc == 0 && pgt_map_update(attacher->loaded.processes_map,
-										  &pid, &attachment->cookie) != 0)
-				rc = -errno;
+			if (rc == 0)
+				rc = bpf_map_update_elem(attacher->loaded.processes_map,
+										 &pid, &attachment->cookie, BPF_ANY);
 			return rc;
 		case PGT_PROBE_WATCHPOINT:
 			if (attachment->watchpoint >= 0)
@@ -186,9 +187,10 @@ forget_process(PgtAttacher *attacher, const PgtAttachment *attachment)
 	__u32		pid = attachment->process.pid;
 	__u64		cookie;
 
-	if (pgt_map_lookup(attacher->loaded.processes_map, &pid, &cookie) == 0 &&
+	if (bpf_map_lookup_elem(attacher->loaded.processes_map, &pid,
+							&cookie) == 0 &&
 		cookie == attachment->cookie)
-		(void) pgt_map_delete(attacher->loaded.processes_map, &pid);
+		(void) bpf_map_delete_elem(attacher->loaded.processes_map, &pid);
 }
 
 void

@@ -13,12 +13,14 @@
  * reads file descriptors from a pipe and closes them, with all signals
  * blocked, and touches no memory of PostgreSQL.
  */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/hw_breakpoint.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -52,17 +54,30 @@ pgt_link_uprobes(int prog_fd, const char *path, const uint64_t *offsets,
 	return fd >= 0 ? fd : -errno;
 }
 
-/* Link a program to an event, which the link keeps, and switch that on. */
+/*
+ * Open an event, link a program to it, and switch it on.  The link keeps the
+ * event.
+ */
 static int
-link_event(int prog_fd, int event_fd, uint64_t cookie)
+link_event(int prog_fd, struct perf_event_attr *attr, int pid, int cpu,
+		   uint64_t cookie)
 {
-	int			fd = pgt_link_create_perf_event(prog_fd, event_fd, cookie);
-	int			rc = fd;
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+				.perf_event.bpf_cookie = cookie);
+	int			event_fd;
+	int			rc;
 
-	if (fd < 0)
-		rc = -errno;
-	else if (ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
+	attr->size = sizeof(*attr);
+	attr->disabled = 1;
+	event_fd = pgt_perf_event_open(attr, pid, cpu);
+	if (event_fd < 0)
+		return -errno;
+
+	rc = bpf_link_create(prog_fd, event_fd, BPF_PERF_EVENT, &options);
+	if (rc >= 0 && ioctl(event_fd, PERF_EVENT_IOC_ENABLE, 0) != 0)
 	{
+		int			fd = rc;
+
 		rc = -errno;
 		close(fd);
 	}
@@ -95,20 +110,14 @@ link_perf_uprobe(int type, int prog_fd, const char *path, uint64_t offset,
 				 uint64_t cookie)
 {
 	struct perf_event_attr attr;
-	int			fd;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.size = sizeof(attr);
 	attr.type = type;
 	attr.config1 = (uintptr_t) path;	/* uprobe_path */
 	attr.config2 = offset;		/* probe_offset */
-	attr.disabled = 1;
 
 	/* the program runs on all CPUs, whichever the event is for */
-	fd = pgt_perf_event_open(&attr, -1, 0);
-	if (fd < 0)
-		return -errno;
-	return link_event(prog_fd, fd, cookie);
+	return link_event(prog_fd, &attr, -1, 0, cookie);
 }
 
 int
@@ -144,23 +153,16 @@ int
 pgt_link_watchpoint(int prog_fd, int pid, uint64_t address, uint64_t cookie)
 {
 	struct perf_event_attr attr;
-	int			fd;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.size = sizeof(attr);
 	attr.type = PERF_TYPE_BREAKPOINT;
 	attr.bp_type = HW_BREAKPOINT_W;
 	attr.bp_addr = address;
 	attr.bp_len = HW_BREAKPOINT_LEN_4;
 	attr.sample_period = 1;		/* the program runs at each store */
-	attr.disabled = 1;
 	attr.exclude_kernel = 1;
 	attr.exclude_hv = 1;
-
-	fd = pgt_perf_event_open(&attr, pid, -1);
-	if (fd < 0)
-		return -errno;
-	return link_event(prog_fd, fd, cookie);
+	return link_event(prog_fd, &attr, pid, -1, cookie);
 }
 
 /*
@@ -171,19 +173,12 @@ int
 pgt_link_cpu_clock(int prog_fd, int pid, uint64_t cookie)
 {
 	struct perf_event_attr attr;
-	int			fd;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.size = sizeof(attr);
 	attr.type = PERF_TYPE_SOFTWARE;
 	attr.config = PERF_COUNT_SW_CPU_CLOCK;
 	attr.sample_period = SAMPLING_PERIOD_NS;
-	attr.disabled = 1;
-
-	fd = pgt_perf_event_open(&attr, pid, -1);
-	if (fd < 0)
-		return -errno;
-	return link_event(prog_fd, fd, cookie);
+	return link_event(prog_fd, &attr, pid, -1, cookie);
 }
 
 /* ----------

@@ -2,7 +2,7 @@
  * probes.c
  *		Wait events by eBPF.
  *
- * The only file that knows libbpf: loads bpf/pg_trace.bpf.c and has its maps.
+ * Loads bpf/pg_trace.bpf.c by libbpf, and has its maps.
  * What makes the program run, and in which processes, is the matter of others:
  *
  *		probe_sessions.c	which probes a traced process gets, and when others

@@ -545,15 +545,20 @@ pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 void
 pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns)
 {
+	static const PgtWaitName name = {.name = "CPU run queue", .type = "CPU"};
+	PgtWait		wait = {
+		.name = &name,
+		.end_ns = time_ns,
+		.mode = PGT_NO_MODE,
+		.target_kind = PGT_TARGET_NONE,
+	};
+
 	/* less than a microsecond is kept for the next time */
 	if (!format->has_run_queue ||
 		run_delay_ns < format->run_delay_ns + NS_IN_US)
 		return;
-	put_number(format, "WAIT #", pgt_format_cursor(format, false));
-	put_time(format, ": nam='CPU run queue' ela= ",
-			 run_delay_ns - format->run_delay_ns);
-	put_time(format, " p1=0 p2=0 p3=0 obj#=-1 type='CPU' tim=", time_ns);
-	put_string(format, "\n");
+	wait.start_ns = time_ns - (run_delay_ns - format->run_delay_ns);
+	pgt_format_wait_line(format, pgt_format_cursor(format, false), &wait, 0);
 	format->run_delay_ns = run_delay_ns;
 }
 

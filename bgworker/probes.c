@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -369,80 +368,10 @@ pgt_probes_detach(PgtProbes *probes, int slot)
 	pgt_probe_sessions_detach(probes->sessions, slot);
 }
 
-/*
- * Where a member is in a structure, by the kernel's description of its types.
- * Returns its offset in bytes and its type in *member_type, or -1.
- */
-static int
-find_member(const struct btf *btf, uint32 struct_id, const char *name,
-			uint32 *member_type)
+void
+pgt_probes_watch_run_queue(PgtProbes *probes, int slot)
 {
-	const struct btf_type *type = btf__type_by_id(btf, struct_id);
-	const struct btf_member *member;
-
-	if (type == NULL || !btf_is_composite(type))
-		return -1;
-	member = btf_members(type);
-	for (int i = 0; i < btf_vlen(type); i++, member++)
-	{
-		const char *member_name = btf__name_by_offset(btf, member->name_off);
-		int			offset = btf_member_bit_offset(type, i) / 8;
-
-		if (strcmp(member_name, name) == 0)
-		{
-			*member_type = member->type;
-			return offset;
-		}
-		/* a kernel may have its structures randomized, in unnamed ones */
-		if (member_name[0] == '\0')
-		{
-			int			inner = find_member(btf, member->type, name,
-											member_type);
-
-			if (inner >= 0)
-				return offset + inner;
-		}
-	}
-	return -1;
-}
-
-/* Of task_struct.sched_info.run_delay, or 0 */
-static int
-find_run_delay(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	int			task;
-	int			info;
-	int			delay;
-	uint32		type;
-	int			result = 0;
-
-	if (btf == NULL)
-		return 0;
-	task = btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT);
-	if (task > 0 && (info = find_member(btf, task, "sched_info", &type)) >= 0 &&
-		(delay = find_member(btf, type, "run_delay", &type)) >= 0)
-		result = info + delay;
-	btf__free(btf);
-	return result;
-}
-
-bool
-pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
-						   char *error, size_t error_len)
-{
-	static int	offset = -1;	/* not looked for yet; that takes a while */
-
-	if (offset < 0)
-		offset = find_run_delay();
-	if (offset == 0)
-	{
-		snprintf(error, error_len,
-				 "the kernel has no BTF with task_struct.sched_info.run_delay");
-		return false;
-	}
-	probes->states[slot].run_delay_offset = offset;
-	return true;
+	probes->states[slot].watch_run_delay = 1;
 }
 
 bool

@@ -84,11 +84,10 @@ extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 							  char *error, size_t error_len);
 
 /*
- * Have the events of this slot say how long the process has waited for a CPU.
- * To be called when it is attached.  Returns false with a reason in error.
+ * Have the events of this slot say how long the process has waited for a CPU,
+ * if the kernel tells.  To be called when it is attached.
  */
-extern bool pgt_probes_watch_run_queue(PgtProbes *probes, int slot,
-									   char *error, size_t error_len);
+extern void pgt_probes_watch_run_queue(PgtProbes *probes, int slot);
 
 /*
  * Have events of this slot tell where the process is, about every millisecond

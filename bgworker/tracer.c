@@ -271,18 +271,19 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 static void
 watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 {
-	char		error[PGT_ERROR_LEN];
-	char		note[PGT_ERROR_LEN + 64];
+	static const char *const error =
+		"the kernel doesn't tell: it was built without CONFIG_SCHED_INFO";
+	char		note[PGT_ERROR_LEN];
 
-	if (tracer->attached &&
-		!pgt_probes_watch_run_queue(probes, tracer->slot,
-									error, sizeof(error)))
+	if (!pgt_run_queue_is_known())
 	{
 		snprintf(note, sizeof(note), "THE RUN QUEUE IS NOT TRACED: %s", error);
 		pgt_format_note(&tracer->format, note);
 		pgt_tracer_set_error(tracer, error);
 		return;
 	}
+	if (tracer->attached)
+		pgt_probes_watch_run_queue(probes, tracer->slot);
 	tracer->format.run_delay_ns = pgt_run_queue_ns_of(tracer->pid);
 	tracer->format.has_run_queue = true;
 }

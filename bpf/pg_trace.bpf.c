@@ -66,12 +66,14 @@ const volatile __u64 plan_node_address = 0;
 /* How long the process has waited for a CPU so far; 0 if nobody wants to know. */
 static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
 {
-	__u64 run_delay = 0;
+	struct task_struct *task;
 
-	if (state->run_delay_offset)
-		bpf_probe_read_kernel(&run_delay, sizeof(run_delay),
-				      (void *)bpf_get_current_task() + state->run_delay_offset);
-	return run_delay;
+	if (!state->watch_run_delay)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (!bpf_core_field_exists(task->sched_info.run_delay))
+		return 0;
+	return task->sched_info.run_delay;
 }
 
 static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_wait_state *state,

@@ -236,7 +236,7 @@ struct pgt_wait_state {
 	__u64 plan_node;  /* the word plan_node_address at start_ns */
 
 	__u64 run_delay_ns;	   /* in the run queue until start_ns */
-	__u64 run_delay_offset; /* in task_struct; 0: run_delay_ns isn't read */
+	__u64 watch_run_delay; /* else run_delay_ns isn't read */
 	__u64 sampled_ns; /* the thread's CPU time at the last sample */
 
 	/*

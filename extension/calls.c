@@ -13,7 +13,6 @@
 
 #include "extension/calls.h"
 #include "extension/clock.h"
-#include "extension/command.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
 #include "extension/node_waits.h"

@@ -43,11 +43,11 @@ command_of_transaction(const TransactionStmt *statement)
 		case TRANS_STMT_COMMIT:
 		case TRANS_STMT_COMMIT_PREPARED:
 		case TRANS_STMT_PREPARE:
-			return PGT_COMMAND_COMMIT;
+			return 44;
 		case TRANS_STMT_ROLLBACK:
 		case TRANS_STMT_ROLLBACK_TO:
 		case TRANS_STMT_ROLLBACK_PREPARED:
-			return PGT_COMMAND_ROLLBACK;
+			return 45;
 		case TRANS_STMT_SAVEPOINT:
 			return 46;
 		default:

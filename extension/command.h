@@ -8,9 +8,6 @@
 #include "nodes/nodes.h"
 #include "nodes/plannodes.h"
 
-#define PGT_COMMAND_COMMIT		44
-#define PGT_COMMAND_ROLLBACK	45
-
 /* The code of an optimizable statement. */
 extern uint32 pgt_command_of_operation(CmdType operation);
 

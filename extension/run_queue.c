@@ -35,6 +35,12 @@ read_run_delay(int fd)
 	return strtoull(end, NULL, 10);
 }
 
+bool
+pgt_run_queue_is_known(void)
+{
+	return access(OWN_FILE, R_OK) == 0;
+}
+
 uint64
 pgt_run_queue_ns(void)
 {

@@ -214,17 +214,32 @@ pgt_running_check(PgtTracer *tracer)
 		pgt_format_running_ended(&tracer->format);
 }
 
-void
-pgt_running_report(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
+static void
+report(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 {
-	PgtFormat  *format = &tracer->format;
 	CurrentWait wait;
 
-	if (format->running_due_ns == 0 || now_ns < format->running_due_ns)
-		return;
 	pgt_running_check(tracer);
 	wait = current_wait(tracer, probes, now_ns);
-	pgt_format_running(format, now_ns,
+	pgt_format_running(&tracer->format, now_ns,
 					   wait.value != 0 ? pgt_wait_name(wait.value) : NULL,
 					   wait.start_ns, wait.partial);
+	pgt_tracer_flush(tracer);
+}
+
+long
+pgt_running_follow(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
+{
+	const PgtFormat *format = &tracer->format;
+	uint64		clock_ns;
+
+	if (format->running_due_ns == 0)
+		return -1;
+	if (format->running_due_ns <= now_ns)
+		report(tracer, probes, now_ns);
+	if (format->running_due_ns == 0)
+		return -1;
+	clock_ns = pgt_clock_now();
+	return format->running_due_ns > clock_ns ?
+		(long) ((format->running_due_ns - clock_ns) / NS_IN_MS + 1) : 1;
 }

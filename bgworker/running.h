@@ -22,8 +22,11 @@ extern void pgt_running_show(PgtTracer *tracer, const PgtActivity *activity,
 /* What it waits for while tracing begins */
 extern void pgt_running_show_wait(PgtTracer *tracer);
 
-/* Write the RUNNING line if it is due at now_ns, when all before is written. */
-extern void pgt_running_report(PgtTracer *tracer, const PgtProbes *probes,
+/*
+ * Write the RUNNING line if it is due at now_ns; all before is written.
+ * Returns when the next one will be, in ms; -1 if none will.
+ */
+extern long pgt_running_follow(PgtTracer *tracer, const PgtProbes *probes,
 							   uint64 now_ns);
 
 /* If the statement that pgt_running_show() has written is over, note that. */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "bgworker/sampling.h"
+#include "extension/clock.h"
 
 /*
  * A call of the client's is sampled from this age on.  Shorter ones would have
@@ -86,7 +87,7 @@ pgt_sampling_follow(PgtTracer *tracer, PgtProbes *probes, uint64 now_ns)
 		if (tracer->sampling)
 			pgt_probes_sample_end(probes, tracer->slot);
 		tracer->sampling = false;
-		return format->depth == 0 ? -1 : (long) ((due_ns - now_ns) / 1000000 + 1);
+		return format->depth == 0 ? -1 : (long) ((due_ns - now_ns) / NS_IN_MS + 1);
 	}
 	if (!tracer->sampling)
 	{

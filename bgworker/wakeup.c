@@ -22,8 +22,6 @@
 #include "extension/clock.h"
 #include "extension/compat.h"
 
-#define NS_IN_MS	1000000
-
 static int	all_fd = -1;
 static int	locks_fd = -1;
 static WaitEventSet *sleep_set = NULL;	/* for all_fd */

@@ -84,18 +84,25 @@ pgt_worker_register(void)
  * ----------
  */
 
+/* Who an event is about; NULL if that trace has ended. */
+static PgtTracer *
+tracer_of_event(uint32 slot, uint32 generation)
+{
+	if (slot >= (uint32) pgt_shared->nsessions || !tracers[slot].in_use ||
+		tracers[slot].generation != generation)
+		return NULL;
+	return &tracers[slot];
+}
+
 /* libbpf is on the stack: no errors here. */
 static int
 handle_wait(void *arg pg_attribute_unused(),
 			const struct pgt_wait_event *event)
 {
-	if (event->slot < (uint32) pgt_shared->nsessions)
-	{
-		PgtTracer  *tracer = &tracers[event->slot];
+	PgtTracer  *tracer = tracer_of_event(event->slot, event->generation);
 
-		if (tracer->in_use && tracer->generation == event->generation)
-			pgt_tracer_add_wait(tracer, event);
-	}
+	if (tracer != NULL)
+		pgt_tracer_add_wait(tracer, event);
 	return event->end_ns > round_limit_ns ? 1 : 0;
 }
 
@@ -104,13 +111,10 @@ static void
 handle_lock_wait(void *arg pg_attribute_unused(),
 				 const struct pgt_lock_event *event)
 {
-	if (event->slot < (uint32) pgt_shared->nsessions)
-	{
-		PgtTracer  *tracer = &tracers[event->slot];
+	PgtTracer  *tracer = tracer_of_event(event->slot, event->generation);
 
-		if (tracer->in_use && tracer->generation == event->generation)
-			tracer->lock_wait_ns = event->start_ns;
-	}
+	if (tracer != NULL)
+		tracer->lock_wait_ns = event->start_ns;
 }
 
 /* Who is in the way of those that have begun to wait for a lock? */
@@ -485,41 +489,6 @@ look_for_ended_processes(void)
 	}
 }
 
-/*
- * Write the RUNNING lines that are due.  Returns when the next one is, in ms
- * from now; -1 if none will be.
- */
-static long
-report_running(void)
-{
-	uint64		now = pgt_clock_now();
-	long		due = -1;
-
-	/*
-	 * The lines bear the time of the last round: a record that was published
-	 * since is still to come, and must not be older.
-	 */
-
-	for (int i = 0; i < pgt_shared->nsessions; i++)
-	{
-		uint64		at = tracers[i].format.running_due_ns;
-		long		left;
-
-		if (!tracers[i].in_use || at == 0)
-			continue;
-		if (at <= drained_ns)
-		{
-			pgt_running_report(&tracers[i], probes, drained_ns);
-			pgt_tracer_flush(&tracers[i]);
-			at = tracers[i].format.running_due_ns;
-		}
-		left = at > now ? (at - now) / 1000000 + 1 : 1;
-		if (due < 0 || left < due)
-			due = left;
-	}
-	return due;
-}
-
 /* The earlier one of two times from now, of which -1 is never. */
 static long
 earlier(long a, long b)
@@ -529,19 +498,29 @@ earlier(long a, long b)
 	return Min(a, b);
 }
 
-/* Sample the processes for which it is time.  Returns as report_running(). */
+/*
+ * Write the RUNNING lines that are due, and sample the processes for which it
+ * is time.  Returns when to look again, in ms; -1 if there is no need.  All
+ * that bears the time of the last round: a record that was published since is
+ * still to come, and must not be older.
+ */
 static long
-sample_nodes(void)
+follow_calls(void)
 {
-	long		due = -1;
+	long		due_ms = -1;
 
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
-		if (tracers[i].in_use)
-			due = earlier(due,
-						  pgt_sampling_follow(&tracers[i], probes, drained_ns));
+		PgtTracer  *tracer = &tracers[i];
+
+		if (!tracer->in_use)
+			continue;
+		due_ms = earlier(due_ms,
+						 pgt_running_follow(tracer, probes, drained_ns));
+		due_ms = earlier(due_ms,
+						 pgt_sampling_follow(tracer, probes, drained_ns));
 	}
-	return due;
+	return due_ms;
 }
 
 static bool
@@ -692,8 +671,7 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		look_for_ended_processes();
 		nwaiting = end_traces();
 		busy = drain() > 0;
-		due_ms = earlier(report_running(), maintain_probes());
-		due_ms = earlier(due_ms, sample_nodes());
+		due_ms = earlier(maintain_probes(), follow_calls());
 		show_counters();
 
 		if (nwaiting > 0)

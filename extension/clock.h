@@ -12,6 +12,8 @@
 
 #include <time.h>
 
+#define NS_IN_MS	1000000
+
 static inline uint64
 pgt_clock_read(clockid_t clock)
 {

@@ -91,8 +91,8 @@ extern void pgt_probes_watch_run_queue(PgtProbes *probes, int slot);
 
 /*
  * Have events of this slot tell where the process is, about every millisecond
- * of its CPU time, until pgt_probes_sample_end() or detached.  The first one
- * stands for before_ns more.  Returns false with a reason in error.
+ * of its CPU time, until pgt_probes_sample_end() or detached.  The first ones
+ * stand for before_ns more.  Returns false with a reason in error.
  */
 extern bool pgt_probes_sample(PgtProbes *probes, int slot, int pid,
 							  uint64 before_ns,

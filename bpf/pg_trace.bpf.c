@@ -333,8 +333,13 @@ int wait_store(struct bpf_perf_event_data *ctx)
 /*
  * About every millisecond of the thread's CPU time: where is it?  CPU time in
  * a wait is part of that wait's duration, so it isn't sampled.  What can't be
- * sent is made up for by the next sample, which stands for that time, too.
+ * sent is made up for by the next samples, which stand for that time, too; and
+ * so is what came before the first one, which may be much.  That a few share
+ * it keeps the chance of one from deciding about all of it.
  */
+#define SAMPLE_NS     1000000
+#define SAMPLE_MAX_NS (5 * SAMPLE_NS)
+
 SEC("perf_event")
 int cpu_sample(struct bpf_perf_event_data *ctx)
 {
@@ -342,6 +347,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	struct pgt_wait_state *state;
 	struct pgt_wait_event *event;
 	__u64 plan_node;
+	__u64 cpu_ns;
 	__u32 value;
 	__u32 slot;
 
@@ -352,21 +358,24 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	    bpf_probe_read_user(&value, sizeof(value), (void *)state->address) ||
 	    bpf_probe_read_user(&plan_node, sizeof(plan_node), (void *)plan_node_address))
 		return 0;
+	cpu_ns = cpu.counter - state->sampled_ns;
 	if (value) {
-		state->sampled_ns = cpu.counter;
+		state->sampled_ns += cpu_ns < SAMPLE_NS ? cpu_ns : SAMPLE_NS;
 		return 0;
 	}
+	if (cpu_ns > SAMPLE_MAX_NS)
+		cpu_ns = SAMPLE_MAX_NS;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return 0;
 	__builtin_memset(event, 0, sizeof(*event));
 	event->end_ns = bpf_ktime_get_ns();
-	event->start_ns = event->end_ns - (cpu.counter - state->sampled_ns);
+	event->start_ns = event->end_ns - cpu_ns;
 	event->generation = state->generation;
 	event->slot = slot;
 	event->flags = PGT_WAIT_SAMPLE;
 	event->plan_node = plan_node;
-	state->sampled_ns = cpu.counter;
+	state->sampled_ns += cpu_ns;
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

@@ -237,7 +237,7 @@ struct pgt_wait_state {
 
 	__u64 run_delay_ns;	   /* in the run queue until start_ns */
 	__u64 watch_run_delay; /* else run_delay_ns isn't read */
-	__u64 sampled_ns; /* the thread's CPU time at the last sample */
+	__u64 sampled_ns; /* CPU time of the thread that samples stand for so far */
 
 	/*
 	 * enum pgt_probe: whose runs count, and whose are to count from the

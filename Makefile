@@ -78,11 +78,11 @@ bench-hits: .build/hit_cost
 
 test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
-# The sources that find probe sites know nothing of PostgreSQL.
-.build/sites_dump: $(shell grep -L '"postgres.h"' bgworker/*.c)
+# The sources that find probe sites know nothing of PostgreSQL and libbpf.
+.build/sites_dump: $(shell grep -LE '"postgres.h"|<bpf/' bgworker/*.c)
 .build/watchpoint: .build/watchpoint.skel.h
 
-$(TEST_PROGRAMS): .build/%: tap/%.c
+$(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
 

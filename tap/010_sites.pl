@@ -517,7 +517,7 @@ foreach my $what (sort keys %slow_arm64)
 # touch memory that it shouldn't.
 my $checked = "$tmp/sites_dump_checked";
 my @sources = ("$root/tap/sites_dump.c",
-	grep { read_file($_) !~ /"postgres\.h"/ } glob("$root/bgworker/*.c"));
+	grep { read_file($_) !~ /"postgres\.h"|<bpf\// } glob("$root/bgworker/*.c"));
 my ($built, undef, $errors) = run(
 	'cc', '-g', '-O1', '-fsanitize=address,undefined',
 	'-fno-sanitize-recover=all',

@@ -52,7 +52,7 @@ SQL
 	$session->close;
 	PgTrace::wait_until_untraced($node);
 	my ($file) = PgTrace::trace_files($node, $session->pid);
-	return ($status, PgTrace::parse($file));
+	return ($status, PgTrace::File::parse($file));
 }
 
 # All but the waits is in the trace.
@@ -60,30 +60,30 @@ sub check_trace
 {
 	my ($records, $what) = @_;
 
-	is_deeply([ PgTrace::problems($records) ], [], "$what: the trace is sound");
-	is_deeply([ PgTrace::of_type($records, 'WAIT') ], [], "$what: no waits");
-	is(PgTrace::of_type($records, 'ENDED'), 1, "$what: the file is complete");
+	is_deeply([ PgTrace::Problems::problems($records) ], [], "$what: the trace is sound");
+	is_deeply([ PgTrace::File::of_type($records, 'WAIT') ], [], "$what: no waits");
+	is(PgTrace::File::of_type($records, 'ENDED'), 1, "$what: the file is complete");
 
 	my ($query) = map { $_->{cursor} }
 	  grep { $_->{text} =~ /^PREPARE q/ && $_->{fields}{oct} == 3 }
-	  PgTrace::of_type($records, 'CURSOR');
+	  PgTrace::File::of_type($records, 'CURSOR');
 	ok(defined $query, "$what: the query's text");
-	my ($binds) = PgTrace::of_cursor($records, $query, 'BINDS');
+	my ($binds) = PgTrace::File::of_cursor($records, $query, 'BINDS');
 	is_deeply([ map { $_->{value} } @{ $binds->{binds} } ],
 		[ 7, 'some text' ], "$what: binds");
-	my ($fetch) = PgTrace::of_cursor($records, $query, 'FETCH');
+	my ($fetch) = PgTrace::File::of_cursor($records, $query, 'FETCH');
 	is($fetch->{fields}{r}, 7, "$what: rows of the query");
-	my ($stat) = PgTrace::of_cursor($records, $query, 'STAT');
+	my ($stat) = PgTrace::File::of_cursor($records, $query, 'STAT');
 	like($stat->{text}, qr/^Function Scan/, "$what: its plan");
 	is($stat->{fields}{cnt}, 7, "$what: the plan's rows");
 
-	my ($insert) = PgTrace::cursors_like($records, qr/^INSERT/);
-	my ($exec) = PgTrace::of_cursor($records, $insert, 'EXEC');
+	my ($insert) = PgTrace::File::cursors_like($records, qr/^INSERT/);
+	my ($exec) = PgTrace::File::of_cursor($records, $insert, 'EXEC');
 	is($exec->{fields}{r}, 5, "$what: rows of the INSERT");
-	my ($error) = PgTrace::of_type($records, 'ERROR');
+	my ($error) = PgTrace::File::of_type($records, 'ERROR');
 	is($error->{fields}{err}, '22012', "$what: the error");
-	my ($sleep) = PgTrace::cursors_like($records, qr/^SELECT pg_sleep/);
-	my ($slept) = PgTrace::of_cursor($records, $sleep, 'FETCH');
+	my ($sleep) = PgTrace::File::cursors_like($records, qr/^SELECT pg_sleep/);
+	my ($slept) = PgTrace::File::of_cursor($records, $sleep, 'FETCH');
 	cmp_ok($slept->{fields}{e}, '>=', 10000, "$what: elapsed time");
 	return;
 }
@@ -120,7 +120,7 @@ like($log, qr/HINT: .*$advice/, 'plain: what to do is in the log, too');
 my ($status, $records) = trace_something($plain);
 like($status, qr/^none\|.*CAP_BPF/, 'plain: pg_trace_status shows it');
 check_trace($records, 'plain');
-PgTrace::has_note($records, qr/^WAITS ARE NOT TRACED: .*CAP_BPF/,
+PgTrace::File::has_note($records, qr/^WAITS ARE NOT TRACED: .*CAP_BPF/,
 	'plain: the file says that there are no waits, and why');
 
 my $path = $plain->safe_psql(
@@ -149,7 +149,7 @@ unlike(slurp_file($node->logfile),
 ($status, $records) = trace_something($node);
 is($status, 'none|pg_trace.wait_probe is off', 'off: pg_trace_status shows it');
 check_trace($records, 'off');
-PgTrace::has_note($records, qr/^WAITS ARE NOT TRACED: pg_trace.wait_probe is off$/,
+PgTrace::File::has_note($records, qr/^WAITS ARE NOT TRACED: pg_trace.wait_probe is off$/,
 	'off: the file says so');
 
 # On again, without a restart
@@ -165,9 +165,9 @@ is($session->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'auto: a new trace has probes');
 $session->close;
 PgTrace::wait_until_untraced($node);
-$records = PgTrace::parse((PgTrace::trace_files($node, $session->pid))[0]);
+$records = PgTrace::File::parse((PgTrace::trace_files($node, $session->pid))[0]);
 ok((grep { $_->{fields}{nam} eq 'PgSleep' }
-	  PgTrace::of_type($records, 'WAIT')),
+	  PgTrace::File::of_type($records, 'WAIT')),
 	'auto: and waits');
 
 ###############################################################################

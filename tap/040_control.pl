@@ -24,9 +24,9 @@ my $small = PgTrace::new_node(
 sub read_trace
 {
 	my ($file, $what) = @_;
-	my $records = PgTrace::parse($file);
+	my $records = PgTrace::File::parse($file);
 
-	is_deeply([ PgTrace::problems($records) ], [], "$what: the trace is sound");
+	is_deeply([ PgTrace::Problems::problems($records) ], [], "$what: the trace is sound");
 	is($records->[-1]{type}, 'ENDED', "$what: the file is complete");
 	return $records;
 }
@@ -36,7 +36,7 @@ sub has_statement
 	my ($records, $text, $what) = @_;
 
 	ok((grep { index($_->{text}, $text) >= 0 }
-		  PgTrace::of_type($records, 'CURSOR')), $what);
+		  PgTrace::File::of_type($records, 'CURSOR')), $what);
 	return;
 }
 
@@ -45,7 +45,7 @@ sub lacks_statement
 	my ($records, $text, $what) = @_;
 
 	ok(!(grep { index($_->{text}, $text) >= 0 }
-		  PgTrace::of_type($records, 'CURSOR')), $what);
+		  PgTrace::File::of_type($records, 'CURSOR')), $what);
 	return;
 }
 
@@ -270,20 +270,20 @@ is(scalar(my @busy_files = PgTrace::trace_files($node, $busy->pid)),
 $records = read_trace($busy_file, 'busy session');
 has_statement($records, "'$_'", "busy session: $_")
   foreach 'old worker', 'no worker', 'new worker';
-PgTrace::has_note($records, qr/^THE WORKER STOPS$/, 'busy session: the worker\'s end');
-PgTrace::has_note($records, qr/^TRACE CONTINUED AFTER A RESTART/,
+PgTrace::File::has_note($records, qr/^THE WORKER STOPS$/, 'busy session: the worker\'s end');
+PgTrace::File::has_note($records, qr/^TRACE CONTINUED AFTER A RESTART/,
 	'busy session: and its new beginning');
 my ($again) = grep { ($_->{text} // '') =~ /^TRACE CONTINUED/ } @$records;
 ok( ( grep {
 			$_->{line} > $again->{line} && $_->{fields}{nam} eq 'PgSleep'
-		} PgTrace::of_type($records, 'WAIT')),
+		} PgTrace::File::of_type($records, 'WAIT')),
 	'busy session: waits after that');
-is(PgTrace::of_type($records, 'LOST'), 0, 'busy session: nothing lost');
+is(PgTrace::File::of_type($records, 'LOST'), 0, 'busy session: nothing lost');
 
 $records = read_trace($asleep_file, 'sleeping session');
 has_statement($records, "'woken up'", 'sleeping session: goes on');
 my ($slept) = grep { $_->{fields}{nam} eq 'PgSleep' }
-  PgTrace::of_type($records, 'WAIT');
+  PgTrace::File::of_type($records, 'WAIT');
 ok(defined $slept && $slept->{fields}{partial},
 	'sleeping session: the rest of its wait');
 
@@ -337,10 +337,10 @@ cmp_ok(scalar(@files) - $files_before, '>=', 5, 'quarrel: many files');
 my @bad;
 foreach my $file (@files)
 {
-	my $records = eval { PgTrace::parse($file) };
+	my $records = eval { PgTrace::File::parse($file) };
 
 	push @bad, $@ || "$file: incomplete" if !$records || $records->[-1]{type} ne 'ENDED';
-	push @bad, map { "$file: $_" } PgTrace::problems($records) if $records;
+	push @bad, map { "$file: $_" } PgTrace::Problems::problems($records) if $records;
 }
 is_deeply(\@bad, [], 'quarrel: every file is complete and sound');
 $file = $node->safe_psql('postgres', "SELECT pg_trace_session($pid)");
@@ -377,23 +377,23 @@ is(scalar(@files), 60, 'short sessions: a file each');
 foreach my $file (@files)
 {
 	my ($name_pid) = $file =~ /pg_trace_(\d+)_/;
-	my $records = eval { PgTrace::parse($file) };
+	my $records = eval { PgTrace::File::parse($file) };
 
 	if (!$records)
 	{
 		push @bad, $@;
 		next;
 	}
-	push @bad, map { "$file: $_" } PgTrace::problems($records);
+	push @bad, map { "$file: $_" } PgTrace::Problems::problems($records);
 	push @bad, "$file: incomplete" if $records->[-1]{type} ne 'ENDED';
 	push @bad, "$file: of process $records->[0]{fields}{pid}"
 	  if $records->[0]{fields}{pid} != $name_pid;
-	my @texts = map { $_->{text} } PgTrace::of_type($records, 'CURSOR');
+	my @texts = map { $_->{text} } PgTrace::File::of_type($records, 'CURSOR');
 	push @bad, "$file: @texts"
 	  if "@texts" ne "SELECT pg_backend_pid(), 'session "
 	  . ($session_of{$name_pid} // 'none') . "'";
 	push @bad, "$file: no EXEC and FETCH"
-	  if PgTrace::of_type($records, 'EXEC', 'FETCH') != 2;
+	  if PgTrace::File::of_type($records, 'EXEC', 'FETCH') != 2;
 }
 is_deeply(\@bad, [], 'short sessions: each file has its own and all of it');
 
@@ -430,13 +430,13 @@ $discard->close;
 PgTrace::wait_until_untraced($small);
 $records = read_trace($file, 'discard');
 my @lost = grep { $_->{fields}{what} eq 'events' }
-  PgTrace::of_type($records, 'LOST');
+  PgTrace::File::of_type($records, 'LOST');
 my $reported = 0;
 $reported += $_->{fields}{count} foreach @lost;
 is($reported, $lost, 'discard: the file has the same number')
   or diag(map { "$_->{text}\n" } @lost);
 has_statement($records, "'room again'", 'discard: goes on after the gap');
-cmp_ok(scalar(PgTrace::cursors_like($records, qr/^SELECT length/)),
+cmp_ok(scalar(PgTrace::File::cursors_like($records, qr/^SELECT length/)),
 	'<', 60, 'discard: statements are missing');
 cmp_ok($small->safe_psql('postgres', 'SELECT lost_events FROM pg_trace_worker'),
 	'>=', $lost, 'discard: pg_trace_worker counts them, too');
@@ -451,11 +451,11 @@ $patient->close;
 PgTrace::wait_until_untraced($small);
 $records =
   read_trace((PgTrace::trace_files($small, $patient_pid))[0], 'wait');
-is(PgTrace::of_type($records, 'LOST'), 0, 'wait: no gap in the file');
-my @cursors = PgTrace::cursors_like($records, qr/^SELECT length\('x{20000}'\)/);
+is(PgTrace::File::of_type($records, 'LOST'), 0, 'wait: no gap in the file');
+my @cursors = PgTrace::File::cursors_like($records, qr/^SELECT length\('x{20000}'\)/);
 is(scalar(@cursors), 60, 'wait: all statements, whole');
 is_deeply(
-	[ grep { PgTrace::of_cursor($records, $_, 'FETCH') != 5 } @cursors ],
+	[ grep { PgTrace::File::of_cursor($records, $_, 'FETCH') != 5 } @cursors ],
 	[], 'wait: all executions');
 
 ###############################################################################

@@ -25,8 +25,8 @@ $node->run_log([ 'pgbench', '-i', '-q', '-s', 5, '-d', $node->connstr('postgres'
 PgTrace::wait_until_untraced($node);
 
 # pgbench has a connection of its own first, with a few statements
-my @traces = grep { PgTrace::of_type($_, 'EXEC') > 10 }
-  map { PgTrace::parse($_) } PgTrace::trace_files($node);
+my @traces = grep { PgTrace::File::of_type($_, 'EXEC') > 10 }
+  map { PgTrace::File::parse($_) } PgTrace::trace_files($node);
 is(scalar @traces, $clients, 'a file per session');
 
 my @kinds = (
@@ -41,34 +41,34 @@ my @kinds = (
 sub binds_of
 {
 	my ($records, $pattern) = @_;
-	my %cursor = map { $_ => 1 } PgTrace::cursors_like($records, $pattern);
+	my %cursor = map { $_ => 1 } PgTrace::File::cursors_like($records, $pattern);
 
 	return map { join(',', map { $_->{value} } @{ $_->{binds} }) }
-	  grep { $cursor{ $_->{cursor} } } PgTrace::of_type($records, 'BINDS');
+	  grep { $cursor{ $_->{cursor} } } PgTrace::File::of_type($records, 'BINDS');
 }
 
 my (@history, @accounts, @tellers);
 foreach my $records (@traces)
 {
-	is(scalar PgTrace::of_type($records, 'EXEC'),
+	is(scalar PgTrace::File::of_type($records, 'EXEC'),
 		$transactions * 7, 'seven executions a transaction');
 	foreach my $kind (@kinds)
 	{
 		my ($pattern, $type, $rows) = @$kind;
-		my @cursors = PgTrace::cursors_like($records, $pattern);
-		my @calls = PgTrace::of_cursor($records, $cursors[0], $type);
+		my @cursors = PgTrace::File::cursors_like($records, $pattern);
+		my @calls = PgTrace::File::of_cursor($records, $cursors[0], $type);
 
 		is(scalar @cursors, 1, "$pattern: one cursor");
 		is(scalar(grep { $_->{fields}{r} == $rows } @calls),
 			$transactions, "$pattern: each $type has $rows rows");
 	}
 	is(scalar(grep { $_->{fields}{rlbk} == 0 && $_->{fields}{rd_only} == 0 }
-			  PgTrace::of_type($records, 'XCTEND')),
+			  PgTrace::File::of_type($records, 'XCTEND')),
 		$transactions, 'transactions committed');
-	is_deeply([ PgTrace::problems($records) ],
+	is_deeply([ PgTrace::Problems::problems($records) ],
 		[], 'in order, waits inside or between calls');
-	is(scalar PgTrace::of_type($records, 'LOST'), 0, 'nothing lost');
-	cmp_ok(scalar PgTrace::of_type($records, 'WAIT'),
+	is(scalar PgTrace::File::of_type($records, 'LOST'), 0, 'nothing lost');
+	cmp_ok(scalar PgTrace::File::of_type($records, 'WAIT'),
 		'>', $transactions, 'waits');
 
 	push @history, binds_of($records, qr/^INSERT INTO pgbench_history/);

@@ -71,7 +71,7 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
 
-	my $count = $truth->compare(PgTrace::parse($file),
+	my $count = $truth->compare(PgTrace::File::parse($file),
 		$setting, $probe eq 'watchpoint' ? 1000 : 0);
 	foreach my $name (
 		qw(IO:DataFileRead IO:BufFileWrite IO:BufFileRead IO:DataFileExtend

@@ -85,7 +85,7 @@ $control->query('SELECT pg_advisory_lock(4711)');
 $busy->wait;
 $truth->finish;
 $busy->query('SELECT pg_trace_stop_trace()');
-my $count = $truth->compare(PgTrace::parse($file), 'busy session');
+my $count = $truth->compare(PgTrace::File::parse($file), 'busy session');
 cmp_ok($count->{'Extension:Extension'}, '>=', 1000, 'waits of the module');
 cmp_ok($count->{'IO:DataFileRead'}, '>=', 1000, 'waits of the server');
 
@@ -94,11 +94,11 @@ foreach my $i (0, 1)
 {
 	$others[$i]->query('SELECT 1');
 	$others[$i]->query('SELECT pg_trace_stop_trace()');
-	my $records = PgTrace::parse($idle_files[$i]);
-	is_deeply([ PgTrace::problems($records) ], [], 'idle session: sound');
+	my $records = PgTrace::File::parse($idle_files[$i]);
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'idle session: sound');
 	cmp_ok(
 		scalar(grep { $_->{fields}{nam} eq 'ClientRead' }
-			  PgTrace::of_type($records, 'WAIT')),
+			  PgTrace::File::of_type($records, 'WAIT')),
 		'>=', 6, 'idle session: was woken');
 }
 

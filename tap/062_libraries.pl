@@ -43,14 +43,14 @@ sub count_of
 
 	return
 	  scalar grep { $_->{fields}{nam} eq $name }
-	  PgTrace::of_type($records, 'WAIT');
+	  PgTrace::File::of_type($records, 'WAIT');
 }
 
 sub notes_like
 {
 	my ($records, $pattern) = @_;
 
-	return grep { $_->{text} =~ $pattern } PgTrace::of_type($records, 'NOTE');
+	return grep { $_->{text} =~ $pattern } PgTrace::File::of_type($records, 'NOTE');
 }
 
 ###############################################################################
@@ -90,7 +90,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 		100, "$setting: a foreign table");
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
-	my $records = PgTrace::parse($file);
+	my $records = PgTrace::File::parse($file);
 	my $count =
 	  $truth->compare($records, $setting, $probe eq 'watchpoint' ? 1000 : 0);
 	is($count->{'Timeout:PgSleep'}, 23, "$setting: all waits of the module");
@@ -109,7 +109,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	$session->query("SELECT $names[0](3, 10), $names[1](4, 10)");
 	$session->close;
 	PgTrace::wait_for_end($node, $file);
-	is(count_of(PgTrace::parse($file), 'PgSleep'),
+	is(count_of(PgTrace::File::parse($file), 'PgSleep'),
 		7, "$setting: traced by another session");
 }
 
@@ -135,11 +135,11 @@ $session->wait;
 $truth->finish;
 PgTrace::wait_for_end($node, $worker_file);
 my $count =
-  $truth->compare(PgTrace::parse($worker_file), 'parallel worker');
+  $truth->compare(PgTrace::File::parse($worker_file), 'parallel worker');
 cmp_ok($count->{'Timeout:PgSleep'}, '>=', 1000,
 	'parallel worker: waits of the module');
 $session->query('SELECT pg_trace_stop_trace()');
-is(count_of(PgTrace::parse($leader_file), 'PgSleep'),
+is(count_of(PgTrace::File::parse($leader_file), 'PgSleep'),
 	0, 'its leader has none of them');
 $session->close;
 
@@ -163,7 +163,7 @@ foreach my $loaded (1, 0)
 		"$what: a watchpoint");
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
-	my $count = $truth->compare(PgTrace::parse($file), $what, 1000);
+	my $count = $truth->compare(PgTrace::File::parse($file), $what, 1000);
 	is($count->{'Timeout:PgSleep'}, 3, "$what: all waits");
 	$session->close;
 }
@@ -201,7 +201,7 @@ like(
 	qr/^uprobe\|WAITS MAY BE MISSING IN LIBRARY \Q$path\E: the file was replaced/,
 	'replaced, uprobe: pg_trace_status says so');
 $session->query('SELECT pg_trace_stop_trace()');
-my $records = PgTrace::parse($file);
+my $records = PgTrace::File::parse($file);
 is( scalar(
 		notes_like(
 			$records, qr/^WAITS MAY BE MISSING IN LIBRARY \Q$path\E: the file/)),
@@ -228,7 +228,7 @@ is($other->query('SELECT probe FROM pg_trace_status WHERE pid = '
 	'uprobe', 'replaced, auto: other sessions go on');
 $truth->finish;
 $session->query('SELECT pg_trace_stop_trace()');
-$count = $truth->compare(PgTrace::parse($file), 'replaced, auto', 1000);
+$count = $truth->compare(PgTrace::File::parse($file), 'replaced, auto', 1000);
 is($count->{'Timeout:PgSleep'}, 3, 'replaced, auto: waits of the module');
 $other->close;
 $session->close;

@@ -109,7 +109,7 @@ $session->query('CREATE TABLE u AS SELECT * FROM t');
 $session->query('SELECT pg_sleep(0.01)');
 $truth->finish;
 $session->query('SELECT pg_trace_stop_trace()');
-my $count = $truth->compare(PgTrace::parse($file), 'perf_uprobe');
+my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
 ok($count->{$_}, "perf_uprobe: $_ is among them")
   foreach
   qw(IO:BufFileRead IO:BufFileWrite Extension:Extension Timeout:PgSleep);

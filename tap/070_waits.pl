@@ -18,7 +18,7 @@ sub waits_for
 	my ($records, $event) = @_;
 
 	return grep { $_->{fields}{nam} eq $event }
-	  PgTrace::of_type($records, 'WAIT');
+	  PgTrace::File::of_type($records, 'WAIT');
 }
 
 # what a client can measure
@@ -41,21 +41,21 @@ sub waits_for
 	my $waited_us = (time - $begin) * 1e6;
 	$session->query('SELECT pg_trace_stop_trace()');
 
-	my $records = PgTrace::parse($file);
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	my $records = PgTrace::File::parse($file);
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 
 	my @sleeps = waits_for($records, 'PgSleep');
 	is(scalar @sleeps, 1, 'one PgSleep');
 	cmp_ok($sleeps[0]{fields}{ela}, '>=', 200_000, 'not too short');
 	cmp_ok($sleeps[0]{fields}{ela}, '<=', $slept_us, 'not too long');
-	my ($cursor) = PgTrace::cursors_like($records, qr/^SELECT pg_sleep/);
+	my ($cursor) = PgTrace::File::cursors_like($records, qr/^SELECT pg_sleep/);
 	is($sleeps[0]{cursor}, $cursor, 'and of the right statement');
 
 	my @locks = waits_for($records, 'transactionid');
 	is(scalar @locks, 1, 'one row lock');
 	cmp_ok($locks[0]{fields}{ela}, '>=', 300_000, 'not too short');
 	cmp_ok($locks[0]{fields}{ela}, '<=', $waited_us, 'not too long');
-	($cursor) = PgTrace::cursors_like($records, qr/^UPDATE t SET n = 2/);
+	($cursor) = PgTrace::File::cursors_like($records, qr/^UPDATE t SET n = 2/);
 	is($locks[0]{cursor}, $cursor, 'and of the right statement');
 	$_->close foreach $session, $other;
 }
@@ -76,9 +76,9 @@ sub waits_for
 	$session->query('SELECT 4711');
 	$node->safe_psql('postgres', "SELECT pg_trace_session($pid, false)");
 
-	my $records = PgTrace::parse($file);
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
-	my ($cursor) = PgTrace::of_type($records, 'CURSOR');
+	my $records = PgTrace::File::parse($file);
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
+	my ($cursor) = PgTrace::File::of_type($records, 'CURSOR');
 	like($cursor->{text}, qr{^SELECT pg_sleep\(5\)}, 'the statement is known');
 	my @sleeps = waits_for($records, 'PgSleep');
 	is(scalar @sleeps, 1, 'one PgSleep');
@@ -89,8 +89,8 @@ sub waits_for
 		'as long as the rest of it');
 	cmp_ok($ela, '<=', ($end - $begin) * 1e6, 'and no longer');
 
-	($cursor) = PgTrace::cursors_like($records, qr/^SELECT 4711/);
-	is(scalar PgTrace::of_cursor($records, $cursor, 'PARSE', 'EXEC', 'FETCH'),
+	($cursor) = PgTrace::File::cursors_like($records, qr/^SELECT 4711/);
+	is(scalar PgTrace::File::of_cursor($records, $cursor, 'PARSE', 'EXEC', 'FETCH'),
 		3, 'the next statement is complete');
 	$session->close;
 }
@@ -117,7 +117,7 @@ sub waits_for
 	$other->query('SELECT pg_advisory_unlock(1)');
 	$session->wait;
 	$session->query('SELECT pg_trace_stop_trace()');
-	is_deeply([ PgTrace::problems(PgTrace::parse($file)) ],
+	is_deeply([ PgTrace::Problems::problems(PgTrace::File::parse($file)) ],
 		[], 'the trace is sound');
 	$_->close foreach $session, $other;
 }

@@ -91,9 +91,9 @@ SELECT relname, oid || ' ' || pg_relation_filenode(oid) FROM pg_class
 SQL
 $session->query('SELECT pg_trace_stop_trace()');
 
-my $records = PgTrace::parse($file);
-is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
-my @waits = map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+my $records = PgTrace::File::parse($file);
+is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
+my @waits = map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 
 # The waits for an event in a file of a relation
 sub waits_in
@@ -288,9 +288,9 @@ SQL
 
 	$node->safe_psql('postgres', 'UPDATE t SET id = id; CHECKPOINT');
 	$node->safe_psql('postgres', "SELECT pg_trace_session($checkpointer, false)");
-	$records = PgTrace::parse($trace);
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
-	@waits = map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+	$records = PgTrace::File::parse($trace);
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
+	@waits = map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 
 	my $nblocks = $node->safe_psql('postgres',
 		"SELECT pg_relation_size('t') / 8192");
@@ -310,7 +310,7 @@ SQL
 }
 
 # and what isn't for a file doesn't have one
-@waits = map { $_->{fields} } PgTrace::of_type(PgTrace::parse($file), 'WAIT');
+@waits = map { $_->{fields} } PgTrace::File::of_type(PgTrace::File::parse($file), 'WAIT');
 is_deeply([ grep { $_->{type} ne 'IO' && $_->{parameters} ne 'p1 p2 p3' } @waits ],
 	[], 'other waits have no parameters');
 is_deeply([ grep { $_->{type} ne 'IO' && defined $_->{file} } @waits ],
@@ -330,7 +330,7 @@ $session->close;
 	$other->query('SELECT pg_trace_stop_trace()');
 	$other->close;
 	my @wal = grep { $_->{nam} =~ /^WAL/ && $_->{type} eq 'IO' }
-	  map { $_->{fields} } PgTrace::of_type(PgTrace::parse($file), 'WAIT');
+	  map { $_->{fields} } PgTrace::File::of_type(PgTrace::File::parse($file), 'WAIT');
 	my %names = map {
 		("$_->{nam} " . ($_->{file} =~ m{^pg_wal/([0-9A-F]{24}|xlogtemp)}
 				? ($1 eq 'xlogtemp' ? $1 : 'segment')
@@ -362,7 +362,7 @@ $session->close;
 	$other->close;
 	PgTrace::wait_until_untraced($node);
 
-	my $count = PgTrace::of_type(PgTrace::parse($file), 'WAIT');
+	my $count = PgTrace::File::of_type(PgTrace::File::parse($file), 'WAIT');
 	my $extra = $hits->() - $before - 2 * $count;
 	cmp_ok($count, '>', 250, 'many waits');
 	cmp_ok(abs $extra, '<', $count / 2,
@@ -379,9 +379,9 @@ $session = PgTrace::Session->new($node);
 $file = $session->query('SELECT pg_trace_start_trace()');
 $session->query('VACUUM FULL copy');
 $session->query('SELECT pg_trace_stop_trace()');
-$records = PgTrace::parse($file);
-is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
-@waits = map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+$records = PgTrace::File::parse($file);
+is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
+@waits = map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 my $copy = $node->safe_psql('postgres', "SELECT pg_relation_filenode('copy')");
 my @reads = waits_in('DataFileRead', $copy);
 cmp_ok(scalar @reads, '>', 0, 'the new file is read at commit');

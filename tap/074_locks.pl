@@ -41,11 +41,11 @@ my $waiter = PgTrace::Session->new($node);
 sub waits_of
 {
 	my ($file, $event) = @_;
-	my $records = PgTrace::parse($file);
+	my $records = PgTrace::File::parse($file);
 
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 	return grep { $_->{nam} eq $event }
-	  map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+	  map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 }
 
 # The only wait for an event while the waiter runs a query that is blocked by
@@ -195,7 +195,7 @@ check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
 	my @waits = waits_of($file, 'transactionid');
 	cmp_ok(scalar @waits, '>=', 1, 'the victim waited');
 	check($waits[0], 'deadlock', "xid=$xid", -1, 'ShareLock', $first);
-	my ($error) = PgTrace::of_type(PgTrace::parse($file), 'ERROR');
+	my ($error) = PgTrace::File::of_type(PgTrace::File::parse($file), 'ERROR');
 	is($error->{fields}{err}, '40P01', 'and was killed');
 }
 
@@ -263,10 +263,10 @@ check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
 	$_->wait foreach @others;
 	$waiter->query('SELECT pg_trace_stop_trace()');
 
-	my $records = PgTrace::parse($file);
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	my $records = PgTrace::File::parse($file);
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 	my @waits = grep { $_->{type} eq 'LWLock' }
-	  map { $_->{fields} } PgTrace::of_type($records, 'WAIT');
+	  map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 	cmp_ok(scalar @waits, '>', 0, 'waits for lightweight locks');
 	is_deeply(
 		[ grep { ($_->{mode} // '') !~ /^(Shared|Exclusive|WaitUntilFree)$/ }

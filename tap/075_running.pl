@@ -53,10 +53,10 @@ $node->safe_psql('postgres', 'SELECT pg_trace_session(' . $_->pid . ', false)')
 sub running
 {
 	my ($records, $pattern) = @_;
-	my ($cursor) = PgTrace::cursors_like($records, $pattern);
-	my @running = PgTrace::of_type($records, 'RUNNING');
+	my ($cursor) = PgTrace::File::cursors_like($records, $pattern);
+	my @running = PgTrace::File::of_type($records, 'RUNNING');
 
-	is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 	is(scalar @running, 1, 'one line in 10.5 seconds');
 	is($running[0]{cursor}, $cursor, 'of the statement');
 	cmp_ok($running[0]{fields}{e}, '>=', 10_000_000, 'after ten seconds');
@@ -65,7 +65,7 @@ sub running
 }
 
 # what sets the latch, such as a timer of PostgreSQL's, makes two waits of one
-my $records = PgTrace::parse($file);
+my $records = PgTrace::File::parse($file);
 my $fields = running($records, qr/^SELECT pg_sleep/);
 is("$fields->{nam} $fields->{type}", 'PgSleep Timeout', 'what it waits for');
 my ($fetch) = calls_of($records, qr/^SELECT pg_sleep/, 'FETCH');
@@ -75,12 +75,12 @@ is( scalar(
 		  waits_of($records, qr/^SELECT pg_sleep/, 'PgSleep')),
 	1, 'and since when');
 
-$fields = running(PgTrace::parse($late_file), qr/^SELECT pg_advisory_lock/);
+$fields = running(PgTrace::File::parse($late_file), qr/^SELECT pg_advisory_lock/);
 is("$fields->{nam} $fields->{type}", 'advisory Lock', 'what it waits for');
 
-is_deeply([ PgTrace::of_type(PgTrace::parse($over_file), 'RUNNING') ],
+is_deeply([ PgTrace::File::of_type(PgTrace::File::parse($over_file), 'RUNNING') ],
 	[], 'none once the statement is over');
-is(scalar PgTrace::of_type(PgTrace::parse($busy_file), 'RUNNING'),
+is(scalar PgTrace::File::of_type(PgTrace::File::parse($busy_file), 'RUNNING'),
 	1, 'one of the busy session');
 
 $_->close foreach $session, $busy, $late, $over, $holder;

@@ -32,7 +32,7 @@ sub attach
 	my $file = $node->safe_psql('postgres',
 		'SELECT pg_trace_session(' . $session->pid . ')');
 
-	return ($file, PgTrace::parse($file, incomplete => 1));
+	return ($file, PgTrace::File::parse($file, incomplete => 1));
 }
 
 sub detach
@@ -59,7 +59,7 @@ sub waiting
 	my ($records) = @_;
 
 	return map { "#$_->{cursor} $_->{fields}{nam} $_->{fields}{type}" }
-	  PgTrace::of_type($records, 'WAITING');
+	  PgTrace::File::of_type($records, 'WAITING');
 }
 
 # stuck behind a lock, in a function
@@ -76,16 +76,16 @@ sub waiting
 	my ($file, $now) = attach($session);
 	my $after = time;
 
-	my ($cursor) = PgTrace::of_type($now, 'CURSOR');
+	my ($cursor) = PgTrace::File::of_type($now, 'CURSOR');
 	like($cursor->{text}, qr/^DO .* BEGIN UPDATE t SET n = 2;.*END \$\$/,
 		'lock: the text is there at once');
-	PgTrace::has_note($now,
+	PgTrace::File::has_note($now,
 		qr/^TRACING STARTED IN THE MIDDLE OF A CALL THAT BEGAN AT \Q$started\E$/,
 		'lock: and its start');
 	is_deeply([ waiting($now) ],
 		["#$cursor->{cursor} transactionid Lock"],
 		'lock: and what it waits for');
-	is(scalar PgTrace::of_type($now, 'WAIT'), 0, 'lock: still');
+	is(scalar PgTrace::File::of_type($now, 'WAIT'), 0, 'lock: still');
 
 	$holder->query('SELECT pg_sleep(0.2)');
 	my $released = time;
@@ -95,7 +95,7 @@ sub waiting
 	$session->query('SELECT 4711');
 	my $trace = detach($session, $file);
 
-	my ($wait) = PgTrace::of_type($trace, 'WAIT');
+	my ($wait) = PgTrace::File::of_type($trace, 'WAIT');
 	is("$wait->{fields}{nam} #$wait->{cursor} $wait->{fields}{partial}",
 		"transactionid #$cursor->{cursor} 1",
 		'lock: the wait has begun before');
@@ -111,7 +111,7 @@ sub waiting
 		'lock: later calls are nested in the statement');
 	cmp_ok(scalar(calls_of($trace, qr/^SELECT count/)), '>', 2, 'lock: and there');
 	my ($sleep) = grep { $_->{fields}{nam} eq 'PgSleep' }
-	  PgTrace::of_type($trace, 'WAIT');
+	  PgTrace::File::of_type($trace, 'WAIT');
 	ok(defined $sleep && !$sleep->{fields}{partial}, 'lock: and later waits');
 	is_deeply(
 		[ lines($trace, qr/^SELECT 4711/) ],
@@ -128,11 +128,11 @@ sub waiting
 					 $_->{fields}{nam} eq 'ClientRead'
 				  && $_->{line} < $next->{line}
 				  && $_->{cursor} != $cursor->{cursor}
-			} PgTrace::of_type($trace, 'WAIT')
+			} PgTrace::File::of_type($trace, 'WAIT')
 		],
 		[],
 		'lock: a wait for it belongs to what was running');
-	is_deeply([ sum_problems($trace), PgTrace::problems($trace) ],
+	is_deeply([ sum_problems($trace), PgTrace::Problems::problems($trace) ],
 		[], 'lock: the trace is sound');
 	$session->close;
 }
@@ -148,7 +148,7 @@ sub waiting
 		  . $session->pid);
 	my ($file, $now) = attach($session);
 	is_deeply([ waiting($now) ], [], 'CPU: waits for nothing');
-	my ($cursor) = PgTrace::of_type($now, 'CURSOR');
+	my ($cursor) = PgTrace::File::of_type($now, 'CURSOR');
 	like($cursor->{text}, qr/^SELECT busy/, 'CPU: the text');
 	# its loop goes through the hooks
 	$node->poll_query_until('postgres',
@@ -174,7 +174,7 @@ sub waiting
 
 	my ($file, $now) = attach($session);
 	is_deeply([ waiting($now) ], ['#0 ClientRead Client'], 'idle');
-	is(scalar PgTrace::of_type($now, 'CURSOR'), 0, 'idle: no statement');
+	is(scalar PgTrace::File::of_type($now, 'CURSOR'), 0, 'idle: no statement');
 	detach($session, $file);
 
 	$session->query('BEGIN');
@@ -182,12 +182,12 @@ sub waiting
 	my ($began, $since) =
 	  (activity($session, 'xact_start'), activity($session, 'state_change'));
 	($file, $now) = attach($session);
-	my ($cursor) = PgTrace::of_type($now, 'CURSOR');
+	my ($cursor) = PgTrace::File::of_type($now, 'CURSOR');
 	like($cursor->{text}, qr/^SELECT 42/, 'in a transaction: the last text');
-	PgTrace::has_note($now,
+	PgTrace::File::has_note($now,
 		qr/^TRACING STARTED IN A TRANSACTION THAT BEGAN AT \Q$began\E$/,
 		'in a transaction: its start');
-	PgTrace::has_note($now,
+	PgTrace::File::has_note($now,
 		qr/^IDLE, AFTER THIS STATEMENT, SINCE \Q$since\E$/,
 		'in a transaction: idle since');
 	is_deeply([ waiting($now) ],

@@ -88,7 +88,7 @@ foreach my $how ('pg_trace.session', 'pg_trace_session()')
 	($e, $c, $waits, $queue) = shares($trace, qr/^\Q$mixed\E/);
 	cmp_ok($waits + $queue, '<=', $e + 100, "$how: no time counts twice");
 	cmp_ok($waits, '>=', 200_000, "$how: all waits are there");
-	is_deeply([ PgTrace::problems($trace) ], [], "$how: the trace is sound");
+	is_deeply([ PgTrace::Problems::problems($trace) ], [], "$how: the trace is sound");
 }
 
 # off

@@ -39,16 +39,16 @@ $session->query('SELECT 4711');
 $session->query('SELECT pg_trace_stop_trace()');
 $session->close;
 
-my $records = PgTrace::parse($file);
-is_deeply([ PgTrace::problems($records) ], [], 'the trace is sound');
+my $records = PgTrace::File::parse($file);
+is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 my $in_file = 0;
-$in_file += $_->{fields}{count} foreach PgTrace::of_type($records, 'LOST');
+$in_file += $_->{fields}{count} foreach PgTrace::File::of_type($records, 'LOST');
 is($in_file, $lost, 'the file says as many');
 cmp_ok($blocks, '>', 64 * 1024 / 48, 'more than there is room for');
 cmp_ok(
-	$lost + PgTrace::of_type($records, 'WAIT'),
+	$lost + PgTrace::File::of_type($records, 'WAIT'),
 	'>=', $blocks, 'each wait is in the file or counted as lost');
-is(scalar PgTrace::cursors_like($records, qr/^SELECT 4711/),
+is(scalar PgTrace::File::cursors_like($records, qr/^SELECT 4711/),
 	1, 'tracing goes on');
 
 done_testing();

@@ -90,7 +90,7 @@ sub depths
 	# the server has no text of these
 	my ($with_body) = calls_of($trace, qr/^SELECT with_body/, 'FETCH');
 	my %command = map { $_->{cursor} => $_->{fields}{oct} }
-	  PgTrace::of_type($trace, 'CURSOR');
+	  PgTrace::File::of_type($trace, 'CURSOR');
 	is_deeply(
 		[
 			map { "$_->{type} oct=$command{$_->{cursor}} r=$_->{fields}{r}" }
@@ -150,7 +150,7 @@ SQL
 	my ($delete) = calls_of($trace, qr/^DELETE FROM triggered/, 'EXEC');
 	my ($commit) = calls_of($trace, qr/^COMMIT/, 'EXEC');
 	my ($end) = grep { $_->{line} > $delete->{line} }
-	  PgTrace::of_type($trace, 'XCTEND');
+	  PgTrace::File::of_type($trace, 'XCTEND');
 	cmp_ok($statement[1]{line}, '>', $delete->{line},
 		'a deferred trigger runs after its statement');
 	is( scalar(

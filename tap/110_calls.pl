@@ -180,7 +180,7 @@ sub field
 		  . ' CREATE TABLE made AS SELECT 4\; EXPLAIN (COSTS off) SELECT 5\;'
 		  . ' SELECT 6');
 	my @texts = map { $_->{text} } grep { $_->{fields}{dep} == 0 }
-	  PgTrace::of_type($trace, 'CURSOR');
+	  PgTrace::File::of_type($trace, 'CURSOR');
 
 	is_deeply(
 		[ @texts[ 1 .. $#texts ] ],
@@ -193,12 +193,12 @@ sub field
 			'SELECT 6'
 		],
 		'each statement has its own text');
-	is(scalar PgTrace::of_type($trace, 'XCTEND'),
+	is(scalar PgTrace::File::of_type($trace, 'XCTEND'),
 		3, 'all in one transaction');
 	is_deeply(
 		[
 			map { $_->{text} } grep { $_->{fields}{dep} == 1 }
-			  PgTrace::of_type($trace, 'CURSOR')
+			  PgTrace::File::of_type($trace, 'CURSOR')
 		],
 		[
 			'CREATE TABLE made AS SELECT 4',
@@ -284,11 +284,11 @@ sub field
 		scalar(grep {
 				$_->{fields}{tim} > begin_of($vacuum)
 				  && $_->{fields}{tim} < $vacuum->{fields}{tim}
-			} PgTrace::of_type($trace, 'XCTEND')),
+			} PgTrace::File::of_type($trace, 'XCTEND')),
 		'>=', 1, 'VACUUM has transactions of its own');
 	my ($prepare) = calls_of($trace, qr/^PREPARE TRANSACTION/, 'EXEC');
 	my ($end) = grep { $_->{line} > $prepare->{line} }
-	  PgTrace::of_type($trace, 'XCTEND');
+	  PgTrace::File::of_type($trace, 'XCTEND');
 	is($end->{fields}{rlbk}, 0, 'PREPARE TRANSACTION ends one');
 }
 
@@ -330,7 +330,7 @@ sub field
 	$client->close;
 	my $trace = read_trace($node, $file);
 	my @sleeps = grep { $_->{fields}{nam} eq 'PgSleep' }
-	  PgTrace::of_type($trace, 'WAIT');
+	  PgTrace::File::of_type($trace, 'WAIT');
 	is(scalar @sleeps, 1, 'fastpath: a wait');
 	cmp_ok($sleeps[0]{fields}{ela}, '>=', 20_000, 'of its duration');
 	is($sleeps[0]{cursor}, 0, 'of no cursor');
@@ -377,10 +377,10 @@ foreach my $case ([ 1100, 0 ], [ 8300, 1 ])
 		'SELECT lost_events FROM pg_trace_status WHERE pid = ' . $session->pid);
 	$session->close;
 	my $trace = read_trace($node, $file);
-	my @lost = PgTrace::of_type($trace, 'LOST');
+	my @lost = PgTrace::File::of_type($trace, 'LOST');
 	is_deeply([ rows($trace, qr/^SELECT 471/, 'FETCH') ],
 		[ 1, 1 ], "$open cursors: a statement");
-	is_deeply([ PgTrace::problems($trace) ], [], "$open cursors: no problems");
+	is_deeply([ PgTrace::Problems::problems($trace) ], [], "$open cursors: no problems");
 	if ($too_many)
 	{
 		cmp_ok(scalar @lost, '>=', $open - 8192,

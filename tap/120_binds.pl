@@ -196,7 +196,7 @@ push @cases, [ 'xml', '<a>b</a>' ] if $status == 0;
 
 	$trace = trace($node, { set => { 'pg_trace.binds' => 'off' } },
 		@statements);
-	is(scalar PgTrace::of_type($trace, 'BINDS'), 0, 'pg_trace.binds = off');
+	is(scalar PgTrace::File::of_type($trace, 'BINDS'), 0, 'pg_trace.binds = off');
 	is(scalar(calls_of($trace, qr/^PREPARE/, 'EXEC')),
 		4, 'everything else is there');
 }
@@ -291,7 +291,7 @@ foreach my $cut (@cuts)
 		[ 'SCALAR', 5 ], 'the next value is shown');
 	@binds = grep { ref $_->{value} } only_binds($trace, qr/'survived'/);
 	is(scalar @binds, 1, 'the enum is not');
-	is(scalar PgTrace::of_type($trace, 'ERROR', 'PARSE ERROR'),
+	is(scalar PgTrace::File::of_type($trace, 'ERROR', 'PARSE ERROR'),
 		0, 'none of that is an error of the session');
 }
 is( $node->safe_psql(

@@ -30,7 +30,7 @@ sub next_of
 {
 	my ($records, $after, $type) = @_;
 	my ($next) =
-	  grep { $_->{line} > $after->{line} } PgTrace::of_type($records, $type);
+	  grep { $_->{line} > $after->{line} } PgTrace::File::of_type($records, $type);
 
 	return $next;
 }
@@ -65,7 +65,7 @@ sub check_failure
 		'SELECT catches()',
 		"SELECT 'unterminated\\; 4711');",
 		'SELECT 2');
-	my @errors = PgTrace::of_type($trace, 'PARSE ERROR');
+	my @errors = PgTrace::File::of_type($trace, 'PARSE ERROR');
 
 	is_deeply(
 		[ map { [ @{ $_->{fields} }{qw(err pos)} ] } @errors[ 0 .. 2 ] ],
@@ -110,9 +110,9 @@ sub check_failure
 	check_failure($trace, qr/^SELECT 1 \/ \(id - 1\)/,
 		'FETCH', '22012', 'in a transaction');
 	my ($aborted) = grep { $_->{fields}{err} eq '25P02' }
-	  PgTrace::of_type($trace, 'ERROR');
+	  PgTrace::File::of_type($trace, 'ERROR');
 	ok(defined $aborted, 'a statement in an aborted transaction');
-	is(scalar(grep { $_->{fields}{rlbk} } PgTrace::of_type($trace, 'XCTEND')),
+	is(scalar(grep { $_->{fields}{rlbk} } PgTrace::File::of_type($trace, 'XCTEND')),
 		6, 'transactions rolled back');
 	my $parse = check_failure($trace, qr/^SELECT 1 \/ 0/,
 		'PARSE', '22012', 'planning');
@@ -142,11 +142,11 @@ sub check_failure
 	cmp_ok($call->{fields}{e}, '>=', 90_000, 'e up to the error');
 	cmp_ok($call->{fields}{e}, '<', 60_000_000, 'and no longer');
 	my @locks =
-	  grep { $_->{fields}{err} eq '55P03' } PgTrace::of_type($trace, 'ERROR');
+	  grep { $_->{fields}{err} eq '55P03' } PgTrace::File::of_type($trace, 'ERROR');
 	is(scalar @locks, 2, 'lock_timeout');
 	my @waits = grep {
 		$_->{fields}{nam} eq 'relation' && $_->{fields}{type} eq 'Lock'
-	} PgTrace::of_type($trace, 'WAIT');
+	} PgTrace::File::of_type($trace, 'WAIT');
 	is(scalar @waits, 2, 'and its waits');
 	cmp_ok($_->{fields}{ela}, '>=', 45_000, 'of some length') foreach @waits;
 
@@ -176,7 +176,7 @@ sub check_failure
 	$_->wait foreach @sessions;
 	$_->close foreach @sessions, $lock;
 	my @deadlocks = grep {
-		grep { $_->{fields}{err} eq '40P01' } PgTrace::of_type($_, 'ERROR')
+		grep { $_->{fields}{err} eq '40P01' } PgTrace::File::of_type($_, 'ERROR')
 	} map { read_trace($node, $_) } @files;
 	is(scalar @deadlocks, 1, 'a deadlock has one victim');
 	check_failure($deadlocks[0], qr/^UPDATE t SET n = -1/,
@@ -195,7 +195,7 @@ sub check_failure
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
 	my $trace = read_trace($node, $file);
 	check_failure($trace, qr/^SELECT pg_sleep/, 'FETCH', '57P01', 'terminated');
-	my ($exit) = PgTrace::of_type($trace, 'EXIT');
+	my ($exit) = PgTrace::File::of_type($trace, 'EXIT');
 	is($exit->{fields}{code}, 1, 'terminated: exit status');
 	is(scalar(waits_of($trace, qr/^SELECT pg_sleep/, 'PgSleep')),
 		1, 'terminated: the wait has an end');
@@ -210,9 +210,9 @@ sub check_failure
 		'25P03', 'ended by a time limit');
 	$trace = read_trace($node, $file);
 	is(scalar(grep { $_->{fields}{err} eq '25P03' }
-			  PgTrace::of_type($trace, 'ERROR')),
+			  PgTrace::File::of_type($trace, 'ERROR')),
 		1, 'FATAL: SQLSTATE');
-	my ($end) = reverse PgTrace::of_type($trace, 'XCTEND');
+	my ($end) = reverse PgTrace::File::of_type($trace, 'XCTEND');
 	is($end->{fields}{rlbk}, 1, 'FATAL: rolled back');
 	is($trace->[-1]{type}, 'ENDED', 'FATAL: complete');
 }
@@ -239,13 +239,13 @@ clean_files($node);
 	pass('the server recovers, and the worker is back');
 	eval { $_->close } foreach @sessions;
 
-	my $trace = PgTrace::parse($files[0], incomplete => 1);
-	is_deeply([ PgTrace::problems($trace) ], [], 'the file is sound');
+	my $trace = PgTrace::File::parse($files[0], incomplete => 1);
+	is_deeply([ PgTrace::Problems::problems($trace) ], [], 'the file is sound');
 	is_deeply([ rows($trace, qr/^SELECT 5/, 'FETCH') ],
 		[1], 'and has what came before');
 	is(scalar(cursors_of($trace, qr/^SELECT pg_sleep/)),
 		1, 'and what was running');
-	is_deeply([ PgTrace::problems(PgTrace::parse($files[1], incomplete => 1)) ],
+	is_deeply([ PgTrace::Problems::problems(PgTrace::File::parse($files[1], incomplete => 1)) ],
 		[], 'so is that of a session that went with it');
 
 	$trace = trace($node, 'SELECT 6');

@@ -33,9 +33,9 @@ is_deeply(
 	'the first one has STAT lines, and the one after a minute');
 
 # the minute is also seen as it goes by
-my @running = map { $_->{fields}{e} } PgTrace::of_type($trace, 'RUNNING');
+my @running = map { $_->{fields}{e} } PgTrace::File::of_type($trace, 'RUNNING');
 cmp_ok(scalar @running, '>=', 5, 'RUNNING every 10 s');
-my @times = map { $_->{fields}{tim} } PgTrace::of_type($trace, 'TIME');
+my @times = map { $_->{fields}{tim} } PgTrace::File::of_type($trace, 'TIME');
 my @gaps = map { $times[$_] - $times[ $_ - 1 ] } 1 .. $#times;
 is(scalar(grep { $_ > 12_000_000 } @gaps),
 	0, 'the wall clock at least every 10 s');

@@ -246,7 +246,7 @@ my @cases = (
 		['Seq Scan on few 4'], 'in triggers');
 	is_deeply([ grep { $_->{fields}{node} }
 			grep { $_->{fields}{nam} eq 'ClientRead' }
-			PgTrace::of_type($trace, 'WAIT') ],
+			PgTrace::File::of_type($trace, 'WAIT') ],
 		[], 'no node between statements');
 }
 
@@ -379,7 +379,7 @@ my @cases = (
 	$session->close;
 	my $leader = read_trace($node, $file);
 	my @workers = map { /^PARALLEL WORKER.* FILE (\S+)$/ ? read_trace($node, $1) : () }
-	  map { $_->{text} } PgTrace::of_type($leader, 'NOTE');
+	  map { $_->{text} } PgTrace::File::of_type($leader, 'NOTE');
 	my @at = (qr/^Parallel Seq Scan on many/, qr/^Partial Aggregate/, qr/^Parallel Hash Join/);
 
 	foreach my $i (0 .. $#queries)

@@ -257,7 +257,7 @@ SQL
 		},
 		'SELECT max(md5(md5(md5(filler)))) FROM many');
 	my @files = map { /^PARALLEL WORKER.* FILE (\S+)$/ ? $1 : () }
-	  map { $_->{text} } PgTrace::of_type($trace, 'NOTE');
+	  map { $_->{text} } PgTrace::File::of_type($trace, 'NOTE');
 	my @stats = stats($trace, qr/^SELECT max/);
 	my @own = map { stats(read_trace($node, $_), qr/^SELECT max/) } @files;
 

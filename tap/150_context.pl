@@ -27,7 +27,7 @@ sub changes
 	my @changes;
 	my $header = 1;
 
-	foreach my $record (PgTrace::of_type($records, 'NOTE', 'CONTEXT', 'CURSOR'))
+	foreach my $record (PgTrace::File::of_type($records, 'NOTE', 'CONTEXT', 'CURSOR'))
 	{
 		$header = 0 if $record->{type} ne 'CONTEXT';
 		next if $header;
@@ -43,9 +43,9 @@ sub changes
 {
 	local $ENV{PGAPPNAME} = "appl 'x' (y)";
 	my $trace = trace($node, 'SELECT 1');
-	my ($header) = PgTrace::of_type($trace, 'HEADER');
+	my ($header) = PgTrace::File::of_type($trace, 'HEADER');
 	my %context = map { $_->{fields}{label} => $_->{fields}{value} }
-	  PgTrace::of_type($trace, 'CONTEXT');
+	  PgTrace::File::of_type($trace, 'CONTEXT');
 	my ($pid) = $header->{fields}{file} =~ /pg_trace_(\d+)_/;
 	my ($version) =
 	  $node->safe_psql('postgres', 'SHOW server_version') =~ /^(\S+)/;
@@ -117,7 +117,7 @@ sub changes
 		],
 		'SET ROLE');
 	my %uid = map { $_->{text} => "$_->{fields}{uid} $_->{fields}{lid}" }
-	  PgTrace::of_type($trace, 'CURSOR');
+	  PgTrace::File::of_type($trace, 'CURSOR');
 	is($uid{'SELECT 2'}, "$oid 10", 'uid and lid');
 	is($uid{'SELECT 4'}, '10 10', 'and again');
 }
@@ -165,10 +165,10 @@ sub changes
 		changes($trace, qr/^SELECT 1/),
 		[ 'CLIENT ID=mine', 'SELECT 1' ],
 		'but name what it is for');
-	my ($header) = PgTrace::of_type($trace, 'HEADER');
+	my ($header) = PgTrace::File::of_type($trace, 'HEADER');
 	is($header->{fields}{'User name'}, 'ordinary', 'user');
 	my %uid = map { $_->{text} => "$_->{fields}{uid} $_->{fields}{lid}" }
-	  PgTrace::of_type($trace, 'CURSOR');
+	  PgTrace::File::of_type($trace, 'CURSOR');
 	is($uid{'SELECT 1'}, "$user $user", 'uid and lid');
 	my ($inner) = grep { /current_user/ } keys %uid;
 	is($uid{$inner}, "10 $user", 'within a SECURITY DEFINER function');
@@ -195,7 +195,7 @@ sub changes
 	}
 	$session->close;
 	my $trace = read_trace($node, $file);
-	is((PgTrace::of_type($trace, 'HEADER'))[0]{fields}{file},
+	is((PgTrace::File::of_type($trace, 'HEADER'))[0]{fields}{file},
 		$file, 'the file knows its name');
 }
 
@@ -206,7 +206,7 @@ sub changes
 	my $before = $node->safe_psql('postgres', $now);
 	my $trace = trace($node, 'SELECT 1');
 	my $after = $node->safe_psql('postgres', $now);
-	my @times = PgTrace::of_type($trace, 'TIME');
+	my @times = PgTrace::File::of_type($trace, 'TIME');
 
 	cmp_ok(scalar @times, '>=', 1, 'wall-clock lines');
 	cmp_ok($times[0]{fields}{time}, 'gt', $before, 'not too early');

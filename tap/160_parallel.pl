@@ -44,11 +44,11 @@ sub leader_and_workers
 {
 	my ($leader_file, $pattern, $what) = @_;
 	my $leader = read_trace($node, $leader_file);
-	my ($pid) = map { $_->{fields}{pid} } PgTrace::of_type($leader, 'HEADER');
+	my ($pid) = map { $_->{fields}{pid} } PgTrace::File::of_type($leader, 'HEADER');
 	my %cursor = map { $_->{cursor} => 1 } cursors_of($leader, $pattern);
 	my @workers;
 
-	foreach my $note (PgTrace::of_type($leader, 'NOTE'))
+	foreach my $note (PgTrace::File::of_type($leader, 'NOTE'))
 	{
 		next
 		  unless $note->{text} =~
@@ -56,7 +56,7 @@ sub leader_and_workers
 		  && $cursor{$1};
 		my ($cursor, $worker_pid, $file) = ($1, $2, $3);
 		my $worker = read_trace($node, $file);
-		my ($header) = PgTrace::of_type($worker, 'HEADER');
+		my ($header) = PgTrace::File::of_type($worker, 'HEADER');
 
 		is($header->{fields}{pid}, $worker_pid, "$what: the worker's pid");
 		is($header->{fields}{image}, 'parallel worker',
@@ -65,7 +65,7 @@ sub leader_and_workers
 		  "PARALLEL LEADER: PROCESS $pid, CURSOR #$cursor, FILE $leader_file";
 		is( scalar(
 				grep { $_->{text} eq $leader_note }
-				  PgTrace::of_type($worker, 'NOTE')),
+				  PgTrace::File::of_type($worker, 'NOTE')),
 			1,
 			"$what: the worker's file names the leader's");
 		push @workers, $worker;
@@ -147,7 +147,7 @@ foreach my $remote (0, 1)
 	my ($leader, @workers) =
 	  leader_and_workers($file, qr/^\Q$sql\E$/, 'several statements');
 	is_deeply(
-		[ map { map { $_->{text} } PgTrace::of_type($_, 'CURSOR') } @workers ],
+		[ map { map { $_->{text} } PgTrace::File::of_type($_, 'CURSOR') } @workers ],
 		[ $sql, $sql ],
 		'several statements: a worker has the text of its own');
 }
@@ -182,17 +182,17 @@ foreach my $remote (0, 1)
 	my ($leader) = leader_and_workers($file,
 		qr/^SELECT max\(parallel_inside/, 'parallel within parallel');
 	my %text = map { $_->{cursor} => $_->{text} }
-	  PgTrace::of_type($leader, 'CURSOR');
+	  PgTrace::File::of_type($leader, 'CURSOR');
 	my (%workers, @wrong);
 
-	foreach my $note (PgTrace::of_type($leader, 'NOTE'))
+	foreach my $note (PgTrace::File::of_type($leader, 'NOTE'))
 	{
 		next
 		  unless $note->{text} =~
 		  /^PARALLEL WORKER OF CURSOR #(\d+): .* FILE (\S+)$/;
 		my $text = $text{$1} // 'nothing';
 		my ($runs) =
-		  PgTrace::of_type(read_trace($node, $2), 'CURSOR');
+		  PgTrace::File::of_type(read_trace($node, $2), 'CURSOR');
 
 		$workers{$text}++;
 		push @wrong, "$runs->{text} under $text"

@@ -106,7 +106,7 @@ foreach my $statement (@statements)
 	my $keep = () = $statement =~ /keep/g;
 	my @texts = map { $_->{text} }
 	  grep { $_->{text} =~ /keep/ }
-	  PgTrace::of_type($records, 'CURSOR', 'PARSE ERROR');
+	  PgTrace::File::of_type($records, 'CURSOR', 'PARSE ERROR');
 	my $kept = () = join('', @texts) =~ /keep/g;
 
 	$statement =~ s/\s+/ /g;
@@ -131,7 +131,7 @@ foreach my $statement (@statements)
 	$client->parse('', "ALTER ROLE r PASSWORD 's3cr3t'")->bind('', '')
 	  ->execute('')->sync;
 	$client->close;
-	is(scalar PgTrace::of_type(read_trace($node, $file), 'PARSE ERROR'),
+	is(scalar PgTrace::File::of_type(read_trace($node, $file), 'PARSE ERROR'),
 		2, 'parse errors');
 	ok(slurp_file($file) !~ /cr3t/, 'literals without an end');
 }

@@ -43,9 +43,9 @@ sub check
 	my %count;
 
 	$count{ $_->{type} }++
-	  foreach PgTrace::of_type($records, keys %$expected, 'ENDED');
+	  foreach PgTrace::File::of_type($records, keys %$expected, 'ENDED');
 	is_deeply(\%count, { ENDED => 1, %$expected }, "$what: no record too many");
-	is_deeply([ PgTrace::problems($records) ], [], "$what: sound");
+	is_deeply([ PgTrace::Problems::problems($records) ], [], "$what: sound");
 	is( scalar(
 			grep { grep { defined $_ && $_ =~ /^4711$/ } values %{ $_->{fields} } }
 			  @$records),
@@ -83,7 +83,7 @@ sub check
 	is_deeply(
 		[
 			map { $_->{text} }
-			  (PgTrace::of_type($records, 'CURSOR'))[ 0 .. 3 ]
+			  (PgTrace::File::of_type($records, 'CURSOR'))[ 0 .. 3 ]
 		],
 		[ map { s/\s+\z//r } @statements ],
 		'statements: their text as it was');
@@ -123,7 +123,7 @@ SQL
 		  && index($stat->{text}, substr($control =~ s/"/""/gr, 0, 30)) > 0,
 		'an index\'s name');
 	is(scalar(grep { $_->{fields}{nam} =~ /forged/ }
-			  PgTrace::of_type($trace, 'WAIT')),
+			  PgTrace::File::of_type($trace, 'WAIT')),
 		0, 'no forged wait');
 	is_deeply([ rows($trace, qr/^FETCH ALL/) ], [1], 'rows');
 }
@@ -150,17 +150,17 @@ SQL
 
 	my $records = check($file, 'names',
 		{ CURSOR => 5, EXEC => 5, FETCH => 2, XCTEND => 6, NOTE => 2 });
-	my ($header) = PgTrace::of_type($records, 'HEADER');
-	is(PgTrace::unescape($header->{fields}{'User name'}), $role, 'role');
-	is(PgTrace::unescape($header->{fields}{'Database name'}),
+	my ($header) = PgTrace::File::of_type($records, 'HEADER');
+	is(PgTrace::File::unescape($header->{fields}{'User name'}), $role, 'role');
+	is(PgTrace::File::unescape($header->{fields}{'Database name'}),
 		$dbname, 'database');
 	my %context = map { $_->{fields}{label} => $_->{fields}{value} }
-	  PgTrace::of_type($records, 'CONTEXT');
+	  PgTrace::File::of_type($records, 'CONTEXT');
 	is($context{'SERVICE NAME'}, $dbname, 'service');
 	is($context{'CLIENT ID'}, $value, 'client');
 	is($context{'ACTION NAME'}, $value, 'action');
 	is((grep { $_->{fields}{label} eq 'MODULE NAME' }
-			  PgTrace::of_type($records, 'CONTEXT'))[-1]{fields}{value},
+			  PgTrace::File::of_type($records, 'CONTEXT'))[-1]{fields}{value},
 		$value, 'module');
 }
 
@@ -182,7 +182,7 @@ SQL
 	is_deeply([ binds_of($records, qr/^SELECT \$1/) ],
 		[ [$bytes] ], 'a value of them');
 	is(scalar(grep { $_->{text} eq "SELECT '$bytes'" }
-			  PgTrace::of_type($records, 'CURSOR')),
+			  PgTrace::File::of_type($records, 'CURSOR')),
 		1, 'a statement of them');
 }
 

@@ -57,21 +57,21 @@ sub check
 {
 	my ($file, $type, $activity, @events) = @_;
 	my $records = read_trace($node, $file);
-	my ($header) = PgTrace::of_type($records, 'HEADER');
+	my ($header) = PgTrace::File::of_type($records, 'HEADER');
 	my %seen = map { $_->{fields}{nam} => 1 }
-	  PgTrace::of_type($records, 'WAIT');
+	  PgTrace::File::of_type($records, 'WAIT');
 
 	is($header->{fields}{image}, $type, "$type: header");
 	ok($seen{$_}, "$type: $_")
 	  or note explain [ sort keys %seen ]
 	  foreach @events;
 	is_deeply(
-		[ map { $_->{text} } PgTrace::of_type($records, 'CURSOR') ],
+		[ map { $_->{text} } PgTrace::File::of_type($records, 'CURSOR') ],
 		defined $activity ? [$activity] : [],
 		"$type: activity");
-	is(scalar PgTrace::of_type($records, 'PARSE', 'EXEC', 'FETCH'),
+	is(scalar PgTrace::File::of_type($records, 'PARSE', 'EXEC', 'FETCH'),
 		0, "$type: no calls");
-	is_deeply([ PgTrace::problems($records) ], [], "$type: sound");
+	is_deeply([ PgTrace::Problems::problems($records) ], [], "$type: sound");
 	return $records;
 }
 
@@ -114,11 +114,11 @@ foreach my $case (
 	$receiver->signal('INT');
 	$receiver->finish;
 	my ($activity) = map { $_->{text} }
-	  PgTrace::of_type(read_trace($node, $file), 'CURSOR');
+	  PgTrace::File::of_type(read_trace($node, $file), 'CURSOR');
 	like($activity, qr/^START_REPLICATION /, 'walsender: its command');
 	my $records = check($file, 'walsender', $activity, 'WalSenderMain');
 	ok((grep { $_->{text} =~ /THE PROCESS HAS ENDED/ }
-			  PgTrace::of_type($records, 'ENDED')),
+			  PgTrace::File::of_type($records, 'ENDED')),
 		'walsender: its end');
 }
 
@@ -185,7 +185,7 @@ SQL
 	  or die 'the apply worker does not wait';
 	$subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION s');
 	my $records = read_trace($subscriber, $file);
-	my ($header) = PgTrace::of_type($records, 'HEADER');
+	my ($header) = PgTrace::File::of_type($records, 'HEADER');
 	is($header->{fields}{image},
 		'logical replication worker', 'logical replication worker: header');
 	is($records->[-1]{type}, 'ENDED', 'logical replication worker: its end');

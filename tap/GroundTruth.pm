@@ -10,7 +10,7 @@ GroundTruth - what a process's wait_event_info word really went through
   my $truth = GroundTruth->start($node, $pid);
   ...
   $truth->finish;
-  my $count = $truth->compare(PgTrace::parse($file), 'what');
+  my $count = $truth->compare(PgTrace::File::parse($file), 'what');
 
 =head1 DESCRIPTION
 
@@ -100,6 +100,8 @@ at the same times.  A uprobe comes after the write; but if the trace has a
 watchpoint, too, both trap together, and its may come first: within early_us.
 Returns a reference to a hash with the number of waits by type:name.
 
+=back
+
 =cut
 
 sub compare
@@ -110,13 +112,13 @@ sub compare
 	$early_us //= 0;
 
 	like($self->{summary}, qr/lost=0\b/, "$what: the watchpoint missed nothing");
-	is_deeply([ PgTrace::problems($records) ], [], "$what: the trace is sound");
+	is_deeply([ PgTrace::Problems::problems($records) ], [], "$what: the trace is sound");
 
 	# times in the trace are cut to microseconds
 	my @waits = grep {
 		$_->{fields}{tim} - $_->{fields}{ela} >=
 		  int($truth[0]{start} / 1000) - 1 - $early_us
-	} PgTrace::of_type($records, 'WAIT');
+	} PgTrace::File::of_type($records, 'WAIT');
 
 	# a short wait before the first one may be early enough to be among them
 	my @best;

@@ -66,7 +66,7 @@ sub read_trace
 	my ($node, $file) = @_;
 
 	PgTrace::wait_for_end($node, $file);
-	return PgTrace::parse($file);
+	return PgTrace::File::parse($file);
 }
 
 =pod
@@ -118,11 +118,11 @@ sub clean_files
 	foreach my $file (PgTrace::trace_files($node))
 	{
 		my $records =
-		  eval { PgTrace::parse($file, incomplete => $incomplete{$file}) };
+		  eval { PgTrace::File::parse($file, incomplete => $incomplete{$file}) };
 
 		$files++;
 		push @bad, defined $records
-		  ? map { "$file: $_" } PgTrace::problems($records),
+		  ? map { "$file: $_" } PgTrace::Problems::problems($records),
 		  sum_problems($records), time_problems($records)
 		  : $@;
 		push @bad, "$file: incomplete"
@@ -130,7 +130,7 @@ sub clean_files
 		  && !$incomplete{$file}
 		  && $records->[-1]{type} ne 'ENDED';
 		push @bad, "$file: events are lost"
-		  if defined $records && PgTrace::of_type($records, 'LOST');
+		  if defined $records && PgTrace::File::of_type($records, 'LOST');
 	}
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is_deeply(\@bad, [], "all files of $files are sound");
@@ -170,7 +170,7 @@ sub cursors_of
 	my ($records, $pattern) = @_;
 
 	return grep { $_->{text} =~ $pattern }
-	  PgTrace::of_type($records, 'CURSOR');
+	  PgTrace::File::of_type($records, 'CURSOR');
 }
 
 # A cursor's number stands for another text after it has been introduced again.
@@ -265,7 +265,7 @@ sub outline
 		push @patterns, [ $name, $pattern ];
 	}
 	foreach my $record (
-		PgTrace::of_type($records,
+		PgTrace::File::of_type($records,
 			qw(CURSOR EXEC FETCH CLOSE ERROR XCTEND)))
 	{
 		if ($record->{type} eq 'XCTEND')
@@ -367,7 +367,7 @@ sub calls_below
 		     $_->{line} < $call->{line}
 		  && $_->{fields}{dep} > $call->{fields}{dep}
 		  && begin_of($_) >= $begin - 1
-	} PgTrace::of_type($records, qw(PARSE EXEC FETCH CLOSE));
+	} PgTrace::File::of_type($records, qw(PARSE EXEC FETCH CLOSE));
 }
 
 =pod
@@ -392,11 +392,11 @@ sub sum_problems
 {
 	my ($records) = @_;
 	my @fields = qw(c e p cr cu);
-	my %orphan = map { $_->{line} => 1 } PgTrace::orphans($records);
+	my %orphan = map { $_->{line} => 1 } PgTrace::Problems::orphans($records);
 	my @below;
 	my @problems;
 
-	foreach my $call (PgTrace::of_type($records, qw(PARSE EXEC FETCH CLOSE)))
+	foreach my $call (PgTrace::File::of_type($records, qw(PARSE EXEC FETCH CLOSE)))
 	{
 		my $depth = $call->{fields}{dep};
 		my %sum = map { $_ => 0 } @fields;
@@ -432,7 +432,7 @@ sub time_problems
 	my (@waits, @problems);
 
 	foreach my $record (
-		PgTrace::of_type($records, qw(WAIT PARSE EXEC FETCH CLOSE)))
+		PgTrace::File::of_type($records, qw(WAIT PARSE EXEC FETCH CLOSE)))
 	{
 		my $fields = $record->{fields};
 

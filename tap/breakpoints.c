@@ -22,12 +22,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tap/fail.h"
 
 #define OPCODE_INT3 0xCC
 #define OPCODE_CALL 0xE8
@@ -52,8 +53,6 @@ typedef struct Process
 	size_t		mapping_count;
 } Process;
 
-static void fail(const char *format,...)
-			__attribute__((format(printf, 1, 2), noreturn));
 static void open_process(Process *process, pid_t pid);
 static int	open_proc(pid_t pid, const char *name);
 static void read_mappings(Process *process);
@@ -100,20 +99,6 @@ main(int argc, char **argv)
 	close(process.file_fd);
 	close(process.memory_fd);
 	return 0;
-}
-
-/* Say what went wrong and exit. */
-static void
-fail(const char *format,...)
-{
-	va_list		args;
-
-	fputs("breakpoints: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
 }
 
 /* Open what there is to compare: memory, file, and how they correspond. */

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +29,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tap/fail.h"
 
 #define MAX_SITES	1024
 #define MAX_STEPS	2000000
@@ -44,8 +45,6 @@ typedef struct Site
 static Site sites[MAX_SITES];
 static int	nsites;
 
-static void fail(const char *format,...)
-			__attribute__((format(printf, 1, 2), noreturn));
 static void read_sites(const char *path);
 static pid_t start_program(char *program);
 static void wait_for_trap(pid_t pid);
@@ -67,19 +66,6 @@ main(int argc, char **argv)
 	run_steps(pid, get_registers(pid).rax);
 	kill(pid, SIGKILL);
 	return 0;
-}
-
-static void
-fail(const char *format,...)
-{
-	va_list		args;
-
-	fputs("stepper: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
 }
 
 static void

@@ -32,7 +32,6 @@
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +42,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "tap/fail.h"
 #include "watchpoint.skel.h"
 
 #define POINTER_SYMBOL "my_wait_event_info"
@@ -60,8 +60,6 @@ typedef struct Output
 	uint64_t	writes;
 } Output;
 
-static void fail(const char *format,...)
-			__attribute__((format(printf, 1, 2), noreturn));
 static uint64_t find_word(pid_t pid);
 static uint64_t symbol_address(Elf *elf, const char *name);
 static uint64_t load_bias(pid_t pid, Elf *elf);
@@ -131,20 +129,6 @@ main(int argc, char **argv)
 	close(event_fd);
 	watchpoint_bpf__destroy(skel);
 	return 0;
-}
-
-/* Say what went wrong and exit. */
-static void
-fail(const char *format,...)
-{
-	va_list		args;
-
-	fputs("watchpoint: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
 }
 
 /* Return the address that the process's my_wait_event_info points to. */

@@ -1,0 +1,536 @@
+
+=pod
+
+=head1 NAME
+
+PgTrace::File - read trace files
+
+=head1 SYNOPSIS
+
+  use PgTrace;
+
+  my $records = PgTrace::File::parse($file);
+  is(PgTrace::File::of_type($records, 'EXEC'), 1, 'one execution');
+
+=head1 DESCRIPTION
+
+The parser accepts the grammar that the README describes and nothing else: it
+dies with file and line at whatever it doesn't know, so each test that reads a
+file tests the grammar as well.  SQL text is taken by its len=, never by what
+it looks like.
+
+=cut
+
+package PgTrace::File;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# A string in quotes, in which quotes and backslashes are escaped
+my $quoted = qr/'((?:[^'\\]++|\\.)*+)'/;
+my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
+
+=pod
+
+=over
+
+=item parse(file, [incomplete => 1])
+
+Reference to the list of a trace file's records, each a hash with
+
+  type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
+           'WAITING', 'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
+           'WAIT', 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
+  line     number of its first line
+  cursor   where the record has one
+  fields   hash of the line's fields, by the names in the file
+  text     SQL, the operation of STAT, what follows *** in a note
+  binds    of BINDS: list of {index, fields, value}; value is as in the file,
+           unescaped, undef for NULL and a reference to why it is missing
+
+If C<incomplete> is set, the file may end in the middle of a record, as one
+does that is being written; that record is left out then.
+
+=cut
+
+sub parse
+{
+	my ($file, %options) = @_;
+	my $parser = {
+		file => $file,
+		content => PostgreSQL::Test::Utils::slurp_file($file),
+		line => 1,
+		records => []
+	};
+
+	utf8::encode($parser->{content})
+	  if utf8::is_utf8($parser->{content});
+	pos($parser->{content}) = 0;
+	eval {
+		parse_header($parser);
+		while (pos($parser->{content}) < length $parser->{content})
+		{
+			$parser->{start} = $parser->{line};
+			parse_record($parser);
+		}
+		1;
+	} or do
+	{
+		my $error = $@;
+		die $error unless $parser->{at_end} && $options{incomplete};
+	};
+	return $parser->{records};
+}
+
+sub refuse
+{
+	my ($parser, $what) = @_;
+
+	die "$parser->{file}:$parser->{line}: $what\n";
+}
+
+# The next line, which must match; returns what the pattern captures, and
+# 1 if it doesn't.
+sub take
+{
+	my ($parser, $pattern, $what) = @_;
+
+	$parser->{content} =~ /\G([^\n]*)(\n?)/gc;
+	my ($line, $newline) = ($1, $2);
+	if ($newline eq '')
+	{
+		$parser->{at_end} = 1;
+		refuse($parser, "the file ends in the middle of $what");
+	}
+	my @captured = $line =~ /^$pattern$/
+	  or refuse($parser, "no $what: $line");
+	$parser->{line}++;
+	return @captured;
+}
+
+# So many bytes, whatever they are
+sub take_text
+{
+	my ($parser, $len, $what) = @_;
+	my $at = pos $parser->{content};
+	my $text = substr($parser->{content}, $at, $len);
+
+	if (length $text < $len)
+	{
+		$parser->{at_end} = 1;
+		refuse($parser, "the file ends in the middle of $what");
+	}
+	pos($parser->{content}) = $at + $len;
+	$parser->{line} += ($text =~ tr/\n//);
+	return $text;
+}
+
+sub peek
+{
+	my ($parser, $pattern) = @_;
+
+	return $parser->{content} =~ /\G$pattern/;
+}
+
+sub add
+{
+	my ($parser, $type, %record) = @_;
+
+	$record{type} = $type;
+	$record{line} = $parser->{start};
+	$record{fields} ||= {};
+	push @{ $parser->{records} }, \%record;
+	return \%record;
+}
+
+sub unescape
+{
+	my ($string) = @_;
+	my %special = (n => "\n", r => "\r", t => "\t");
+
+	$string =~ s{\\(?:x([0-9a-f]{2})|(.))}
+		{defined $1 ? chr hex $1 : $special{$2} // $2}ge;
+	return $string;
+}
+
+# "a=1,b=2" or "a=1 b='x'" to a hash; the names must be those given.
+sub fields
+{
+	my ($parser, $string, $separator, @names) = @_;
+	my $name = qr/[\w#]+/;
+	my @found;
+	my %fields;
+
+	while ($string =~ /\G($name)=(?:$quoted|([^\s,']*))(?:$separator|$)/gc)
+	{
+		push @found, $1;
+		$fields{$1} = defined $2 ? unescape($2) : $3;
+	}
+	refuse($parser, "fields: $string")
+	  if (pos $string // 0) != length $string || "@found" ne "@names";
+	return \%fields;
+}
+
+sub parse_header
+{
+	my ($parser) = @_;
+	my %fields;
+
+	$parser->{start} = 1;
+	($fields{file}) = take($parser, qr/Trace file (.+)/, 'header');
+	($fields{server}, $fields{extension}) =
+	  take($parser, qr/PostgreSQL (\S.*) with pg_trace_bgw (\S+)/, 'header');
+	($fields{version_num}) = take($parser, qr/Version (\d+)/, 'header');
+	foreach my $name ('System name', 'Node name', 'Release', 'Version',
+		'Machine')
+	{
+		($fields{$name}) = take($parser, qr/$name:\t(.+)/, 'header');
+	}
+	foreach my $name ('Instance name', 'Database name', 'User name')
+	{
+		($fields{$name}) = take($parser, qr/$name: (.*)/, 'header');
+	}
+	($fields{pid}, $fields{image}) =
+	  take($parser, qr/Unix process pid: (\d+), image: (.+)/, 'header');
+	($fields{'Backend start'}) =
+	  take($parser, qr/Backend start: ($iso)/, 'header');
+	take($parser, qr//, 'header');
+	add($parser, 'HEADER', fields => \%fields);
+
+	$parser->{start} = $parser->{line};
+	parse_stars($parser);
+	foreach my $label ('SESSION ID', 'CLIENT ID', 'SERVICE NAME',
+		'MODULE NAME', 'ACTION NAME')
+	{
+		$parser->{start} = $parser->{line};
+		my $record = parse_stars($parser);
+		refuse($parser, "no $label before this")
+		  unless $record->{type} eq 'CONTEXT'
+		  && $record->{fields}{label} eq $label;
+	}
+	take($parser, qr//, 'header');
+	return;
+}
+
+# A line with three stars; the notes are those that the worker knows.
+my $note = qr/
+	WAIT\ TRACING\ STARTED
+	| WAIT\ TRACING\ STOPPED
+	| WAITS\ ARE\ NOT\ TRACED:\ .+
+	| THE\ RUN\ QUEUE\ IS\ NOT\ TRACED:\ .+
+	| WAIT\ TRACING\ STARTED\ IN\ LIBRARY\ \S+
+	| WAITS\ MAY\ BE\ MISSING\ IN\ LIBRARY\ \S+:\ .+
+	| PLAN\ NODES\ ARE\ NOT\ TIMED:\ .+
+	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
+	| TRACING\ STARTED\ IN\ A\ TRANSACTION\ THAT\ BEGAN\ AT\ $iso
+	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso
+	| PARALLEL\ WORKER\ OF\ CURSOR\ \#\d+:\ PROCESS\ \d+,\ FILE\ \S+
+	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \#\d+,\ FILE\ \S+
+	| THE\ WORKER\ STOPS
+	| TRACE\ CONTINUED\ AFTER\ A\ RESTART\ OF\ THE\ WORKER,\ EVENTS\ MAY\ BE\ MISSING\ HERE
+	| DUMP\ FILE\ SIZE\ IS\ LIMITED\ TO\ \d+\ BYTES\ \*\*\*
+/x;
+
+sub parse_stars
+{
+	my ($parser) = @_;
+	my ($text) = take($parser, qr/\*\*\* (.+)/, 'line with three stars');
+
+	return add($parser, 'TIME', fields => { time => $1, tim => $2 })
+	  if $text =~ /^($iso) \(tim=(\d+)\)$/;
+	return add($parser, 'CONTEXT',
+		fields => { label => $1, value => unescape($2), time => $3 })
+	  if $text =~
+	  /^(SESSION ID|CLIENT ID|SERVICE NAME|MODULE NAME|ACTION NAME|USER ID):\((.*)\) ($iso)$/;
+	return add($parser, 'LOST', text => $text,
+		fields => { what => lc $2, count => $1 })
+	  if $text =~ /^LOST (\d+) (EVENTS): THE SESSION'S QUEUE WAS FULL$/
+	  || $text =~ /^LOST (\d+) (CALLS): ALL CURSOR NUMBERS ARE IN USE$/
+	  || $text =~
+	  /^LOST (\d+) (WAIT EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
+	  || $text =~ /^LOST (\d+) (BYTES) OF THE TEXT ABOVE, SHOWN AS DOTS$/;
+	return add($parser, 'RUNNING', cursor => $1,
+		fields => {
+			e => $2,
+			defined $3
+			? (nam => unescape($3), type => $4, ela => $5, partial => $6 // 0)
+			: ()
+		})
+	  if $text =~
+	  /^RUNNING #(\d+) e=(\d+)(?: nam=$quoted type='([^']*)' ela=(\d+)(?: partial=(1))?)?$/;
+	return add($parser, 'WAITING', cursor => $1,
+		fields => { nam => unescape($2), type => $3 })
+	  if $text =~ /^WAITING #(\d+) nam=$quoted type='([^']*)'$/;
+	return add($parser, 'EXIT', fields => { code => $1 })
+	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
+	return add($parser, 'ENDED', text => $text)
+	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: THE SERVER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
+	return add($parser, 'NOTE', text => $text) if $text =~ /^$note$/;
+	refuse($parser, "unknown note: $text");
+	return;
+}
+
+sub parse_cursor
+{
+	my ($parser) = @_;
+
+	take($parser, qr/={21}/, 'separator');
+	my ($cursor, $rest) =
+	  take($parser, qr/PARSING IN CURSOR #(\d+) (.+)/, 'cursor');
+	my $fields =
+	  fields($parser, $rest, ' ', qw(len dep uid oct lid tim hv ad sqlid),
+	$rest =~ / traceparent=/ ? 'traceparent' : ());
+	my $text = take_text($parser, $fields->{len}, 'SQL text');
+	take($parser, qr//, 'end of SQL text');
+	take($parser, qr/END OF STMT/, 'END OF STMT');
+	return add($parser, 'CURSOR', cursor => $cursor, fields => $fields,
+		text => $text);
+}
+
+sub parse_bind
+{
+	my ($parser) = @_;
+	my ($index) = take($parser, qr/ Bind#(\d+)/, 'bind');
+	my ($rest) = take($parser, qr/  (oacdty=.+)/, 'type of a bind');
+	my ($more) = take($parser, qr/  (kxsbbbfp=.+)/, 'length of a bind');
+	my @names =
+	  qw(oacdty mxl mxlc mal scl pre typ kxsbbbfp bln avl flg);
+	$rest .= " $more";
+	my ($value) = take($parser, qr/  value=(.+)/, 'value of a bind');
+
+	push @names, 'shown' if $rest =~ / shown=\d+$/;
+	my $fields = fields($parser, $rest, ' ', @names);
+	$fields->{mxl} =~ /^(\d+)\(\1\)$/
+	  or refuse($parser, "mxl=$fields->{mxl}");
+
+	if ($value eq 'NULL')
+	{
+		$value = undef;
+	}
+	elsif ($value =~ /^"((?:[^"\\]++|\\.)*+)"$/)
+	{
+		$value = unescape($1);
+		my $len = $fields->{shown} // $fields->{avl};
+		refuse($parser, "$len bytes expected: $value")
+		  if length $value != $len;
+	}
+	elsif ($value =~ /^<((?:[^>\\]++|\\.)*+)>$/)
+	{
+		my $why = unescape($1);
+		$value = \$why;
+	}
+	else
+	{
+		refuse($parser, "value: $value");
+	}
+	return { index => $index, fields => $fields, value => $value };
+}
+
+# What begins with BINDS, or with Bind# if that was lost.  Other records can
+# stand between two values.
+sub parse_binds
+{
+	my ($parser) = @_;
+
+	if (peek($parser, qr/BINDS/))
+	{
+		my ($cursor) = take($parser, qr/BINDS #(\d+):/, 'binds');
+		take($parser, qr//, 'binds');
+		$parser->{binds} =
+		  add($parser, 'BINDS', cursor => $cursor, binds => []);
+	}
+	elsif (!defined $parser->{binds})
+	{
+		refuse($parser, 'value without BINDS')
+		  unless grep { $_->{type} eq 'LOST' } @{ $parser->{records} };
+		$parser->{binds} = add($parser, 'BINDS', binds => []);
+	}
+	while (peek($parser, qr/ Bind#/))
+	{
+		my $bind = parse_bind($parser);
+		push @{ $parser->{binds}{binds} }, $bind;
+	}
+	return;
+}
+
+# The names that the parameters of a wait can have, and those of what follows
+# obj#=, in this order.
+my %wait_parameters = map { $_ => 1 } (
+	'p1 p2 p3', 'file#', 'file# block#', 'file# block# blocks',
+	'log#', 'log# block#', 'log# block# blocks', 'block#', 'block# blocks',
+	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid token',
+	'backend lxid', 'dbid classid objid objsubid', 'dbid key',
+	'dbid key1 key2', 'field1 field2 field3 field4');
+my @wait_additions =
+  qw(type fork file mode blocker blockers blocker_sqlid node partial);
+
+sub parse_wait
+{
+	my ($parser) = @_;
+	my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
+	my ($cursor, $name, $ela, $parameters, $object, $additions, $tim) =
+	  take($parser,
+		qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-1|\d+)((?: [\w#]+=$value)*) tim=(\d+)/,
+		'wait');
+	my (@names, @found);
+	my %fields = (nam => unescape($name), ela => $ela, 'obj#' => $object,
+		tim => $tim);
+
+	while ($parameters =~ /([\w#]+)=(\S+)/g)
+	{
+		push @names, $1;
+		$fields{$1} = $2;
+	}
+	refuse($parser, "parameters: @names") unless $wait_parameters{"@names"};
+	while ($additions =~ /([\w#]+)=(?:$quoted|(\S+))/g)
+	{
+		push @found, $1;
+		$fields{$1} = defined $2 ? unescape($2) : $3;
+	}
+	my %is_found = map { $_ => 1 } @found;
+	refuse($parser, "additions: @found")
+	  if "@found" ne join(' ', grep { $is_found{$_} } @wait_additions);
+	$fields{parameters} = "@names";
+	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
+}
+
+sub parse_record
+{
+	my ($parser) = @_;
+
+	return parse_cursor($parser) if peek($parser, qr/={21}\n/);
+	return parse_binds($parser) if peek($parser, qr/(BINDS| Bind)#? ?/);
+	return parse_stars($parser) if peek($parser, qr/\*\*\*/);
+
+	my ($word) = $parser->{content} =~ /\G(PARSE ERROR|[A-Z]+)/;
+	$word //= '';
+	if ($word =~ /^(PARSE|EXEC|FETCH|CLOSE)$/)
+	{
+		my ($cursor, $rest) = take($parser, qr/$word #(\d+):(.+)/, 'call');
+		my @names =
+		  $word eq 'CLOSE'
+		  ? qw(c e dep type tim)
+		  : qw(c e p cr cu mis r dep og plh tim);
+		delete $parser->{binds};
+		return add($parser, $word, cursor => $cursor,
+			fields => fields($parser, $rest, ',', @names));
+	}
+	if ($word eq 'WAIT')
+	{
+		return parse_wait($parser);
+	}
+	if ($word eq 'STAT')
+	{
+		my ($cursor, $rest, $op) =
+		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
+		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
+		my ($text, @measured) = unescape($op) =~
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:\d+|-1|sampled))*)\)$/s
+		  or refuse($parser, "operation: $op");
+		my $more = pop @measured;
+		@$fields{qw(cr pr pw str time cost size card)} = @measured;
+		$fields->{$1} = $2 while $more =~ / (\w+)=(\S+)/g;
+		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
+			text => $text);
+	}
+	if ($word eq 'XCTEND')
+	{
+		my ($rest) = take($parser, qr/XCTEND (.+)/, 'XCTEND');
+		return add($parser, 'XCTEND',
+			fields => fields($parser, $rest, ', ', qw(rlbk rd_only tim)));
+	}
+	if ($word eq 'ERROR')
+	{
+		my ($cursor, $rest) = take($parser, qr/ERROR #(\d+):(.+)/, 'error');
+		return add($parser, 'ERROR', cursor => $cursor,
+			fields => fields($parser, $rest, ' ', qw(err tim)));
+	}
+	if ($word eq 'PARSE ERROR')
+	{
+		my ($cursor, $rest) =
+		  take($parser, qr/PARSE ERROR #(\d+):(.+)/, 'parse error');
+		my $fields = fields($parser, $rest, ' ',
+			qw(len dep uid oct lid tim err pos));
+		my $text = take_text($parser, $fields->{len}, 'SQL text');
+		take($parser, qr//, 'end of SQL text');
+		return add($parser, 'PARSE ERROR', cursor => $cursor,
+			fields => $fields, text => $text);
+	}
+	take($parser, qr/(?!)/, 'record');
+	return;
+}
+
+=pod
+
+=item of_type(records, type, ...)
+
+The records of these types.
+
+=cut
+
+sub of_type
+{
+	my ($records, @types) = @_;
+	my %wanted = map { $_ => 1 } @types;
+
+	return grep { $wanted{ $_->{type} } } @$records;
+}
+
+=pod
+
+=item has_note(records, pattern, what)
+
+A test: there is a *** line that matches.
+
+=cut
+
+sub has_note
+{
+	my ($records, $pattern, $what) = @_;
+
+	ok((grep { $_->{text} =~ $pattern } of_type($records, 'NOTE')), $what);
+	return;
+}
+
+=pod
+
+=item cursors_like(records, pattern)
+
+The numbers of the cursors whose text matches.
+
+=cut
+
+sub cursors_like
+{
+	my ($records, $pattern) = @_;
+
+	return map { $_->{cursor} }
+	  grep { $_->{text} =~ $pattern } of_type($records, 'CURSOR');
+}
+
+=pod
+
+=item of_cursor(records, cursor, type, ...)
+
+The records of these types that belong to a cursor.
+
+=cut
+
+sub of_cursor
+{
+	my ($records, $cursor, @types) = @_;
+
+	return grep { defined $_->{cursor} && $_->{cursor} == $cursor }
+	  of_type($records, @types);
+}
+
+=pod
+
+=back
+
+=cut
+
+1;

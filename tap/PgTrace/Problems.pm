@@ -1,0 +1,197 @@
+
+=pod
+
+=head1 NAME
+
+PgTrace::Problems - what contradicts itself in a trace file
+
+=head1 SYNOPSIS
+
+  use PgTrace;
+
+  my $records = PgTrace::File::parse($file);
+  is_deeply([ PgTrace::Problems::problems($records) ], [], 'sound');
+
+=cut
+
+package PgTrace::Problems;
+
+use strict;
+use warnings;
+
+use PgTrace::File;
+
+=pod
+
+=over
+
+=item orphans(records)
+
+The calls that are nested in the statement in whose middle tracing began, which
+has no line itself.
+
+=cut
+
+sub orphans
+{
+	my ($records) = @_;
+	my @calls = PgTrace::File::of_type($records, qw(PARSE EXEC FETCH CLOSE));
+
+	return
+	  unless grep { $_->{text} =~ /^TRACING STARTED IN THE MIDDLE/ }
+	  PgTrace::File::of_type($records, 'NOTE');
+	my ($first) = grep { $_->{fields}{dep} == 0 } @calls;
+	return grep {
+		$_->{fields}{dep} > 0
+		  && ( !defined $first
+			|| $_->{fields}{tim} <= $first->{fields}{tim} -
+			$first->{fields}{e} + 1)
+	} @calls;
+}
+
+=pod
+
+=item problems(records)
+
+What contradicts itself in a trace, as a list of strings:
+
+=over
+
+=item *
+
+times never decrease;
+
+=item *
+
+a cursor is used only after PARSING IN CURSOR has introduced it, and is
+introduced again only after CLOSE has given its number back (0 is no cursor);
+
+=item *
+
+a wait doesn't begin before the one above it has ended, and is either inside
+or outside of each call;
+
+=item *
+
+calls at a greater depth lie inside of the call that is written next with the
+depth above;
+
+=item *
+
+nothing follows TRACE ENDED.
+
+=back
+
+A microsecond is allowed for, since times are cut to those.
+
+=cut
+
+sub problems
+{
+	my ($records) = @_;
+	my %state = (
+		last => 0,
+		wait_end => 0,
+		cursors => { 0 => 1 },
+		waits => [],
+		inner => [],
+		orphans => { map { $_->{line} => 1 } orphans($records) },
+		problems => []);
+
+	foreach my $record (@$records)
+	{
+		my $say = sub {
+			push @{ $state{problems} }, "line $record->{line}: $_[0]";
+		};
+
+		$say->('after the end') if $state{ended};
+		$state{ended} = 1 if $record->{type} eq 'ENDED';
+		check_order(\%state, $record, $say);
+		check_cursor(\%state, $record, $say);
+		check_wait(\%state, $record, $say) if $record->{type} eq 'WAIT';
+		check_call(\%state, $record, $say)
+		  if $record->{type} =~ /^(PARSE|EXEC|FETCH|CLOSE)$/;
+	}
+	return @{ $state{problems} };
+}
+
+sub check_order
+{
+	my ($state, $record, $say) = @_;
+	my $tim = $record->{fields}{tim};
+
+	return unless defined $tim;
+
+	$say->("tim=$tim after $state->{last}") if $tim < $state->{last};
+	$state->{last} = $tim;
+	return;
+}
+
+sub check_cursor
+{
+	my ($state, $record, $say) = @_;
+	my $cursor = $record->{cursor};
+
+	return unless defined $cursor;
+	if ($record->{type} eq 'CURSOR')
+	{
+		$say->("cursor #$cursor is in use already")
+		  if $state->{cursors}{$cursor};
+		$state->{cursors}{$cursor} = 1;
+		return;
+	}
+	$say->("cursor #$cursor is unknown")
+	  unless $state->{cursors}{$cursor};
+	delete $state->{cursors}{$cursor}
+	  if $record->{type} eq 'CLOSE' && $record->{fields}{type} == 0 && $cursor;
+	return;
+}
+
+sub check_wait
+{
+	my ($state, $record, $say) = @_;
+	my $end = $record->{fields}{tim};
+	my $begin = $end - $record->{fields}{ela};
+
+	$say->("begins at $begin, before $state->{wait_end}")
+	  if $begin < $state->{wait_end} - 1;
+	$state->{wait_end} = $end;
+	push @{ $state->{waits} }, [ $begin, $end, $record->{line} ]
+	  unless $record->{fields}{partial};
+	return;
+}
+
+sub check_call
+{
+	my ($state, $record, $say) = @_;
+	my $fields = $record->{fields};
+	my $end = $fields->{tim};
+	my $begin = $end - $fields->{e};
+	my $depth = $fields->{dep};
+
+	foreach my $wait (@{ $state->{waits} })
+	{
+		$say->("begins in the middle of the wait in line $wait->[2]")
+		  if $wait->[0] < $begin - 1 && $wait->[1] > $begin + 1;
+	}
+	# no other call can begin earlier than the outermost that goes on
+	$state->{waits} = [] if $depth == 0;
+
+	foreach my $call (@{ $state->{inner}[ $depth + 1 ] || [] })
+	{
+		$say->("doesn't contain the call in line $call->[2]")
+		  if $call->[0] < $begin - 1 || $call->[1] > $end + 1;
+	}
+	$state->{inner}[ $depth + 1 ] = [];
+	push @{ $state->{inner}[$depth] }, [ $begin, $end, $record->{line} ]
+	  if $depth > 0 && !$state->{orphans}{ $record->{line} };
+	return;
+}
+
+=pod
+
+=back
+
+=cut
+
+1;

@@ -76,7 +76,12 @@ static const Name names[] = {
 	/* void smgrclose(SMgrRelation reln); all */
 	{"smgrclose", PGT_RELATION_CLOSED, PGT_SITE_RELATION},
 	/* void LockBufferForCleanup(Buffer buffer); all */
-	{"LockBufferForCleanup", PGT_FILE_CALL_NONE, PGT_SITE_BUFFER},
+	{"LockBufferForCleanup", PGT_ENTRY_BUFFER, PGT_SITE_ENTRY},
+	/* Node *MultiExecProcNode(PlanState *node); all */
+	{"MultiExecProcNode", PGT_ENTRY_MULTI_NODE, PGT_SITE_ENTRY},
+	/* What a Bitmap Heap Scan, in all, begins with when it has its bitmap */
+	{"tbm_begin_iterate", PGT_ENTRY_MULTI_NODE_DONE, PGT_SITE_ENTRY},
+	{"tbm_prepare_shared_iterate", PGT_ENTRY_MULTI_NODE_DONE, PGT_SITE_ENTRY},
 };
 
 #define NNAMES	((int) (sizeof(names) / sizeof(names[0])))

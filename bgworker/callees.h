@@ -16,7 +16,7 @@ typedef struct PgtCallee
 {
 	uint64_t	addr;			/* the function, or what holds its address */
 	uint8_t		file_call;		/* enum pgt_file_call if flags is 0 */
-	uint8_t		flags;			/* PGT_SITE_RELATION, PGT_SITE_BUFFER or 0: its
+	uint8_t		flags;			/* PGT_SITE_RELATION, PGT_SITE_ENTRY or 0: its
 								 * start is of interest, not calls of it */
 	bool		slot;			/* addr holds the address */
 } PgtCallee;

@@ -550,6 +550,7 @@ pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns)
 		.name = &name,
 		.end_ns = time_ns,
 		.mode = PGT_NO_MODE,
+		.client_bytes = PGT_NO_BYTES,
 		.target_kind = PGT_TARGET_NONE,
 	};
 

@@ -30,6 +30,7 @@ typedef struct PgtWait
 								 * when tracing ended: only a part is known */
 	uint64		plan_node;		/* the word of that name, when it began */
 	uint8		mode;			/* of a lock, or PGT_NO_MODE */
+	uint32		client_bytes;	/* see bpf/client.h, or PGT_NO_BYTES */
 	uint8		target_kind;	/* enum pgt_target_kind */
 	const struct pgt_target *target;
 	const PgtRelations *relations;	/* NULL: no relation is known */
@@ -58,6 +59,8 @@ typedef struct PgtFormat
 	bool		has_waits;		/* waits are traced */
 	bool		has_samples;	/* and the CPU time of plan nodes is sampled, in
 								 * calls that take long enough */
+	bool		has_multi_nodes;	/* nodes that MultiExecProcNode() executes
+									 * can be told from those above */
 	bool		has_run_queue;	/* so is the run queue */
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */

@@ -49,6 +49,13 @@ pgt_format_node_sample(PgtFormat *format, uint64 plan_node, uint64 cpu_ns)
 	add_to_nodes(format, plan_node, &sum);
 }
 
+/* Do waits and samples say when this node is executing? */
+static bool
+is_told(const PgtFormat *format, const PgtStatRecord *record)
+{
+	return !record->multi || format->has_multi_nodes;
+}
+
 /* Returns whether it is sampled; then the number of samples follows. */
 static bool
 put_node_time(PgtFormat *format, const PgtStatRecord *record, uint64 *samples)
@@ -58,6 +65,7 @@ put_node_time(PgtFormat *format, const PgtStatRecord *record, uint64 *samples)
 	if (record->timing == PGT_NODE_TIMING_EXACT)
 		put_time(format, " time=", record->time_ns);
 	else if (record->timing == PGT_NODE_TIMING_SAMPLED && format->has_samples &&
+			 is_told(format, record) &&
 			 pgt_node_sums_get(&format->sums, record->execution,
 							   record->first_id, record->last_id, &sum))
 	{
@@ -76,7 +84,8 @@ put_node_waits(PgtFormat *format, const PgtStatRecord *record)
 {
 	PgtNodeSum	sum;
 
-	if (pgt_node_sums_get(&format->sums, record->execution, record->id,
+	if (is_told(format, record) &&
+		pgt_node_sums_get(&format->sums, record->execution, record->id,
 						  record->id, &sum))
 	{
 		put_time(format, " wait=", sum.wait_ns);

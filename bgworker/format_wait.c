@@ -5,7 +5,7 @@
  * WAIT #n: nam='...' ela= N <parameters> obj#=N <additions> tim=N
  *
  * Parameters are numbers, by Oracle's names where it has any: file#, block#,
- * blocks, log#, row#.  Oracle prints p1=, p2=, p3= where a wait has no names
+ * blocks, log#, row#, #bytes.  Oracle prints p1=, p2=, p3= where a wait has no names
  * for them; here these are 0 and mean nothing.  Everything that Oracle doesn't
  * know comes behind obj#.
  */
@@ -172,7 +172,10 @@ put_parameters(PgtFormat *format, const Target *target)
 			put_string(format, " blocks=1");
 			break;
 		default:
-			put_no_parameters(format);
+			if (wait->client_bytes != PGT_NO_BYTES)
+				put_number(format, " #bytes=", wait->client_bytes);
+			else
+				put_no_parameters(format);
 			break;
 	}
 }

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "bgworker/node_sums.h"
+#include "extension/node_waits.h"
 
 /* What is beyond this isn't a STAT id. */
 #define MAX_NODES	1000000
@@ -122,7 +123,7 @@ pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node, const PgtNodeSum *sum)
 	uint32		node = (uint32) plan_node;
 	PgtExecutionSums *entry;
 
-	if (execution == 0 || node == 0)
+	if (execution == 0 || (execution & PGT_EXECUTION_UNSUMMED) != 0 || node == 0)
 		return;
 	entry = find(sums, execution);
 	if (entry == NULL)

@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
 #include "storage/buf_internals.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -142,6 +144,11 @@ describe_layout(struct pgt_layout *layout)
 	layout->relation_oid = offsetof(RelationData, rd_id);
 	layout->relation = PGT_RELATION_OFFSET;
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
+	pgt_node_waits_describe(layout);
+	layout->client_port = (uintptr_t) &MyProcPort;
+	layout->port_socket = offsetof(Port, sock);
+	layout->client_read = WAIT_EVENT_CLIENT_READ;
+	layout->client_write = WAIT_EVENT_CLIENT_WRITE;
 }
 
 /* In another PID namespace than the first one, the program has to know which */

@@ -31,9 +31,9 @@ typedef struct PgtTargetSite
 	uint64_t	probe_addr;
 	uint64_t	probe_offset;
 	bool		cheap;
-	uint8_t		file_call;		/* enum pgt_file_call, or of a relation
-								 * PGT_RELATION_CLOSED */
-	uint8_t		flags;			/* PGT_SITE_CALL, _RELATION or _BUFFER */
+	uint8_t		file_call;		/* enum pgt_file_call, or enum pgt_entry, or of
+								 * a relation PGT_RELATION_CLOSED */
+	uint8_t		flags;			/* PGT_SITE_CALL, _RELATION or _ENTRY */
 } PgtTargetSite;
 
 /* What an instruction that addresses the variable is there for. */

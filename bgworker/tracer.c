@@ -101,6 +101,7 @@ note_bpf_counters(PgtTracer *tracer, struct pgt_wait_state state)
 {
 	tracer->hits = state.hits;
 	tracer->bpf_lost = state.lost + state.faults;
+	tracer->format.has_multi_nodes = state.sees_multi_nodes;
 }
 
 /* Waits that the BPF program or the merge had no room for */

@@ -55,6 +55,7 @@ put_first_wait(PgtTracer *tracer, uint64 end_ns, uint64 plan_node)
 		.partial = true,
 		.plan_node = plan_node,
 		.mode = tracer->edge_mode,
+		.client_bytes = PGT_NO_BYTES,
 		.target_kind = tracer->edge_kind,
 		.target = &tracer->edge_target,
 	};
@@ -128,6 +129,7 @@ pgt_tracer_put_event(PgtTracer *tracer, const struct pgt_wait_event *event)
 			.end_ns = event->end_ns,
 			.plan_node = event->plan_node,
 			.mode = event->mode,
+			.client_bytes = event->client_bytes,
 			.target_kind = event->target,
 			.target = target,
 		};
@@ -146,6 +148,7 @@ pgt_tracer_put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
 		.end_ns = now_ns,
 		.partial = true,
 		.mode = tracer->edge_mode,
+		.client_bytes = PGT_NO_BYTES,
 		.target_kind = tracer->edge_kind,
 		.target = &tracer->edge_target,
 	};

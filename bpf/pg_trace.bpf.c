@@ -23,6 +23,7 @@
 #include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
 
+#include "client.h"
 #include "pg_trace.h"
 #include "target.h"
 
@@ -63,6 +64,51 @@ const volatile __u64 pid_namespace_ino = 0;
  */
 const volatile __u64 plan_node_address = 0;
 
+/* 0 also if it can't be read */
+static __always_inline __u64 read_plan_node_word(void)
+{
+	__u64 word;
+
+	bpf_probe_read_user(&word, sizeof(word), (void *)plan_node_address);
+	return word;
+}
+
+/* The plan node that is executing, as that word has it */
+static __always_inline __u64 read_plan_node(const struct pgt_wait_state *state)
+{
+	__u64 word = read_plan_node_word();
+
+	return state->multi_word && word == state->multi_base ? state->multi_word : word;
+}
+
+/*
+ * What the word would be for the node that is going to be executed, if that
+ * has no wrapper; else 0.
+ *
+ *	Node *MultiExecProcNode(PlanState *node);
+ */
+static __always_inline __u64 find_multi_node(__u64 plan_state)
+{
+	struct pgt_watched_plan watched;
+	struct pgt_watched_node node;
+	__u64 estate;
+	__u64 plan;
+	__u32 id;
+
+	if (bpf_probe_read_user(&watched, sizeof(watched), (void *)layout.watched_plan) ||
+	    bpf_probe_read_user(&estate, sizeof(estate),
+				(void *)(plan_state + layout.plan_state_state)) ||
+	    estate != watched.estate ||
+	    bpf_probe_read_user(&plan, sizeof(plan),
+				(void *)(plan_state + layout.plan_state_plan)) ||
+	    bpf_probe_read_user(&id, sizeof(id), (void *)(plan + layout.plan_node_id)) ||
+	    bpf_probe_read_user(&node, sizeof(node),
+				(void *)(watched.nodes + (__u64)id * layout.watched_node_size)) ||
+	    node.state != plan_state)
+		return 0;
+	return node.multi_word;
+}
+
 /* How long the process has waited for a CPU so far; 0 if nobody wants to know. */
 static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
 {
@@ -76,8 +122,17 @@ static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
 	return task->sched_info.run_delay;
 }
 
+/* What the wait that ends was about; PGT_NO_BYTES if not the client. */
+static __always_inline __u32 read_client_bytes(const struct pgt_wait_state *state,
+					       struct pgt_wait_target *target)
+{
+	if (state->value == layout.client_read)
+		return client_bytes(target, state, false);
+	return state->value == layout.client_write ? target->client_bytes : PGT_NO_BYTES;
+}
+
 static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_wait_state *state,
-				      const struct pgt_wait_target *target, __u32 slot, __u64 now,
+				      struct pgt_wait_target *target, __u32 slot, __u64 now,
 				      __u32 value, __u64 run_delay)
 {
 	event->start_ns = state->start_ns;
@@ -89,7 +144,7 @@ static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_w
 	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
 	event->target = target->kind;
 	event->mode = target->mode;
-	event->reserved = 0;
+	event->client_bytes = read_client_bytes(state, target);
 	event->plan_node = state->plan_node;
 	event->run_delay_start_ns = state->run_delay_ns;
 	event->run_delay_end_ns = run_delay;
@@ -101,7 +156,7 @@ static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_w
  * everything before this event, so a burst costs one wakeup.
  */
 static __always_inline void submit_wait(struct pgt_wait_state *state,
-					const struct pgt_wait_target *target, __u32 slot, __u64 now,
+					struct pgt_wait_target *target, __u32 slot, __u64 now,
 					__u32 value, __u64 run_delay)
 {
 	struct pgt_target_event *event;
@@ -176,8 +231,11 @@ static __always_inline int counts(struct pgt_wait_state *state, __u8 probe, int 
 	if (probe != state->next)
 		return 0;
 	state->next_seen = 1;
-	if (changed)
+	if (changed) {
 		state->owner = probe;
+		state->sees_multi_nodes = 0;
+		state->multi_word = 0;
+	}
 	return changed;
 }
 
@@ -189,9 +247,21 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 	if (flags & PGT_SITE_RELATION) {
 		submit_relation(state, slot, PT_REGS_PARM1(ctx),
 				PGT_SITE_FILE_CALL(flags) == PGT_RELATION_CLOSED);
-	} else {
+		return;
+	}
+	switch (PGT_SITE_FILE_CALL(flags)) {
+	case PGT_ENTRY_BUFFER:
 		target->buffer = PT_REGS_PARM1(ctx);
 		target->generation = state->generation;
+		break;
+	case PGT_ENTRY_MULTI_NODE:
+		state->multi_base = read_plan_node_word();
+		state->multi_word = find_multi_node(PT_REGS_PARM1(ctx));
+		state->sees_multi_nodes = 1;
+		break;
+	case PGT_ENTRY_MULTI_NODE_DONE:
+		state->multi_word = 0;
+		break;
 	}
 }
 
@@ -211,7 +281,7 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 	if (!target)
 		return;
 	state->hits++;
-	if (ctx && (flags & (PGT_SITE_RELATION | PGT_SITE_BUFFER))) {
+	if (ctx && (flags & (PGT_SITE_RELATION | PGT_SITE_ENTRY))) {
 		if (probe == state->owner)
 			observe_call(state, target, slot, flags, ctx);
 		return;
@@ -243,15 +313,13 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 	state->start_ns = now;
 	state->value = value;
 	if (value) {
-		/*
-		 * An error may have left the node when the wait ends.  If the
-		 * word can't be read, it is set to 0.
-		 */
-		bpf_probe_read_user(&state->plan_node, sizeof(state->plan_node),
-				    (void *)plan_node_address);
+		/* An error may have left the node when the wait ends. */
+		state->plan_node = read_plan_node(state);
 		note_target(target, state, value, flags, ctx);
 		if (CLASS(value) == CLASS_LOCK)
 			announce_lock_wait(state, slot);
+		else if (value == layout.client_write)
+			target->client_bytes = client_bytes(target, state, true);
 	}
 }
 
@@ -346,7 +414,6 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	struct bpf_perf_event_value cpu;
 	struct pgt_wait_state *state;
 	struct pgt_wait_event *event;
-	__u64 plan_node;
 	__u64 cpu_ns;
 	__u32 value;
 	__u32 slot;
@@ -355,8 +422,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	if (!state)
 		return 0;
 	if (bpf_perf_prog_read_value(ctx, &cpu, sizeof(cpu)) ||
-	    bpf_probe_read_user(&value, sizeof(value), (void *)state->address) ||
-	    bpf_probe_read_user(&plan_node, sizeof(plan_node), (void *)plan_node_address))
+	    bpf_probe_read_user(&value, sizeof(value), (void *)state->address))
 		return 0;
 	cpu_ns = cpu.counter - state->sampled_ns;
 	if (value) {
@@ -374,7 +440,7 @@ int cpu_sample(struct bpf_perf_event_data *ctx)
 	event->generation = state->generation;
 	event->slot = slot;
 	event->flags = PGT_WAIT_SAMPLE;
-	event->plan_node = plan_node;
+	event->plan_node = read_plan_node(state);
 	state->sampled_ns += cpu_ns;
 	bpf_ringbuf_submit(event, 0);
 	return 0;

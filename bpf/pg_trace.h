@@ -29,8 +29,11 @@
  */
 #define PGT_SITE_RELATION 0x4ULL
 #define PGT_RELATION_CLOSED 1
-/* The start of the function that waits for a buffer's other users */
-#define PGT_SITE_BUFFER 0x8ULL
+/*
+ * The start of a function that says something about what comes after; which
+ * function, enum pgt_entry says, as the kind of call
+ */
+#define PGT_SITE_ENTRY 0x8ULL
 /* enum pgt_file_call of the instruction that the probe is on */
 #define PGT_SITE_FILE_CALL(flags) (((flags) >> 4) & 0xf)
 #define PGT_SITE_FLAGS(file_call, flags) (((__u64)(file_call) << 4) | (flags))
@@ -66,6 +69,13 @@ enum pgt_wait_flags {
 	 * end_ns - start_ns since the last one, and was at plan_node.
 	 */
 	PGT_WAIT_SAMPLE = 2,
+};
+
+/* Functions with a probe of kind PGT_SITE_ENTRY */
+enum pgt_entry {
+	PGT_ENTRY_BUFFER,	 /* waits for a buffer's other users */
+	PGT_ENTRY_MULTI_NODE,	 /* executes a plan node that yields no rows */
+	PGT_ENTRY_MULTI_NODE_DONE, /* is called after the last one of these */
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -142,8 +152,9 @@ struct pgt_target {
 	};
 };
 
-/* mode of a wait that has none */
+/* mode and client_bytes of a wait that has none */
 #define PGT_NO_MODE 0xff
+#define PGT_NO_BYTES 0xffffffffU
 
 /* BPF program -> worker, one per finished wait. */
 struct pgt_wait_event {
@@ -156,7 +167,7 @@ struct pgt_wait_event {
 	__u16 flags;           /* enum pgt_wait_flags */
 	__u8 target;           /* enum pgt_target_kind */
 	__u8 mode;             /* LOCKMODE or LWLockMode, or PGT_NO_MODE */
-	__u32 reserved;
+	__u32 client_bytes;    /* see bpf/client.h, or PGT_NO_BYTES */
 	__u64 plan_node;          /* the word plan_node_address at start_ns */
 	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
 	__u64 run_delay_end_ns;   /* and until end_ns */
@@ -194,7 +205,27 @@ struct pgt_layout {
 	 */
 	__s32 relation;
 	__u32 relation_is_address;
-	__u32 reserved;
+	/* Plan nodes, as extension/node_waits.c has them */
+	__u32 plan_state_plan;  /* in PlanState */
+	__u32 plan_state_state;
+	__u32 plan_node_id; /* in Plan */
+	__u32 watched_node_size;
+	__u32 client_read; /* wait_event_info of ClientRead */
+	__u64 watched_plan; /* address of the process's pgt_watched_plan */
+	__u64 client_port;  /* address of the pointer to the process's Port */
+	__u32 port_socket;  /* in it */
+	__u32 client_write; /* wait_event_info of ClientWrite */
+};
+
+/* extension/node_waits.c: the plan of which a node was executed last */
+struct pgt_watched_plan {
+	__u64 estate; /* addresses */
+	__u64 nodes;  /* by plan_node_id; each one begins with a pgt_watched_node */
+};
+
+struct pgt_watched_node {
+	__u64 state;	  /* address of its PlanState */
+	__u64 multi_word; /* for plan_node; 0 if its wrapper sets that */
 };
 
 /*
@@ -206,7 +237,11 @@ struct pgt_wait_target {
 	__s32 buffer;     /* that the process may be going to wait for, or 0 */
 	__u8 kind;        /* enum pgt_target_kind */
 	__u8 mode;
-	__u8 reserved[6];
+	__u8 reserved[2];
+	__u32 client_generation; /* that client is of */
+	__u64 client;		 /* the kernel's socket to the client, or 0 */
+	__u32 client_bytes;	 /* when the wait began, if it was to send */
+	__u32 reserved2;
 	/*
 	 * Whose names file has: the kernel's entry of the file, of its
 	 * directory, and the hash of its name.
@@ -240,6 +275,13 @@ struct pgt_wait_state {
 	__u64 sampled_ns; /* CPU time of the thread that samples stand for so far */
 
 	/*
+	 * While the word plan_node_address is multi_base, the node at work is
+	 * this one, since it has no wrapper; 0: it is what the word says
+	 */
+	__u64 multi_word;
+	__u64 multi_base;
+
+	/*
 	 * enum pgt_probe: whose runs count, and whose are to count from the
 	 * next change of the word on.  The worker sets both, and to change
 	 * over, next_seen = 0 and then next; the program follows by setting
@@ -248,7 +290,8 @@ struct pgt_wait_state {
 	__u8 owner;
 	__u8 next;
 	__u8 next_seen; /* a probe of kind next has run */
-	__u8 reserved[5 + 4 * 8];
+	__u8 sees_multi_nodes; /* PGT_ENTRY_MULTI_NODE has been seen by the owner */
+	__u8 reserved[4 + 2 * 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

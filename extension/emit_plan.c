@@ -173,6 +173,7 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 		record->timing = PGT_NODE_TIMING_OFF;
 	record->first_id = counts.first_id;
 	record->last_id = counts.last_id;
+	record->multi = counts.multi;
 	record->time_ns = (uint64) (instrument->total * 1e9);
 	record->cost = plan->total_cost;
 	record->plan_rows = plan->plan_rows;

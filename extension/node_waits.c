@@ -24,11 +24,12 @@
  * ExecProcNode(); but blocks it counts in sums of its own, and only
  * when there are any.
  *
- * What isn't executed by ExecProcNode() has no wrapper, and its waits and CPU
- * time belong to the node above: bitmap index scans to their Bitmap Heap Scan,
- * asynchronous foreign scans to Append, and nodes that EvalPlanQual() starts to
- * LockRows or ModifyTable.  An error passes by the wrapper, so the call that it
- * ends (calls.c) restores the word.
+ * What isn't executed by ExecProcNode() has no wrapper.  Bitmap index scans are
+ * executed by MultiExecProcNode(), on whose start the BPF program has a probe;
+ * it finds their words in the array.  Other waits and CPU time belong to the
+ * node above: those of asynchronous foreign scans to Append, and of nodes that
+ * EvalPlanQual() starts to LockRows or ModifyTable.  An error passes by the
+ * wrapper, so the call that it ends (calls.c) restores the word.
  */
 #include "postgres.h"
 
@@ -37,6 +38,7 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
+#include "bpf/pg_trace.h"
 #include "extension/node_waits.h"
 
 /* The planner counts from 0; but not every plan is made by it. */
@@ -49,9 +51,11 @@ typedef struct Blocks
 	int64		written;
 } Blocks;
 
+/* It begins as struct pgt_watched_node in bpf/pg_trace.h does. */
 typedef struct WatchedNode
 {
 	PlanState  *state;			/* NULL: none is wrapped */
+	uint64		multi_word;		/* word, if MultiExecProcNode() executes it */
 	ExecProcNodeMtd function;	/* what the wrapper stands for */
 	ExecProcNodeMtd wrapper;
 	uint64		word;			/* for pgt_plan_node */
@@ -89,10 +93,17 @@ typedef struct Walk
 volatile uint64 pgt_plan_node = 0;
 
 static uint32 last_execution = 0;
+static uint32 last_unsummed = 0;
 
-/* The plan that a node was executed of last, which saves looking for it */
-static EState *current_estate = NULL;
-static WatchedNode *current_nodes = NULL;
+/*
+ * The plan that a node was executed of last, which saves looking for it.  It is
+ * struct pgt_watched_plan in bpf/pg_trace.h.
+ */
+static struct
+{
+	EState	   *estate;
+	WatchedNode *nodes;
+}			current = {NULL};
 
 static bool renew_wrappers(PlanState *state, void *context);
 
@@ -105,10 +116,10 @@ static bool renew_wrappers(PlanState *state, void *context);
 static void
 forget_plan(void *arg)
 {
-	if (((WatchedPlan *) arg)->estate == current_estate)
+	if (((WatchedPlan *) arg)->estate == current.estate)
 	{
-		current_estate = NULL;
-		current_nodes = NULL;
+		current.estate = NULL;
+		current.nodes = NULL;
 	}
 }
 
@@ -126,16 +137,16 @@ find_plan(const EState *estate)
 static pg_noinline void
 change_plan(EState *estate)
 {
-	current_nodes = find_plan(estate)->nodes;
-	current_estate = estate;
+	current.nodes = find_plan(estate)->nodes;
+	current.estate = estate;
 }
 
 static inline WatchedNode *
 find_node(const PlanState *state)
 {
-	if (unlikely(state->state != current_estate))
+	if (unlikely(state->state != current.estate))
 		change_plan(state->state);
-	return &current_nodes[state->plan->plan_node_id];
+	return &current.nodes[state->plan->plan_node_id];
 }
 
 /* The same for a node that may have no wrapper; then the result is NULL. */
@@ -366,6 +377,14 @@ put_wrapper(WatchedNode *node)
 	state->ExecProcNodeReal = node->wrapper;
 }
 
+/* Is it MultiExecProcNode() that executes it, and nothing else? */
+static bool
+is_multi(const PlanState *state)
+{
+	return IsA(state, BitmapIndexScanState) || IsA(state, BitmapAndState) ||
+		IsA(state, BitmapOrState);
+}
+
 /* Nodes have the ids that they have in STAT lines (emit_plan.c). */
 static bool
 watch_node(PlanState *state, void *context)
@@ -390,6 +409,7 @@ watch_node(PlanState *state, void *context)
 									   walk->plan->counting &&
 									   state->instrument != NULL);
 		node->word = walk->execution | below.parent_id;
+		node->multi_word = is_multi(state) ? node->word : 0;
 		node->parent_word = walk->execution | walk->parent_id;
 		put_wrapper(node);
 	}
@@ -418,6 +438,7 @@ watch_again(WatchedPlan *plan)
 	for (int i = 0; i < plan->nnodes; i++)
 	{
 		plan->nodes[i].word = (uint32) plan->nodes[i].word;
+		plan->nodes[i].multi_word = (uint32) plan->nodes[i].multi_word;
 		plan->nodes[i].parent_word = (uint32) plan->nodes[i].parent_word;
 	}
 }
@@ -447,6 +468,7 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
 	int			max_id = 0;
 	WatchedPlan *plan = find_plan(query->estate);
 	Walk		walk = {NULL};
+	uint32		number;
 
 	if (plan != NULL)
 	{
@@ -471,20 +493,15 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
 	plan->callback.arg = plan;
 	MemoryContextRegisterResetCallback(context, &plan->callback);
 
-	if (with_sums && ++last_execution == 0)
-		last_execution = 1;
+	if (with_sums)
+		number = last_execution = Max(1, (last_execution + 1) %
+									  PGT_EXECUTION_UNSUMMED);
+	else
+		number = ++last_unsummed | PGT_EXECUTION_UNSUMMED;
 	walk.plan = plan;
-	walk.execution = with_sums ? (uint64) last_execution << 32 : 0;
+	walk.execution = (uint64) number << 32;
 	(void) watch_node(query->planstate, &walk);
-	return with_sums ? last_execution : 0;
-}
-
-/* Is it executed by ExecProcNode(), or as good as that? */
-static bool
-is_shown(const PlanState *state)
-{
-	return !IsA(state, BitmapIndexScanState) && !IsA(state, BitmapAndState) &&
-		!IsA(state, BitmapOrState) && !state->async_capable;
+	return with_sums ? number : 0;
 }
 
 void
@@ -498,8 +515,26 @@ pgt_node_waits_counts(const PlanState *state, uint32 execution,
 		return;
 	counts->first_id = (uint32) node->word;
 	counts->last_id = node->last_id;
-	counts->shown = is_shown(state);
+	counts->shown = !state->async_capable;
+	counts->multi = is_multi(state);
 	counts->blocks_read = node->blocks.read;
 	counts->blocks_got = node->blocks.got;
 	counts->blocks_written = node->blocks.written;
+}
+
+void
+pgt_node_waits_describe(struct pgt_layout *layout)
+{
+	StaticAssertDecl(offsetof(WatchedNode, state) ==
+					 offsetof(struct pgt_watched_node, state) &&
+					 offsetof(WatchedNode, multi_word) ==
+					 offsetof(struct pgt_watched_node, multi_word) &&
+					 sizeof(current) == sizeof(struct pgt_watched_plan),
+					 "structures in bpf/pg_trace.h");
+
+	layout->watched_plan = (uintptr_t) &current;
+	layout->watched_node_size = sizeof(WatchedNode);
+	layout->plan_state_plan = offsetof(PlanState, plan);
+	layout->plan_state_state = offsetof(PlanState, state);
+	layout->plan_node_id = offsetof(Plan, plan_node_id);
 }

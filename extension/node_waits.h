@@ -11,12 +11,14 @@
 
 /*
  * The plan node that is executing: the number of its execution in the upper
- * half, which is 0 if nobody sums up by node, and its STAT id in the lower;
- * 0 is none.  Only calls.c and the wrapper may write it.
+ * half, which is 0 or has this bit if nobody sums up by node, and its STAT id
+ * in the lower; 0 is none.  Only calls.c and the wrapper may write it.
  *
  * It has the same address in all children of the postmaster, since they are
  * forked after the library was loaded.  So the worker knows where to look.
  */
+#define PGT_EXECUTION_UNSUMMED	0x80000000U
+
 extern volatile uint64 pgt_plan_node;
 
 /* What a node has done, for which Instrumentation has no room. */
@@ -24,7 +26,8 @@ typedef struct PgtNodeCounts
 {
 	uint32		first_id;		/* the words of this node and those below */
 	uint32		last_id;		/* have these, and no other node's have */
-	bool		shown;			/* the word says when it is executing */
+	bool		shown;			/* the word says when it is executing, */
+	bool		multi;			/* but only to who knows MultiExecProcNode() */
 	int64		blocks_read;	/* including the nodes below */
 	int64		blocks_got;
 	int64		blocks_written;
@@ -47,5 +50,9 @@ extern uint32 pgt_node_waits_watch(QueryDesc *query, bool with_sums,
 /* Leaves *counts as it is if the node isn't watched, or not in this execution. */
 extern void pgt_node_waits_counts(const PlanState *state, uint32 execution,
 								  PgtNodeCounts *counts);
+
+/* For the BPF program: where it finds nodes without a wrapper. */
+struct pgt_layout;
+extern void pgt_node_waits_describe(struct pgt_layout *layout);
 
 #endif							/* PGT_NODE_WAITS_H */

@@ -124,10 +124,10 @@ sub check_targets
 	cmp_ok(scalar(keys %starts), '>=', 50, "$what: enough of the former");
 	cmp_ok(scalar @calls, '>=', 3, "$what: and of the latter");
 	is( join(' ', sort map { "$_->{role}$_->{file_call}" }
-			  grep { $_->{role} =~ /relation|buffer/ && $_->{cheap} }
+			  grep { $_->{role} =~ /relation|entry/ && $_->{cheap} }
 			  @{ $found->{targets} }),
-		'buffer0 relation0 relation1',
-		"$what: a cheap probe for buffers, relations opened and closed");
+		'entry0 entry1 entry2 entry2 relation0 relation1',
+		"$what: a cheap probe for buffers, nodes, relations opened and closed");
 	return;
 }
 

@@ -20,7 +20,7 @@ call.
 
 =over
 
-=item PgTraceClient->new(node, [dbname => ..., options => ...,
+=item PgTraceClient->new(node, [dbname => ..., tcp => 1, options => ...,
 startup => {...}])
 
 Connect; C<options> is what PGOPTIONS would be, C<startup> are more parameters of
@@ -33,15 +33,21 @@ package PgTraceClient;
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use IO::Socket::UNIX;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use PostgreSQL::Test::Utils;
 
 sub new
 {
 	my ($class, $node, %options) = @_;
 	my $path = $node->host . '/.s.PGSQL.' . $node->port;
-	my $socket = IO::Socket::UNIX->new(Peer => $path)
-	  or die "cannot connect to $path: $!";
+	my $socket =
+	  $options{tcp}
+	  ? IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $node->port)
+	  : IO::Socket::UNIX->new(Peer => $path);
+	die "cannot connect: $!" unless $socket;
+	$socket->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1) if $options{tcp};
 	my $self = bless {
 		socket => $socket,
 		timeout => $PostgreSQL::Test::Utils::timeout_default,
@@ -67,9 +73,15 @@ sub new
 
 The backend's pid.
 
+=item socket
+
+The connection, an IO::Socket.
+
 =cut
 
 sub pid { my ($self) = @_; return $self->{pid}; }
+
+sub socket { my ($self) = @_; return $self->{socket}; }
 
 sub message
 {

@@ -147,7 +147,7 @@ print_targets(const PgtSites *sites)
 
 		printf("target %s probe=0x%" PRIx64 " offset=0x%" PRIx64 " %s %d\n",
 			   target->flags == PGT_SITE_CALL ? "call" :
-			   target->flags == PGT_SITE_RELATION ? "relation" : "buffer",
+			   target->flags == PGT_SITE_RELATION ? "relation" : "entry",
 			   target->probe_addr, target->probe_offset,
 			   target->cheap ? "cheap" : "expensive", target->file_call);
 	}

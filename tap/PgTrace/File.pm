@@ -363,7 +363,7 @@ my %wait_parameters = map { $_ => 1 } (
 	'log#', 'log# block#', 'log# block# blocks', 'block#', 'block# blocks',
 	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid token',
 	'backend lxid', 'dbid classid objid objsubid', 'dbid key',
-	'dbid key1 key2', 'field1 field2 field3 field4');
+	'dbid key1 key2', 'field1 field2 field3 field4', '#bytes');
 my @wait_additions =
   qw(type fork file mode blocker blockers blocker_sqlid node partial);
 

@@ -165,6 +165,8 @@ pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 		case PGT_PROBE_WATCHPOINT:
 			if (attachment->watchpoint >= 0)
 				return 0;
+			if (attachment->process.pointer != NULL)
+				return -EADDRNOTAVAIL;
 			if (!AcquireExternalFD())
 				return -EMFILE;
 			rc = pgt_link_watchpoint(attacher->loaded.programs[probe], pid,

@@ -155,7 +155,8 @@ continue_move(PgtProbeSessions *sessions, int slot)
 		pgt_detach(&sessions->attacher, &session->attachment, old);
 		detach_unused_common(sessions);
 	}
-	else if (now - session->moving_since_ns >= MOVE_WAKE_NS)
+	else if (now - session->moving_since_ns >= MOVE_WAKE_NS &&
+			 session->attachment.process.latch != NULL)
 	{
 		SetLatch(session->attachment.process.latch);
 		session->moving_since_ns = now;
@@ -256,6 +257,7 @@ reset_state(PgtProbeSessions *sessions, int slot, enum pgt_probe probe)
 
 	memset(state, 0, sizeof(*state));
 	state->address = (uintptr_t) session->attachment.process.address;
+	state->pointer = (uintptr_t) session->attachment.process.pointer;
 	state->value = PGT_VALUE_UNKNOWN;
 	state->owner = probe;
 	state->next = probe;
@@ -334,6 +336,13 @@ pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
 	sessions->states[slot].generation = 0;
 	detach_unused_common(sessions);
 	return false;
+}
+
+void
+pgt_probe_sessions_settle(PgtProbeSessions *sessions, int slot,
+						  const PgtProbedProcess *process)
+{
+	sessions->sessions[slot].attachment.process = *process;
 }
 
 void

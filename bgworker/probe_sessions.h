@@ -34,6 +34,8 @@ extern bool pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
 									  uint32 generation,
 									  const PgtProbedProcess *process,
 									  char *error, size_t error_len);
+extern void pgt_probe_sessions_settle(PgtProbeSessions *sessions, int slot,
+									  const PgtProbedProcess *process);
 extern void pgt_probe_sessions_detach(PgtProbeSessions *sessions, int slot);
 extern void pgt_probe_sessions_libraries(PgtProbeSessions *sessions, int slot,
 										 PgtLibraryCallback callback,

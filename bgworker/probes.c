@@ -32,6 +32,7 @@
 #include "bgworker/probe_sessions.h"
 #include "bgworker/probes.h"
 #include "bpf/.output/pg_trace.skel.h"
+#include "extension/arrival.h"
 #include "extension/compat.h"
 #include "extension/node_waits.h"
 
@@ -144,6 +145,7 @@ describe_layout(struct pgt_layout *layout)
 	layout->relation_oid = offsetof(RelationData, rd_id);
 	layout->relation = PGT_RELATION_OFFSET;
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
+	layout->local_word = (uintptr_t) pgt_arrival_local_word();
 	pgt_node_waits_describe(layout);
 	layout->client_port = (uintptr_t) &MyProcPort;
 	layout->port_socket = offsetof(Port, sock);
@@ -373,6 +375,19 @@ pgt_probes_detach(PgtProbes *probes, int slot)
 {
 	pgt_probes_sample_end(probes, slot);
 	pgt_probe_sessions_detach(probes->sessions, slot);
+}
+
+bool
+pgt_probes_follow_pointers(const PgtProbes *probes)
+{
+	return probes != NULL &&
+		pgt_probe_sessions_default(probes->sessions) != PGT_PROBE_WATCHPOINT;
+}
+
+void
+pgt_probes_settle(PgtProbes *probes, int slot, const PgtProbedProcess *process)
+{
+	pgt_probe_sessions_settle(probes->sessions, slot, process);
 }
 
 void

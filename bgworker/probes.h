@@ -17,7 +17,9 @@ typedef struct PgtProbedProcess
 {
 	int			pid;
 	const void *address;		/* of its wait_event_info, in its memory */
-	Latch	   *latch;			/* to wake it by */
+	const void *pointer;		/* NULL; or of the pointer to that, which will
+								 * lead to another place soon */
+	Latch	   *latch;			/* to wake it by, if it has one */
 } PgtProbedProcess;
 
 /* What the views show. */
@@ -82,6 +84,13 @@ extern int	pgt_probes_lock_fd(const PgtProbes *probes);
 extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 							  const PgtProbedProcess *process,
 							  char *error, size_t error_len);
+
+/* Can processes be probed that have no address yet?  probes may be NULL. */
+extern bool pgt_probes_follow_pointers(const PgtProbes *probes);
+
+/* The process that is attached to has its address and latch by now. */
+extern void pgt_probes_settle(PgtProbes *probes, int slot,
+							  const PgtProbedProcess *process);
 
 /*
  * Have the events of this slot say how long the process has waited for a CPU,

@@ -21,6 +21,7 @@
 #include "bgworker/tracer.h"
 #include "bgworker/tracer_probes.h"
 #include "bgworker/tracer_waits.h"
+#include "extension/arrival.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
@@ -231,16 +232,36 @@ pgt_tracer_lost(const PgtTracer *tracer)
  * ----------
  */
 
+/* NULL if it has none yet: see arrival.c. */
+PGPROC *
+pgt_tracer_proc(const PgtTracer *tracer)
+{
+	int			proc_number = tracer->session->proc_number;
+
+	return proc_number >= 0 ? &ProcGlobal->allProcs[proc_number] : NULL;
+}
+
+PgtProbedProcess
+pgt_tracer_process(const PgtTracer *tracer)
+{
+	PGPROC	   *proc = pgt_tracer_proc(tracer);
+	PgtProbedProcess process = {.pid = tracer->pid};
+
+	if (proc == NULL)
+	{
+		process.address = pgt_arrival_local_word();
+		process.pointer = pgt_arrival_pointer();
+		return process;
+	}
+	process.address = &proc->wait_event_info;
+	process.latch = &proc->procLatch;
+	return process;
+}
+
 static void
 attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 {
-	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
-	volatile uint32 *word = (volatile uint32 *) &proc->wait_event_info;
-	PgtProbedProcess process = {
-		.pid = tracer->pid,
-		.address = (const void *) word,
-		.latch = &proc->procLatch,
-	};
+	PgtProbedProcess process = pgt_tracer_process(tracer);
 	char		error[PGT_ERROR_LEN];
 	char		note[PGT_ERROR_LEN + 64];
 
@@ -252,7 +273,8 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 		tracer->attached = true;
 		tracer->format.has_waits = true;
 		/* in this order: the value is one of not before that time */
-		tracer->first_value = *word;
+		if (process.pointer == NULL)
+			tracer->first_value = *(volatile const uint32 *) process.address;
 		pg_memory_barrier();
 		tracer->first_ns = pgt_clock_now();
 		pgt_tracer_look_at_first_wait(tracer, probes);
@@ -289,10 +311,12 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 	tracer->format.has_run_queue = true;
 }
 
-/* Let the process's hooks send records from now on. */
+/* Let the process's hooks send records from now on, or when it has some. */
 static void
 set_flag(const PgtTracer *tracer)
 {
+	if (tracer->session->proc_number < 0)
+		return;
 	pg_atomic_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
 						   tracer->slot + 1);
 }
@@ -306,6 +330,8 @@ clear_flag(const PgtTracer *tracer)
 {
 	uint32		mine = tracer->slot + 1;
 
+	if (tracer->session->proc_number < 0)
+		return;
 	pg_atomic_compare_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
 								   &mine, 0);
 }
@@ -329,11 +355,14 @@ show_active(PgtTracer *tracer)
 static bool
 watch_process(PgtTracer *tracer, char *error, size_t error_len)
 {
-	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
+	const PGPROC *proc = pgt_tracer_proc(tracer);
 
 	tracer->pidfd = pgt_pidfd_open(tracer->pid);
-	/* a pid that was given to another process would not be the proc's */
-	if (tracer->pidfd < 0 || proc->pid != tracer->pid)
+	/*
+	 * A pid that was given to another process would not be the proc's; and
+	 * whoever has none waits for us.
+	 */
+	if (tracer->pidfd < 0 || (proc != NULL && proc->pid != tracer->pid))
 	{
 		snprintf(error, error_len, "process %d has ended", tracer->pid);
 		if (tracer->pidfd >= 0)
@@ -503,6 +532,8 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 
 	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
 	session->state = PGT_SESSION_FREE;
+	/* a parallel worker may have set it after pgt_tracer_can_end() */
+	clear_flag(tracer);
 	LWLockRelease(pgt_shared->lock);
 	ConditionVariableBroadcast(&session->state_cv);
 }

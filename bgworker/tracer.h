@@ -33,6 +33,7 @@ typedef struct PgtTracer
 	int			pidfd;			/* readable when the process is gone */
 	bool		gone;			/* it is */
 	bool		stopping;		/* no longer to be traced */
+	bool		linked;			/* to its leader's file */
 	uint64		head;			/* of the queue, as noted for this round */
 
 	/* Waits */
@@ -77,6 +78,10 @@ typedef struct PgtTracer
 extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 							 PgtProbes *probes, const char *probe_error,
 							 char *error, size_t error_len);
+
+/* The process's PGPROC, NULL if it has none yet; and what to probe. */
+extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
+extern PgtProbedProcess pgt_tracer_process(const PgtTracer *tracer);
 
 /*
  * worker is a parallel worker of leader, and both have just been drained: say

@@ -4,7 +4,8 @@
  *
  * Libraries that it loads get probes of their own, which the process asks for
  * (extension/libraries.c), and the probes that it has may be exchanged for
- * others (probe_sessions.c).  The file and the views say so.
+ * others (probe_sessions.c).  The file and the views say so.  A process that was
+ * just forked (extension/arrival.c) gets a PGPROC.
  */
 #include "postgres.h"
 
@@ -28,6 +29,15 @@ note_library(void *arg, const char *name, const char *problem)
 	}
 	if (tracer->format.text_left == 0 && pgt_writer_has_room(&tracer->writer))
 		pgt_format_note(&tracer->format, note);
+}
+
+void
+pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes)
+{
+	PgtProbedProcess process = pgt_tracer_process(tracer);
+
+	if (tracer->attached)
+		pgt_probes_settle(probes, tracer->slot, &process);
 }
 
 bool

@@ -7,6 +7,9 @@
 
 #include "bgworker/tracer.h"
 
+/* The process has told which PGPROC it got. */
+extern void pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes);
+
 /* Has the process asked to look for libraries that it has loaded? */
 extern bool pgt_tracer_wants_libraries(const PgtTracer *tracer);
 

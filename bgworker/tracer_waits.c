@@ -218,13 +218,13 @@ pgt_tracer_look_for_blockers(PgtTracer *tracer, const PgtProbes *probes)
 struct pgt_wait_state
 pgt_tracer_look_at_lock(PgtTracer *tracer, const PgtProbes *probes)
 {
-	PGPROC	   *proc = &ProcGlobal->allProcs[tracer->session->proc_number];
+	PGPROC	   *proc = pgt_tracer_proc(tracer);
 	struct pgt_wait_state before = pgt_probes_state(probes, tracer->slot);
 	struct pgt_wait_state after;
 
 	tracer->edge_kind = PGT_TARGET_NONE;
 	tracer->edge_mode = PGT_NO_MODE;
-	if (!tracer->gone &&
+	if (!tracer->gone && proc != NULL &&
 		pgt_blockers_lock(proc, &tracer->edge_target.lock, &tracer->edge_mode))
 		tracer->edge_kind = PGT_TARGET_LOCK;
 

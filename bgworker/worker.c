@@ -32,6 +32,7 @@
 #include "bgworker/tracer_probes.h"
 #include "bgworker/wakeup.h"
 #include "bgworker/worker.h"
+#include "extension/arrival.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
@@ -213,8 +214,9 @@ refuse(int slot, const char *error)
 static void
 link_to_leader(PgtTracer *tracer)
 {
-	for (int i = 0; tracer->session->leader_pid != 0 &&
-		 i < pgt_shared->nsessions; i++)
+	if (tracer->session->leader_cursor == 0 || tracer->linked)
+		return;
+	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
 		if (tracers[i].in_use && tracers[i].pid == tracer->session->leader_pid)
 		{
@@ -224,6 +226,7 @@ link_to_leader(PgtTracer *tracer)
 			break;
 		}
 	}
+	tracer->linked = true;
 }
 
 static void
@@ -296,8 +299,14 @@ handle_requests(void)
 					refuse(i, "the trace was stopped before it began");
 				break;
 			case PGT_SESSION_ACTIVE:
-				if (tracers[i].in_use &&
-					pgt_tracer_wants_libraries(&tracers[i]))
+				if (!tracers[i].in_use)
+					break;
+				if (session->leader_cursor != 0 && !tracers[i].linked)
+				{
+					pgt_tracer_settle(&tracers[i], probes);
+					link_to_leader(&tracers[i]);
+				}
+				if (pgt_tracer_wants_libraries(&tracers[i]))
 				{
 					(void) drain();
 					pgt_tracer_libraries(&tracers[i], probes);
@@ -307,6 +316,13 @@ handle_requests(void)
 				break;
 		}
 	}
+}
+
+/* A parallel worker that was just forked waits to be traced. */
+static void
+begin_arrival(int slot)
+{
+	begin_trace(slot, false);
 }
 
 /* Continue what an earlier worker process has left active. */
@@ -667,6 +683,8 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 			ProcessConfigFile(PGC_SIGHUP);
 			follow_settings();
 		}
+		pgt_arrivals_handle(pgt_enabled && pgt_probes_follow_pointers(probes) ?
+							begin_arrival : NULL);
 		handle_requests();
 		look_for_ended_processes();
 		nwaiting = end_traces();

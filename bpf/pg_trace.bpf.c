@@ -265,6 +265,18 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 	}
 }
 
+/* A process that was just forked gets its PGPROC, and the word there, later. */
+static __always_inline void follow_pointer(struct pgt_wait_state *state)
+{
+	__u64 address;
+
+	if (bpf_probe_read_user(&address, sizeof(address), (void *)state->pointer))
+		return;
+	state->address = address;
+	if (address != layout.local_word)
+		state->pointer = 0;
+}
+
 /*
  * A probe has run in the process that state is about.  flags are those of the
  * site's cookie; ctx are the registers at the site, NULL if the process isn't
@@ -286,6 +298,8 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 			observe_call(state, target, slot, flags, ctx);
 		return;
 	}
+	if (state->pointer)
+		follow_pointer(state);
 	if (bpf_probe_read_user(&value, sizeof(value), (void *)state->address)) {
 		state->faults++;
 		return;

@@ -211,6 +211,7 @@ struct pgt_layout {
 	__u32 plan_node_id; /* in Plan */
 	__u32 watched_node_size;
 	__u32 client_read; /* wait_event_info of ClientRead */
+	__u64 local_word; /* the process's word as long as it has no PGPROC */
 	__u64 watched_plan; /* address of the process's pgt_watched_plan */
 	__u64 client_port;  /* address of the pointer to the process's Port */
 	__u32 port_socket;  /* in it */
@@ -254,13 +255,14 @@ struct pgt_wait_target {
 };
 
 /*
- * One traced process, indexed by session slot.  address and generation are
- * the worker's, most of the rest the BPF program's once generation is set; only
+ * One traced process, indexed by session slot.  address, pointer and generation
+ * are the worker's, most of the rest the BPF program's once generation is set; only
  * one thread, the traced backend, ever runs the program on an entry.
  * Cache lines of their own, so that sessions don't disturb each other.
  */
 struct pgt_wait_state {
 	__u64 address;    /* of the process's wait_event_info word */
+	__u64 pointer;    /* if not 0, of the pointer to that, which will change */
 	__u64 start_ns;   /* when the current wait began */
 	__u64 submitted;  /* events put into the ring buffer */
 	__u64 lost;       /* events that found the ring buffer full */
@@ -291,7 +293,7 @@ struct pgt_wait_state {
 	__u8 next;
 	__u8 next_seen; /* a probe of kind next has run */
 	__u8 sees_multi_nodes; /* PGT_ENTRY_MULTI_NODE has been seen by the owner */
-	__u8 reserved[4 + 2 * 8];
+	__u8 reserved[4 + 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

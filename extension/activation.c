@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 
 #include "extension/activation.h"
+#include "extension/arrival.h"
 #include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
@@ -132,7 +133,8 @@ follow_setting(void)
 
 /*
  * In a parallel worker: if the leader is traced, so is this process, in a
- * file of its own with the same options.  The worker is held until its probes
+ * file of its own with the same options.  As a rule it is since it was forked
+ * (arrival.c); where that was not possible, it is held here until its probes
  * are attached.
  */
 static void
@@ -157,6 +159,8 @@ follow_leader(void)
 		setting_followed = false;
 		return;
 	}
+	if (pgt_arrival_complete())
+		return;
 
 	memset(&self, 0, sizeof(self));
 	LWLockAcquire(pgt_shared->lock, LW_SHARED);

@@ -23,6 +23,7 @@
 #include "extension/compat.h"
 
 #include "bgworker/worker.h"
+#include "extension/arrival.h"
 #include "extension/errors.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
@@ -48,7 +49,10 @@ _PG_init(void)
 	pgt_guc_define();
 	EnableQueryId();
 	if (IsPostmasterEnvironment)
+	{
 		pgt_privilege_install();
+		pgt_arrival_install();
+	}
 	pgt_session_install();
 	pgt_worker_register();
 	pgt_hooks_install();

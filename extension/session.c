@@ -59,6 +59,8 @@ shared_size(void)
 
 	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
 												  sizeof(PgtSession))));
+	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
+												  sizeof(PgtArrival))));
 	size = add_size(size, CACHELINEALIGN(mul_size(number_of_procs(),
 												  sizeof(pg_atomic_uint32))));
 	size = add_size(size, mul_size(pgt_max_sessions, queue_bytes()));
@@ -89,6 +91,8 @@ initialize_shared(PgtShared *shared)
 
 	shared->sessions = (PgtSession *) p;
 	p += CACHELINEALIGN(pgt_max_sessions * sizeof(PgtSession));
+	shared->arrivals = (PgtArrival *) p;
+	p += CACHELINEALIGN(pgt_max_sessions * sizeof(PgtArrival));
 	shared->flags = (pg_atomic_uint32 *) p;
 	p += CACHELINEALIGN(number_of_procs() * sizeof(pg_atomic_uint32));
 
@@ -99,6 +103,8 @@ initialize_shared(PgtShared *shared)
 	{
 		PgtSession *session = &shared->sessions[i];
 
+		memset(&shared->arrivals[i], 0, sizeof(PgtArrival));
+		pg_atomic_init_u32(&shared->arrivals[i].state, 0);
 		memset(session, 0, sizeof(PgtSession));
 		ConditionVariableInit(&session->state_cv);
 		ConditionVariableInit(&session->room_cv);
@@ -263,9 +269,8 @@ explain_silence(char *error, const char **hint)
 	}
 }
 
-/* Take a free slot for what description describes.  Caller holds the lock. */
-static PgtSession *
-allocate_slot(const PgtSession *description)
+PgtSession *
+pgt_session_allocate(const PgtSession *description)
 {
 	for (int i = 0; i < pgt_shared->nsessions; i++)
 	{
@@ -310,7 +315,8 @@ some_slot_is_ending(void)
 		const PgtSession *session = &pgt_shared->sessions[i];
 
 		if (session->state == PGT_SESSION_STOPPING ||
-			ProcGlobal->allProcs[session->proc_number].pid != session->pid)
+			(session->proc_number >= 0 &&
+			 ProcGlobal->allProcs[session->proc_number].pid != session->pid))
 			return true;
 	}
 	return false;
@@ -344,7 +350,7 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 		session = pgt_session_find(description->pid);
 	}
 	if (session == NULL)
-		session = allocate_slot(description);
+		session = pgt_session_allocate(description);
 	if (session != NULL)
 		*generation = session->generation;
 	*retry = session == NULL && some_slot_is_ending();

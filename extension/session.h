@@ -48,7 +48,8 @@ typedef struct PgtSession
 	PgtSessionState state;
 	uint32		generation;
 	int			pid;
-	int			proc_number;	/* index in ProcGlobal->allProcs */
+	int			proc_number;	/* index in ProcGlobal->allProcs; -1 if a
+								 * parallel worker has none yet: arrival.c */
 	int			leader_pid;		/* 0 if not a parallel worker */
 	BackendType backend_type;
 	char		image[BGW_MAXLEN];	/* as pg_stat_activity.backend_type */
@@ -87,6 +88,14 @@ typedef struct PgtSession
 	PgtQueue	queue;
 } PgtSession;
 
+/* A parallel worker that has just been forked; see arrival.c */
+typedef struct PgtArrival
+{
+	pg_atomic_uint32 state;
+	int			pid;
+	int			leader_pid;
+} PgtArrival;
+
 /* What pg_trace_worker shows; the lock protects it. */
 typedef struct PgtWorkerStatus
 {
@@ -116,6 +125,7 @@ typedef struct PgtShared
 	int			nsessions;
 	int			nprocs;
 	PgtSession *sessions;		/* [nsessions] */
+	PgtArrival *arrivals;		/* [nsessions] */
 
 	/*
 	 * [nprocs], by proc number: slot + 1 of the session that a process
@@ -136,6 +146,12 @@ extern PGPROC *pgt_session_find_proc(int pid);
 
 /* The session that traces that process, or NULL.  Caller holds the lock. */
 extern PgtSession *pgt_session_find(int pid);
+
+/*
+ * Take a free slot for what description describes, in state
+ * PGT_SESSION_STARTING; NULL if there is none.  Caller holds the lock.
+ */
+extern PgtSession *pgt_session_allocate(const PgtSession *description);
 
 /*
  * Describe the current process in session, which is the caller's.  Names

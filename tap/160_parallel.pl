@@ -203,6 +203,79 @@ foreach my $remote (0, 1)
 		'>=', 2, 'workers of a nested query');
 }
 
+# From the first instruction on: what a worker waits for while it connects to
+# the database, long before any hook runs in it.  CREATE DATABASE locks its
+# template, and then waits five seconds for others to leave it.
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+	my $creator = PgTrace::Session->new($node, dbname => 'template1');
+	my $waiting = "FROM pg_locks WHERE locktype = 'object' AND NOT granted";
+
+	$session->query('SET max_parallel_workers_per_gather = 1');
+	$creator->send('CREATE DATABASE copy TEMPLATE postgres');
+	$node->poll_query_until('template1',
+		"SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'object' AND granted"
+		  . " AND mode = 'ShareLock' AND pid = " . $creator->pid)
+	  or die 'no lock on the database';
+	my $began = time;
+	$session->send('SELECT count(*) FROM big WHERE n > 5');
+	$node->poll_query_until('template1', "SELECT count(*) = 1 $waiting")
+	  or die 'no worker waits';
+	my $pid = $node->safe_psql('template1', "SELECT pid $waiting");
+	$node->safe_psql('template1', 'SELECT pg_sleep(0.1)');
+	$node->safe_psql('template1',
+		'SELECT pg_cancel_backend(' . $creator->pid . ')');
+	$session->wait;
+	my $ended = time;
+	$creator->wait;
+	$_->close foreach $session, $creator;
+
+	my $leader = read_trace($node, $file);
+	my ($note) = grep { $_->{text} =~ /^PARALLEL WORKER OF .* PROCESS $pid,/ }
+	  PgTrace::File::of_type($leader, 'NOTE');
+	ok(defined $note, 'a worker that connects: its file is named');
+	my ($worker_file) = $note->{text} =~ /FILE (\S+)$/;
+	my $worker = read_trace($node, $worker_file);
+	# a latch that is set makes two waits out of one
+	my ($wait) = sort { $b->{fields}{ela} <=> $a->{fields}{ela} }
+	  grep { $_->{fields}{nam} eq 'object' }
+	  PgTrace::File::of_type($worker, 'WAIT');
+	my ($exec) = PgTrace::File::of_type($worker, 'EXEC');
+
+	ok(defined $wait, 'it waits for the lock on the database');
+	is($wait->{cursor}, 0, 'not for a statement');
+	is($wait->{fields}{blocker}, $creator->pid, 'that CREATE DATABASE has');
+	is("$wait->{fields}{classid} $wait->{fields}{mode}",
+		'1262 RowExclusiveLock', 'which is known');
+	cmp_ok($wait->{fields}{ela}, '>=', 100_000, 'all the time');
+	cmp_ok($wait->{fields}{ela}, '<=', 1e6 * ($ended - $began + 1),
+		'and no longer');
+	cmp_ok($wait->{line}, '<', $exec->{line}, 'then it executes its query');
+}
+
+# A leader that is no longer traced when a worker is there, and many workers
+# that come and go: nothing is left behind.
+{
+	my $session = PgTrace::Session->new($node);
+
+	foreach my $i (1 .. 10)
+	{
+		$session->query('SELECT pg_trace_start_trace()');
+		$session->send('SELECT count(*) FROM big WHERE n > 5');
+		$node->safe_psql('postgres',
+			'SELECT pg_trace_session(' . $session->pid . ', false)')
+		  if $i % 2;
+		$session->wait;
+		$session->query('SELECT pg_trace_stop_trace()') unless $i % 2;
+	}
+	$session->close;
+	PgTrace::wait_until_untraced($node);
+	is($node->safe_psql('postgres', 'SELECT sessions FROM pg_trace_worker'),
+		0, 'no session is left');
+}
+
 # a session that isn't traced
 {
 	my $before = PgTrace::trace_files($node);

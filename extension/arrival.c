@@ -1,0 +1,242 @@
+/*
+ * arrival.c
+ *		Parallel workers that are traced from their first instruction on.
+ *
+ * No hook of PostgreSQL runs in a parallel worker before it has connected to
+ * the database, and that may take long: think of a lock on the database, or of
+ * many workers that start at once.  But a fork handler runs in each child of
+ * the postmaster before anything else, and knows what the child is going to
+ * be, and who asked for it.  If that leader is traced, the child leaves its pid
+ * in shared memory, wakes our worker, and stands still until that has attached
+ * the probes.  It has no PGPROC yet, so no latch and no locks: an atomic is
+ * what both sides look at.
+ *
+ * Such a session has no PGPROC's number until the process itself, at its first
+ * hook with the leader's settings, says which it got (activation.c).  Until
+ * then, the BPF program finds its wait_event_info through the pointer
+ * my_wait_event_info in the process's memory.
+ */
+#include "postgres.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "extension/arrival.h"
+#include "extension/clock.h"
+#include "extension/compat.h"
+#include "extension/guc.h"
+#include "extension/session.h"
+
+/* The longest that a child stands still, and how often it looks */
+#define HOLD_NS			UINT64CONST(500000000)
+#define LOOK_US			50
+
+enum
+{
+	ARRIVAL_FREE,
+	ARRIVAL_TAKEN,				/* being filled in */
+	ARRIVAL_WAITING,			/* the worker's turn */
+	ARRIVAL_ANSWERED,			/* the process's turn */
+};
+
+/*
+ * The server's variable my_wait_event_info, which must not be named here: the
+ * worker would take what uses it for a place that reports waits.
+ */
+static const void *const *pointer = NULL;
+static const void *local_word = NULL;
+
+/* ----------
+ * In the child, right after the fork
+ * ----------
+ */
+
+static bool
+is_parallel_worker(const BackgroundWorker *worker)
+{
+	return strcmp(worker->bgw_library_name, "postgres") == 0 &&
+		strcmp(worker->bgw_function_name, "ParallelWorkerMain") == 0;
+}
+
+/* Without a lock: the worker looks again, with one. */
+static bool
+is_traced(pid_t pid)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		volatile const PgtSession *session = &pgt_shared->sessions[i];
+
+		if (session->pid == pid && session->state == PGT_SESSION_ACTIVE)
+			return true;
+	}
+	return false;
+}
+
+static PgtArrival *
+take_arrival(void)
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		uint32		state = ARRIVAL_FREE;
+
+		if (pg_atomic_compare_exchange_u32(&pgt_shared->arrivals[i].state,
+										   &state, ARRIVAL_TAKEN))
+			return &pgt_shared->arrivals[i];
+	}
+	return NULL;
+}
+
+/*
+ * Signals are blocked here, and nothing may be called that needs MyProc or
+ * more than the postmaster has.
+ */
+static void
+hold_in_child(void)
+{
+	const BackgroundWorker *worker = pgt_starting_worker();
+	PgtArrival *arrival;
+	uint64		deadline_ns;
+
+	if (worker == NULL || pgt_shared == NULL || !is_parallel_worker(worker) ||
+		pgt_shared->worker.pid == 0 || !is_traced(worker->bgw_notify_pid))
+		return;
+	arrival = take_arrival();
+	if (arrival == NULL)
+		return;
+
+	arrival->pid = getpid();
+	arrival->leader_pid = worker->bgw_notify_pid;
+	pg_atomic_exchange_u32(&arrival->state, ARRIVAL_WAITING);
+	pgt_session_wake_worker();
+	deadline_ns = pgt_clock_now() + HOLD_NS;
+	while (pg_atomic_read_u32(&arrival->state) == ARRIVAL_WAITING &&
+		   pgt_clock_now() < deadline_ns)
+		pg_usleep(LOOK_US);
+	/* if it was too late, the worker finds nothing, or a process to trace */
+	pg_atomic_exchange_u32(&arrival->state, ARRIVAL_FREE);
+}
+
+void
+pgt_arrival_install(void)
+{
+	int			rc;
+
+	pointer = dlsym(RTLD_DEFAULT, "my_wait_event_info");
+	if (pointer == NULL)
+		return;
+	local_word = *pointer;
+	rc = pthread_atfork(NULL, NULL, hold_in_child);
+	if (rc != 0)
+	{
+		errno = rc;
+		ereport(FATAL,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not register a fork handler: %m")));
+	}
+}
+
+const void *
+pgt_arrival_pointer(void)
+{
+	return pointer;
+}
+
+const void *
+pgt_arrival_local_word(void)
+{
+	return local_word;
+}
+
+/* ----------
+ * In the worker
+ * ----------
+ */
+
+/* A slot for the process, -1 if its leader isn't traced or there is none. */
+static int
+allocate(const PgtArrival *arrival)
+{
+	PgtSession	description;
+	PgtSession *session;
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	session = pgt_session_find(arrival->leader_pid);
+	if (session != NULL && session->state == PGT_SESSION_ACTIVE)
+	{
+		/* the connection's names are the leader's */
+		memcpy(&description, session, offsetof(PgtSession, started_at));
+		description.pid = arrival->pid;
+		description.proc_number = -1;
+		description.leader_pid = arrival->leader_pid;
+		description.backend_type = B_BG_WORKER;
+		strlcpy(description.image, "parallel worker", BGW_MAXLEN);
+		description.leader_cursor = 0;
+		description.remote = false;
+		description.backend_start = GetCurrentTimestamp();
+		session = pgt_session_find(arrival->pid) == NULL ?
+			pgt_session_allocate(&description) : NULL;
+	}
+	else
+		session = NULL;
+	LWLockRelease(pgt_shared->lock);
+	return session != NULL ? (int) (session - pgt_shared->sessions) : -1;
+}
+
+void
+pgt_arrivals_handle(void (*begin) (int slot))
+{
+	for (int i = 0; i < pgt_shared->nsessions; i++)
+	{
+		PgtArrival *arrival = &pgt_shared->arrivals[i];
+		uint32		state = ARRIVAL_WAITING;
+		int			slot = -1;
+
+		if (pg_atomic_read_u32(&arrival->state) != ARRIVAL_WAITING)
+			continue;
+		if (begin != NULL)
+			slot = allocate(arrival);
+		if (slot >= 0)
+			begin(slot);
+		pg_atomic_compare_exchange_u32(&arrival->state, &state,
+									   ARRIVAL_ANSWERED);
+		/* whoever was killed meanwhile leaves the entry to others */
+		state = ARRIVAL_ANSWERED;
+		if (kill(arrival->pid, 0) != 0 && errno == ESRCH)
+			pg_atomic_compare_exchange_u32(&arrival->state, &state,
+										   ARRIVAL_FREE);
+	}
+}
+
+/* ----------
+ * In the parallel worker, once it is one
+ * ----------
+ */
+
+bool
+pgt_arrival_complete(void)
+{
+	PgtSession *session;
+	bool		found;
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	session = pgt_session_find(MyProcPid);
+	found = session != NULL && session->proc_number < 0 &&
+		session->state == PGT_SESSION_ACTIVE;
+	if (found)
+	{
+		session->leader_cursor = pgt_leader_cursor;
+		session->proc_number = PGT_PROC_NUMBER(MyProc);
+		/* with the lock, since whoever ends the trace clears the flag then */
+		pg_atomic_exchange_u32(&pgt_shared->flags[session->proc_number],
+							   session - pgt_shared->sessions + 1);
+	}
+	LWLockRelease(pgt_shared->lock);
+	if (found)
+		pgt_session_wake_worker();
+	return found;
+}

@@ -1,0 +1,32 @@
+/*
+ * arrival.h
+ *		Parallel workers that are traced from their first instruction on.
+ */
+#ifndef PGT_ARRIVAL_H
+#define PGT_ARRIVAL_H
+
+/* Postmaster, at load; after privileges are dropped in each child. */
+extern void pgt_arrival_install(void);
+
+/*
+ * The address of a process's my_wait_event_info, and where that leads as long as
+ * the process has no PGPROC; the same in all children of the postmaster.
+ */
+extern const void *pgt_arrival_pointer(void);
+extern const void *pgt_arrival_local_word(void);
+
+/*
+ * The worker: take a session's slot for each process that waits to be traced
+ * and let it go on when begin has been called for that.  begin is NULL if none
+ * can be traced now.
+ */
+extern void pgt_arrivals_handle(void (*begin) (int slot));
+
+/*
+ * In a parallel worker that has its leader's settings: if it is being traced
+ * since it was forked, say which PGPROC it has and which query it is for, and
+ * have its hooks take part.  Returns false if it isn't.
+ */
+extern bool pgt_arrival_complete(void);
+
+#endif							/* PGT_ARRIVAL_H */

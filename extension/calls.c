@@ -19,7 +19,7 @@
 #include "extension/run_queue.h"
 
 /* How long a reading of the thread's CPU clock is good for */
-#define CPU_CLOCK_AGE_NS	5000
+#define CPU_CLOCK_AGE_NS	10000
 
 int			pgt_call_depth = 0;
 TimestampTz pgt_outer_statement = 0;

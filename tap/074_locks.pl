@@ -8,6 +8,7 @@ use warnings;
 use PgTrace;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 my $node = PgTrace::new_node(
 	'main',
@@ -251,7 +252,61 @@ check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
 	is($wait->{'obj#'}, $oid, 'and its relation');
 }
 
-# lightweight locks: many sessions that commit at the same time
+# lightweight locks, each mode with each kind of probes: when the wait began and
+# ended, and what for, is known to those who wait and hold
+{
+	sql(<<"SQL");
+CREATE FUNCTION hold_lwlock(text, text) RETURNS int8 STRICT LANGUAGE C
+  AS '$ENV{PGT_TEST_BIN}/lwlock';
+CREATE FUNCTION wait_for_lwlock(text) RETURNS text STRICT LANGUAGE C
+  AS '$ENV{PGT_TEST_BIN}/lwlock';
+SQL
+	my $held = PostgreSQL::Test::Utils::tempdir() . '/held';
+
+	foreach my $setting (qw(uprobe_shared watchpoint auto))
+	{
+		PgTrace::set_probe($node, $setting, $setting eq 'auto' ? 'uprobe' : $setting);
+		foreach my $case (
+			[ 'Exclusive', 'Shared' ],
+			[ 'Shared', 'Exclusive' ],
+			[ 'Exclusive', 'Exclusive' ],
+			[ 'Exclusive', 'WaitUntilFree' ])
+		{
+			my ($held_mode, $mode) = @$case;
+			my $what = "$setting, $mode while $held_mode is held";
+			my $file = $waiter->query('SELECT pg_trace_start_trace()');
+
+			$first->send("SELECT hold_lwlock('$held_mode', '$held')");
+			$node->poll_query_until('postgres',
+				"SELECT (pg_stat_file('$held', true)).size IS NOT NULL")
+			  or die 'the lock is not held';
+			$waiter->send("SELECT wait_for_lwlock('$mode')");
+			$waiter->wait_for_event('AddinShmemInit');
+			my $seen = clock_gettime(CLOCK_MONOTONIC) * 1e6;
+			unlink $held or die "$held: $!";
+			my $released = $first->wait;
+			my ($begin, $end) = split / /, $waiter->wait;
+			$waiter->query('SELECT pg_trace_stop_trace()');
+
+			my @waits = waits_of($file, 'AddinShmemInit');
+			is(scalar @waits, 1, "$what: one wait");
+			$wait = $waits[0] // { ela => 0, tim => 0 };
+			is($wait->{type}, 'LWLock', "$what: its type");
+			is($wait->{mode}, $mode, "$what: its mode");
+			is("$wait->{parameters} $wait->{'obj#'}",
+				'p1 p2 p3 -1', "$what: nothing else");
+
+			# all are rounded down
+			my $start = $wait->{tim} - $wait->{ela};
+			cmp_ok($start, '>=', $begin - 1, "$what: not before it was asked for");
+			cmp_ok($start, '<=', $seen, "$what: nor after others have seen it");
+			cmp_ok($wait->{tim}, '>=', $released, "$what: until it is released");
+			cmp_ok($wait->{tim}, '<=', $end + 1, "$what: and no longer");
+		}
+	}
+}
+
+# and many sessions that commit at the same time
 {
 	my $file = $waiter->query('SELECT pg_trace_start_trace()');
 	my @others = map { PgTrace::Session->new($node) } 1 .. 4;

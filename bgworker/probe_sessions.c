@@ -369,6 +369,17 @@ pgt_probe_sessions_of(const PgtProbeSessions *sessions, int slot)
 	return session->in_use ? session->probe : PGT_PROBE_NONE;
 }
 
+const char *
+pgt_probe_sessions_problem(const PgtProbeSessions *sessions, int slot)
+{
+	const PgtProbeFile *server = pgt_probe_file(sessions->attacher.files,
+												PGT_SERVER_FILE);
+	enum pgt_probe probe = pgt_probe_sessions_of(sessions, slot);
+
+	return probe == PGT_PROBE_WATCHPOINT || server->problem[0] == '\0' ?
+		NULL : server->problem;
+}
+
 /* ----------
  * Libraries
  * ----------

@@ -43,5 +43,7 @@ extern void pgt_probe_sessions_libraries(PgtProbeSessions *sessions, int slot,
 extern long pgt_probe_sessions_maintain(PgtProbeSessions *sessions);
 extern enum pgt_probe pgt_probe_sessions_of(const PgtProbeSessions *sessions,
 											int slot);
+extern const char *pgt_probe_sessions_problem(const PgtProbeSessions *sessions,
+											  int slot);
 
 #endif							/* PGT_PROBE_SESSIONS_H */

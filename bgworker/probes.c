@@ -451,6 +451,12 @@ pgt_probes_of(const PgtProbes *probes, int slot)
 	return pgt_probe_sessions_of(probes->sessions, slot);
 }
 
+const char *
+pgt_probes_problem(const PgtProbes *probes, int slot)
+{
+	return pgt_probe_sessions_problem(probes->sessions, slot);
+}
+
 struct pgt_wait_state
 pgt_probes_state(const PgtProbes *probes, int slot)
 {

@@ -131,6 +131,9 @@ extern long pgt_probes_maintain(PgtProbes *probes);
 extern enum pgt_probe pgt_probes_of(const PgtProbes *probes, int slot);
 extern const char *pgt_probe_name(enum pgt_probe probe);
 
+/* Why these don't show all waits of the server's own code, NULL if they do. */
+extern const char *pgt_probes_problem(const PgtProbes *probes, int slot);
+
 /* A session's counters and current wait; valid until it is detached. */
 extern struct pgt_wait_state pgt_probes_state(const PgtProbes *probes,
 											  int slot);

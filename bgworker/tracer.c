@@ -264,6 +264,7 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 	PgtProbedProcess process = pgt_tracer_process(tracer);
 	char		error[PGT_ERROR_LEN];
 	char		note[PGT_ERROR_LEN + 64];
+	const char *problem;
 
 	strlcpy(error, probe_error, sizeof(error));
 	if (probes != NULL &&
@@ -279,6 +280,13 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 		tracer->first_ns = pgt_clock_now();
 		pgt_tracer_look_at_first_wait(tracer, probes);
 		pgt_format_note(&tracer->format, "WAIT TRACING STARTED");
+		problem = pgt_probes_problem(probes, tracer->slot);
+		if (problem != NULL)
+		{
+			snprintf(note, sizeof(note), "WAITS MAY BE MISSING: %s", problem);
+			pgt_format_note(&tracer->format, note);
+			pgt_tracer_set_error(tracer, note);
+		}
 		if (error[0] != '\0')
 			pgt_tracer_set_error(tracer, error);
 		tracer->probe = pgt_probes_of(probes, tracer->slot);

@@ -51,20 +51,23 @@ use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 =item create_node(name, \%init, %settings)
 
 A node that has the library and pg_trace.enabled = on in its configuration and
-isn't started yet.  C<%init> goes to the node's init().
+isn't started yet.  C<%init> goes to the node's init(), except for install_path,
+where another server than the usual one is installed.
 
 =cut
 
 sub create_node
 {
 	my ($name, $init, %settings) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my %init = %$init;
+	my $node = PostgreSQL::Test::Cluster->new($name,
+		install_path => delete $init{install_path});
 
 	%settings = (
 		'shared_preload_libraries' => 'pg_trace_bgw',
 		'pg_trace.enabled' => 'on',
 		%settings);
-	$node->init(%$init);
+	$node->init(%init);
 	$node->append_conf('postgresql.conf',
 		join('', map { "$_ = '$settings{$_}'\n" } sort keys %settings));
 	return $node;

@@ -1,0 +1,227 @@
+# A server with places that aren't understood, at which each wait passes: in a
+# copy of the installed one, instructions that load the pointer to the wait
+# event are replaced by others that do the same.  Waits are missing with
+# uprobes, so by default a watchpoint is used, and nothing is missing.
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Copy;
+use File::Path qw(make_path);
+use GroundTruth;
+use PgTrace;
+use PgTraceSites;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'the instructions replaced are those of x86-64'
+  unless `uname -m` eq "x86_64\n";
+
+# Where waits begin whose start is hidden: reads, and nearly all that isn't I/O
+my @functions = qw(FileRead WaitEventSetWait);
+
+###############################################################################
+# The copy: programs find what belongs to them by where they are themselves
+###############################################################################
+
+sub config
+{
+	my ($name) = @_;
+	my ($status, $out) = run('pg_config', "--$name");
+
+	chomp $out;
+	return $out;
+}
+
+my $bindir = config('bindir');
+my $root = PostgreSQL::Test::Utils::tempdir();
+
+make_path("$root$bindir");
+foreach my $program (qw(initdb pg_config pg_ctl postgres psql))
+{
+	copy("$bindir/$program", "$root$bindir/$program")
+	  or die "$bindir/$program: $!";
+	chmod 0755, "$root$bindir/$program" or die "$root$bindir/$program: $!";
+}
+foreach my $dir (map { config($_) } qw(pkglibdir sharedir))
+{
+	make_path(dirname("$root$dir"));
+	symlink $dir, "$root$dir" or die "$root$dir: $!";
+}
+
+# The address range of an exported function
+sub range_of
+{
+	my ($file, $function) = @_;
+	my ($status, $out) = run('readelf', '--dyn-syms', '-W', $file);
+
+	$out =~ /:\s+(\w+)\s+(\d+) FUNC .* $function$/m
+	  or die "there is no $function";
+	return (hex $1, hex($1) + $2);
+}
+
+# mov pointer(%rip), %register -> push pointer(%rip); pop %register, where the
+# first instruction reaches the pointer from one byte less far
+sub hide
+{
+	my ($code, $at) = @_;
+	my ($opcode, $register, $distance) = unpack 'nCl<', substr $$code, $at, 7;
+
+	return 0 unless $opcode == 0x488b && ($register & 0xc7) == 5;
+	substr $$code, $at, 7,
+	  pack 'nl<C', 0xff35, $distance + 1, 0x58 | ($register >> 3);
+	return 1;
+}
+
+my $server = "$root$bindir/postgres";
+my $code = read_file($server);
+my ($status, $references) = run(sites_dump(), $server);
+foreach my $function (@functions)
+{
+	my ($from, $to) = range_of($server, $function);
+	my $hidden = 0;
+
+	while ($references =~
+		/^reference 0x(\w+) store store=0x\w+ probe=0x(\w+) offset=0x(\w+) .*\[mov dword ptr \[\w+\], [a-z]\w+\] /mg
+	  )
+	{
+		my ($reference, $probe, $offset) = map { hex } $1, $2, $3;
+
+		$hidden += hide(\$code, $reference + $offset - $probe)
+		  if $reference >= $from && $reference < $to;
+	}
+	is($hidden, 1, "$function: the start of its waits is hidden");
+}
+write_file($server, $code);
+($status, $references) = run(sites_dump(), $server);
+my ($count) = $references =~ /^references=(\d+) .* unknown=2$/m;
+ok(defined $count, 'which is not understood');
+my $problem =
+  "2 of $count places that may report a wait event are not understood";
+
+###############################################################################
+# By default
+###############################################################################
+
+my $node = PgTrace::create_node('main',
+	{ install_path => dirname("$root$bindir") },
+	'autovacuum' => 'off',
+	'fsync' => 'on',
+	'max_parallel_workers_per_gather' => 0,
+	'shared_buffers' => '1MB');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
+like(slurp_file($node->data_dir . '/postmaster.opts'),
+	qr/^\Q$server\E /, 'the server that runs is the copy');
+PgTrace::set_probe($node, 'auto', 'watchpoint');
+my $log = slurp_file($node->logfile);
+like($log, qr/LOG:  \Q$problem\E in "the server's executable"/,
+	'auto: the log tells of the places');
+like($log, qr/DETAIL:  First: address 0x\w+: \w+/, 'auto: of one exactly');
+like($log, qr/LOG:  waits can't be traced by uprobe: \Q$problem\E/,
+	'auto: and what follows from it');
+is($node->safe_psql('postgres', 'SELECT probe, last_error FROM pg_trace_worker'),
+	"watchpoint|uprobe: $problem", 'auto: so does pg_trace_worker');
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
+  FROM generate_series(1, 20000) g;
+CREATE TABLE small AS SELECT 1 AS id, 0 AS n;
+SQL
+
+# Trace what waits at places that are hidden and at others; returns the trace's
+# records, the truth, and the session's last_error.
+sub trace_work
+{
+	my ($what, $probe) = @_;
+	my $session = PgTrace::Session->new($node);
+	my $other = PgTrace::Session->new($node);
+	my $file = $session->query('SELECT pg_trace_start_trace()');
+
+	my ($found, $error) = split /\|/,
+	  $session->query('SELECT probe, last_error FROM pg_trace_status');
+	is($found, $probe, "$what: the session's probe");
+	my $truth = GroundTruth->start($node, $session->pid);
+	$session->query('SELECT sum(length(filler)) FROM big');
+	$session->query("SET work_mem = '64kB'");
+	$session->query(
+		'SELECT count(*) FROM (SELECT * FROM big ORDER BY filler OFFSET 1) s');
+	$session->query("UPDATE small SET n = $_") for 1 .. 20;
+	$session->query('SELECT pg_sleep(0.01)') for 1 .. 3;
+	$other->query('BEGIN; UPDATE small SET n = -1');
+	$session->send('UPDATE small SET n = -2');
+	$session->wait_for_event('transactionid');
+	$other->query('COMMIT');
+	$session->wait;
+	$truth->finish;
+	$session->query('SELECT pg_trace_stop_trace()');
+	$_->close foreach $session, $other;
+	return (PgTrace::File::parse($file), $truth, $error);
+}
+
+my @hidden = qw(IO:DataFileRead IO:BufFileRead Client:ClientRead Timeout:PgSleep
+  Lock:transactionid);
+my @others = qw(IO:BufFileWrite IO:WALWrite IO:WALSync);
+my ($records, $truth, $error) = trace_work('auto', 'watchpoint');
+my $count_of = $truth->compare($records, 'auto', 1000);
+is($error // '', '', 'auto: nothing is wrong with the session');
+ok($count_of->{$_}, "auto: $_ is among them") foreach @hidden, @others;
+is($count_of->{'Timeout:PgSleep'}, 3, 'auto: each PgSleep');
+is($count_of->{'Lock:transactionid'}, 1, 'auto: the lock');
+
+PgTrace::set_probe($node, 'watchpoint', 'watchpoint');
+is($node->safe_psql('postgres', 'SELECT last_error FROM pg_trace_worker'),
+	'', 'watchpoint: nothing is wrong with what was asked for');
+
+###############################################################################
+# With uprobes: what isn't hidden is there, and nothing that didn't happen; and
+# everybody is told
+###############################################################################
+
+foreach my $setting (qw(uprobe uprobe_shared))
+{
+	PgTrace::set_probe($node, $setting, $setting);
+	is($node->safe_psql('postgres', 'SELECT last_error FROM pg_trace_worker'),
+		$problem, "$setting: pg_trace_worker");
+	my ($records, $truth, $error) = trace_work($setting, $setting);
+
+	is($error, "WAITS MAY BE MISSING: $problem", "$setting: pg_trace_status");
+	PgTrace::File::has_note($records, qr/^WAITS MAY BE MISSING: \Q$problem\E$/,
+		"$setting: the file");
+	is_deeply([ PgTrace::Problems::problems($records) ],
+		[], "$setting: the trace is sound");
+
+	my (@invented, %begun, %count, %value, %true_count);
+	my @true = map {
+		{
+			start => int($_->{start} / 1000),
+			end => int($_->{end} / 1000),
+			value => $_->{value}
+		}
+	} @{ $truth->{waits} };
+	my $first = $true[0]{start};
+	$true_count{ $_->{value} }++ foreach @true;
+	foreach my $wait (map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT'))
+	{
+		my $start = $wait->{tim} - $wait->{ela};
+
+		next if $start < $first;
+		my $name = "$wait->{type}:$wait->{nam}";
+		shift @true while @true > 1 && $true[1]{start} - 1 <= $start;
+		$count{$name}++;
+		$value{$name} = $true[0]{value};
+		push @invented, "$name ela=$wait->{ela} tim=$wait->{tim}"
+		  if $start > $true[0]{end} + 1
+		  || $wait->{tim} < $true[0]{end}
+		  || @true > 1 && $wait->{tim} > $true[1]{start} + 1
+		  || $begun{ $true[0]{start} }++;
+	}
+	is_deeply(\@invented, [], "$setting: each wait is one there was");
+	is_deeply([ grep { $count{$_} } @hidden ], [], "$setting: waits are missing");
+	is($count{$_}, $true_count{ $value{$_} // 0 }, "$setting: each $_ is there")
+	  foreach @others;
+}
+
+$node->stop;
+done_testing();

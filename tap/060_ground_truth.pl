@@ -1,6 +1,6 @@
 # The waits that the probes see against those that happen: each write to the
 # same wait_event_info word, by a hardware watchpoint, in the same run; with
-# each kind of probe.
+# each kind of probe, and with modules of PostgreSQL's loaded.
 
 use strict;
 use warnings;
@@ -11,15 +11,22 @@ use Test::More;
 
 my $node = PgTrace::new_node(
 	'main',
+	'shared_preload_libraries' => 'pg_trace_bgw, pg_stat_statements',
 	'shared_buffers' => '1MB',
 	'max_parallel_workers_per_gather' => 0,
 	'autovacuum' => 'off',
 	'fsync' => 'on');
-$node->safe_psql('postgres', <<'SQL');
+$node->safe_psql('postgres', <<"SQL");
+CREATE EXTENSION postgres_fdw;
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 60000) g;
 CREATE TABLE small (id int PRIMARY KEY, n int);
 INSERT INTO small SELECT g, 0 FROM generate_series(1, 100) g;
+CREATE SERVER loopback FOREIGN DATA WRAPPER postgres_fdw
+  OPTIONS (host '$node->{_host}', port '$node->{_port}', dbname 'postgres');
+CREATE USER MAPPING FOR CURRENT_USER SERVER loopback;
+CREATE FOREIGN TABLE foreign_small (id int, n int) SERVER loopback
+  OPTIONS (table_name 'small');
 SQL
 
 # Waits of many kinds
@@ -40,6 +47,9 @@ sub work
 	$session->query("UPDATE small SET n = n + 1 WHERE id = $_") for 1 .. 100;
 	$session->query('SELECT pg_sleep(0.01)') for 1 .. 5;
 	$session->query('CHECKPOINT');
+	# a module, which waits for another server
+	$session->query("LOAD 'auto_explain'");
+	$session->query('SELECT count(*) FROM foreign_small');
 	# a row lock
 	$other->query('BEGIN');
 	$other->query('UPDATE small SET n = -1 WHERE id = 1');
@@ -75,7 +85,8 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 		$setting, $probe eq 'watchpoint' ? 1000 : 0);
 	foreach my $name (
 		qw(IO:DataFileRead IO:BufFileWrite IO:BufFileRead IO:DataFileExtend
-		IO:WALSync Client:ClientRead Timeout:PgSleep Lock:transactionid))
+		IO:WALSync Client:ClientRead Timeout:PgSleep Lock:transactionid
+		Extension:Extension))
 	{
 		ok($count->{$name}, "$setting: $name is among them");
 	}

@@ -59,7 +59,7 @@ sub notes_like
 
 $node->safe_psql('postgres', 'CREATE EXTENSION postgres_fdw');
 $node->safe_psql('postgres', <<"SQL");
-CREATE TABLE t (id int) WITH (parallel_workers = 2);
+CREATE TABLE t (id int) WITH (parallel_workers = 2, fillfactor = 10);
 INSERT INTO t SELECT generate_series(1, 100);
 CREATE SERVER loopback FOREIGN DATA WRAPPER postgres_fdw
   OPTIONS (host '$node->{_host}', port '$node->{_port}', dbname 'postgres');
@@ -114,34 +114,33 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 }
 
 ###############################################################################
-# A parallel worker
+# A parallel worker, with each kind of probe
 ###############################################################################
 
-PgTrace::set_probe($node, 'auto', 'uprobe');
 create_function('in_worker');
-my $session = PgTrace::Session->new($node);
-$session->query('SET parallel_leader_participation = off');
-my $leader_file = $session->query('SELECT pg_trace_start_trace()');
-$session->send('SELECT sum(in_worker(100, 10)) FROM t');
-my $query = "SELECT pid, trace_file FROM pg_trace_status WHERE state = 'active'"
-  . ' AND leader_pid = '
-  . $session->pid;
-$node->poll_query_until('postgres', "SELECT EXISTS ($query)")
-  or die 'no parallel worker is traced';
-my ($worker, $worker_file) =
-  split /\|/, $node->safe_psql('postgres', "$query LIMIT 1");
-my $truth = GroundTruth->start($node, $worker);
-$session->wait;
-$truth->finish;
-PgTrace::wait_for_end($node, $worker_file);
-my $count =
-  $truth->compare(PgTrace::File::parse($worker_file), 'parallel worker');
-cmp_ok($count->{'Timeout:PgSleep'}, '>=', 1000,
-	'parallel worker: waits of the module');
-$session->query('SELECT pg_trace_stop_trace()');
-is(count_of(PgTrace::File::parse($leader_file), 'PgSleep'),
-	0, 'its leader has none of them');
-$session->close;
+foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
+{
+	my $probe = $setting eq 'uprobe_process' ? 'uprobe' : $setting;
+	my $what = "$setting, parallel worker";
+
+	PgTrace::set_probe($node, $setting, $probe);
+	my $session = PgTrace::Session->new($node);
+	$session->query('SET parallel_leader_participation = off');
+	my $leader_file = $session->query('SELECT pg_trace_start_trace()');
+	my ($truth, $file) = GroundTruth->of_worker($node, $session,
+		'SELECT sum(in_worker(20, 100)) FROM t');
+	my $records = PgTrace::File::parse($file);
+	my $count =
+	  $truth->compare($records, $what, $probe eq 'watchpoint' ? 1000 : 0);
+	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100, "$what: waits of the module");
+	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
+		$probe eq 'watchpoint' ? 0 : 1,
+		"$what: which has probes of its own");
+	$session->query('SELECT pg_trace_stop_trace()');
+	is(count_of(PgTrace::File::parse($leader_file), 'PgSleep'),
+		0, "$what: its leader has none of them");
+	$session->close;
+}
 
 ###############################################################################
 # A library in which not every place is found
@@ -153,7 +152,7 @@ foreach my $loaded (1, 0)
 	my $what = 'not understood, ' . ($loaded ? 'loaded before' : 'loaded after');
 
 	PgTrace::set_probe($node, 'auto', 'uprobe');
-	$session = PgTrace::Session->new($node);
+	my $session = PgTrace::Session->new($node);
 	$session->query('SELECT hidden(1, 0)') if $loaded;
 	my $file = $session->query('SELECT pg_trace_start_trace()');
 	my $truth = GroundTruth->start($node, $session->pid);
@@ -174,7 +173,7 @@ like(
 
 # Whoever wants uprobes gets them, and is told.
 PgTrace::set_probe($node, 'uprobe', 'uprobe');
-$session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 $session->query('SELECT hidden(3, 10)');
 like(
 	$session->query('SELECT probe, last_error FROM pg_trace_status'),
@@ -217,7 +216,7 @@ PgTrace::set_probe($node, 'auto', 'uprobe');
 my $other = PgTrace::Session->new($node);
 $other->query('SELECT pg_trace_start_trace()');
 $file = $session->query('SELECT pg_trace_start_trace()');
-$truth = GroundTruth->start($node, $session->pid);
+my $truth = GroundTruth->start($node, $session->pid);
 $session->query('SELECT replaced(3, 10)');
 $node->poll_query_until('postgres',
 	'SELECT probe = \'watchpoint\' FROM pg_trace_status WHERE pid = '
@@ -228,7 +227,7 @@ is($other->query('SELECT probe FROM pg_trace_status WHERE pid = '
 	'uprobe', 'replaced, auto: other sessions go on');
 $truth->finish;
 $session->query('SELECT pg_trace_stop_trace()');
-$count = $truth->compare(PgTrace::File::parse($file), 'replaced, auto', 1000);
+my $count = $truth->compare(PgTrace::File::parse($file), 'replaced, auto', 1000);
 is($count->{'Timeout:PgSleep'}, 3, 'replaced, auto: waits of the module');
 $other->close;
 $session->close;

@@ -56,7 +56,13 @@ sub check_capabilities
 # Given, but of no use
 ###############################################################################
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+my $node = PgTrace::new_node(
+	'main',
+	'autovacuum' => 'off',
+	'parallel_setup_cost' => 0,
+	'parallel_tuple_cost' => 0,
+	'min_parallel_table_scan_size' => 0,
+	'jit' => 'off');
 check_capabilities($node, $both, 'auto');
 is( $node->safe_psql('postgres',
 		'SELECT probe, capabilities, last_error FROM pg_trace_worker'),
@@ -90,9 +96,11 @@ is( $node->safe_psql('postgres',
 	'perf_uprobe|cap_bpf,cap_perfmon,cap_sys_admin|',
 	'perf_uprobe: the views');
 $node->safe_psql('postgres', <<"SQL");
-CREATE TABLE t AS SELECT g AS id, repeat('x', 200) AS filler
-  FROM generate_series(1, 20000) g;
-CREATE FUNCTION waits(int, int) RETURNS int STRICT LANGUAGE C
+CREATE TABLE t WITH (parallel_workers = 0) AS
+  SELECT g AS id, repeat('x', 200) AS filler FROM generate_series(1, 20000) g;
+CREATE TABLE p WITH (parallel_workers = 2, fillfactor = 10) AS
+  SELECT g AS id FROM generate_series(1, 100) g;
+CREATE FUNCTION waits(int, int) RETURNS int STRICT PARALLEL SAFE LANGUAGE C
   AS '$ENV{PGT_TEST_BIN}/waiter', 'waits';
 SQL
 $session = PgTrace::Session->new($node);
@@ -113,6 +121,18 @@ my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
 ok($count->{$_}, "perf_uprobe: $_ is among them")
   foreach
   qw(IO:BufFileRead IO:BufFileWrite Extension:Extension Timeout:PgSleep);
+
+# a parallel worker, in a library that it loads itself
+$session->query('SET parallel_leader_participation = off');
+$session->query('SELECT pg_trace_start_trace()');
+($truth, $file) = GroundTruth->of_worker($node, $session,
+	'SELECT sum(waits(20, 100)) FROM p');
+$session->query('SELECT pg_trace_stop_trace()');
+$count =
+  $truth->compare(PgTrace::File::parse($file), 'perf_uprobe, parallel worker');
+cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100,
+	'perf_uprobe, parallel worker: waits of the module');
+
 $other->query('SELECT pg_trace_stop_trace()');
 is($session->query('SELECT count(*) FROM pg_trace_status'),
 	0, 'perf_uprobe: no trace is left');

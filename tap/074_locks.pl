@@ -50,17 +50,21 @@ sub waits_of
 }
 
 # The only wait for an event while the waiter runs a query that is blocked by
-# what others have done, until they are through.
+# what others have done, until they are through: roll back, or do what a
+# function does.
 sub blocked_wait
 {
 	my ($query, $event, @blockers) = @_;
+	my $end = sub { $_->query('ROLLBACK') foreach @blockers };
+
+	$end = $blockers[0] if ref $blockers[0] eq 'CODE';
 	my $file = $waiter->query('SELECT pg_trace_start_trace()');
 
 	$waiter->send($query);
 	$waiter->wait_for_event($event);
 	# long enough for the worker to look
 	sql('SELECT pg_sleep(0.3)');
-	$_->query('ROLLBACK') foreach @blockers;
+	$end->();
 	$waiter->wait;
 	$waiter->query('ROLLBACK');
 	$waiter->query('SELECT pg_trace_stop_trace()');
@@ -174,6 +178,75 @@ $wait = blocked_wait('CREATE INDEX CONCURRENTLY ON t (n)',
 check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
 	-1, 'ShareLock', $first);
 
+# Those that are held for a moment only: to extend a relation, to clean up the
+# list of a GIN index, and at the end of VACUUM
+{
+	sql(<<"SQL");
+CREATE FUNCTION lock_extension(regclass) RETURNS void STRICT LANGUAGE C
+  AS '$ENV{PGT_TEST_BIN}/locks';
+CREATE TABLE e (id int);
+CREATE TABLE g (a int[]);
+CREATE INDEX g_a ON g USING gin (a);
+INSERT INTO g SELECT array_agg(i) FROM generate_series(1, 5000) i;
+SQL
+	my ($e, $g_a) = map { sql("SELECT '$_'::regclass::oid") } 'e', 'g_a';
+
+	$first->query('BEGIN');
+	$first->query("SELECT lock_extension('e')");
+	$wait = blocked_wait('INSERT INTO e VALUES (1)', 'extend', $first);
+	check($wait, 'extend', "dbid=$dbid", $e, 'ExclusiveLock', $first);
+
+	# which sleeps at each page of the list
+	$first->query('SET vacuum_cost_delay = 100; SET vacuum_cost_limit = 1');
+	$first->send('VACUUM (INDEX_CLEANUP on) g');
+	$node->poll_query_until('postgres', 'SELECT EXISTS (SELECT FROM pg_locks'
+		  . " WHERE locktype = 'page' AND granted AND pid = " . $first->pid . ')')
+	  or die 'no list is cleaned up';
+	$wait = blocked_wait("SELECT gin_clean_pending_list('g_a')", 'page',
+		sub { sql('SELECT pg_cancel_backend(' . $first->pid . ')'); $first->wait });
+	check($wait, 'page', "dbid=$dbid block#=0", $g_a, 'ExclusiveLock', $first);
+	$first->query('RESET ALL');
+
+	$second->query('BEGIN');
+	$second->query('LOCK TABLE pg_database IN SHARE MODE');
+	$first->send('VACUUM e');
+	$first->wait_for_event('relation');
+	$wait = blocked_wait('VACUUM t', 'frozenid',
+		sub { $second->query('ROLLBACK'); $first->wait });
+	check($wait, 'frozenid', "dbid=$dbid", -1, 'ExclusiveLock', $first);
+}
+
+# INSERT ... ON CONFLICT waits for another one that has its key in the unique
+# index, but not in the other one yet
+{
+	sql(<<'SQL');
+CREATE TABLE u (id int);
+CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock_shared(99);
+	RETURN $1;
+END $$;
+CREATE UNIQUE INDEX ON u (id);
+CREATE INDEX ON u (slow(id));
+SQL
+	my $insert = 'INSERT INTO u VALUES (1) ON CONFLICT DO NOTHING';
+
+	$second->query('SELECT pg_advisory_lock(99)');
+	$first->send("BEGIN; $insert");
+	$first->wait_for_event('advisory');
+	$xid = sql("SELECT transactionid FROM pg_locks WHERE locktype = 'transactionid'"
+		  . ' AND pid = ' . $first->pid);
+	$wait = blocked_wait($insert, 'spectoken',
+		sub {
+			$second->query('SELECT pg_advisory_unlock(99)');
+			$first->wait;
+			$first->query('ROLLBACK');
+		});
+	# it is the session's first one
+	check($wait, 'speculative token', "xid=$xid token=1",
+		-1, 'ShareLock', $first);
+}
+
 # a deadlock: the victim knows who was in its way
 {
 	$waiter->query("SET deadlock_timeout = '400ms'");
@@ -257,9 +330,9 @@ check($wait, 'virtual transaction', "backend=$backend lxid=$lxid",
 {
 	sql(<<"SQL");
 CREATE FUNCTION hold_lwlock(text, text) RETURNS int8 STRICT LANGUAGE C
-  AS '$ENV{PGT_TEST_BIN}/lwlock';
+  AS '$ENV{PGT_TEST_BIN}/locks';
 CREATE FUNCTION wait_for_lwlock(text) RETURNS text STRICT LANGUAGE C
-  AS '$ENV{PGT_TEST_BIN}/lwlock';
+  AS '$ENV{PGT_TEST_BIN}/locks';
 SQL
 	my $held = PostgreSQL::Test::Utils::tempdir() . '/held';
 

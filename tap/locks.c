@@ -1,9 +1,12 @@
 /*
- * lwlock.c
- *		A test module that holds a lightweight lock and waits for it.
+ * locks.c
+ *		A test module that holds locks which SQL doesn't hold for long.
  *
- * The lock is AddinShmemInitLock, which a server that runs uses for nothing.
- * Times are CLOCK_MONOTONIC in microseconds, as in trace files.
+ * lock_extension(relation) holds the lock that those who extend a relation
+ * need, until the transaction's end.
+ *
+ * The lightweight lock is AddinShmemInitLock, which a server that runs uses for
+ * nothing.  Times are CLOCK_MONOTONIC in microseconds, as in trace files.
  *
  * hold_lwlock(mode, file) acquires it, makes the file to show that, releases it
  * when the file is gone, and returns when that was.  Whoever holds a
@@ -19,7 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/table.h"
 #include "fmgr.h"
+#include "storage/lmgr.h"
 #include "storage/lwlock.h"
 #include "utils/builtins.h"
 
@@ -28,8 +33,19 @@ PG_MODULE_MAGIC;
 #define POLL_US		1000
 #define MAX_POLLS	60000
 
+PG_FUNCTION_INFO_V1(lock_extension);
 PG_FUNCTION_INFO_V1(hold_lwlock);
 PG_FUNCTION_INFO_V1(wait_for_lwlock);
+
+Datum
+lock_extension(PG_FUNCTION_ARGS)
+{
+	Relation	relation = table_open(PG_GETARG_OID(0), AccessShareLock);
+
+	LockRelationForExtension(relation, ExclusiveLock);
+	table_close(relation, NoLock);
+	PG_RETURN_VOID();
+}
 
 static int64
 now_us(void)

@@ -250,7 +250,9 @@ static __always_inline void note_target(struct pgt_wait_target *target,
 		note_lock(target, state);
 		break;
 	case CLASS_BUFFER_PIN:
-		note_buffer(target, state);
+		/* else the function that says which one isn't probed, either */
+		if (ctx)
+			note_buffer(target, state);
 		break;
 	}
 }

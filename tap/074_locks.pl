@@ -303,26 +303,63 @@ SQL
 	}
 }
 
+# Change a table and pin a buffer of it, not before that block; returns which.
+sub pin
+{
+	my ($block) = @_;
+
+	sql('UPDATE t SET n = n + 1');
+	$first->query('BEGIN');
+	$first->query(
+		"DECLARE c CURSOR FOR SELECT * FROM t WHERE ctid >= '($block,1)'");
+	$first->query('FETCH c');
+	# where it stands: the first row there is
+	my ($pinned_block) =
+	  $first->query("SELECT min(ctid) FROM t WHERE ctid >= '($block,1)'") =~
+	  /^\((\d+),/;
+	return $pinned_block;
+}
+
 # a buffer that another session has pinned
 {
 	sql('VACUUM FULL t');
 	my $filenode = sql("SELECT pg_relation_filenode('t')");
 
 	isnt($filenode, $oid, 'the numbers can be told apart');
-	sql('UPDATE t SET n = n + 1');
-	$first->query('BEGIN');
-	$first->query(
-		"DECLARE c CURSOR FOR SELECT * FROM t WHERE ctid >= '(5,1)'");
-	$first->query('FETCH c');
-	# where it stands: the first row there is
-	my ($pinned_block) =
-	  $first->query("SELECT min(ctid) FROM t WHERE ctid >= '(5,1)'") =~
-	  /^\((\d+),/;
+	my $pinned_block = pin(5);
 	$wait = blocked_wait('VACUUM (FREEZE) t', 'BufferPin', $first);
 	is( join(' ', map { "$_=$wait->{$_}" } split / /, $wait->{parameters}),
 		"file#=$filenode block#=$pinned_block blocks=1",
 		'a pinned buffer is known');
 	is($wait->{'obj#'}, $oid, 'and its relation');
+
+	# a watchpoint doesn't show the function's argument, nor is the last one
+	# that was seen by other probes of this session taken for it
+	sql("CREATE FUNCTION hidden(int, int) RETURNS int STRICT LANGUAGE C"
+		  . " AS '$ENV{PGT_TEST_BIN}/hidden_waiter', 'waits'");
+	my $file = $waiter->query('SELECT pg_trace_start_trace()');
+	my @pinned;
+	foreach my $probe ('uprobe', 'watchpoint')
+	{
+		$waiter->query('SELECT hidden(1, 0)') if $probe eq 'watchpoint';
+		$node->poll_query_until('postgres', 'SELECT probe FROM pg_trace_status',
+			$probe)
+		  or die "no $probe";
+		push @pinned, pin(@pinned ? $pinned[0] - 1 : 5);
+		$waiter->send('VACUUM (FREEZE) t');
+		$waiter->wait_for_event('BufferPin');
+		$first->query('ROLLBACK');
+		$waiter->wait;
+	}
+	$waiter->query('SELECT pg_trace_stop_trace()');
+	isnt($pinned[1], $pinned[0], 'another buffer');
+	is_deeply(
+		[
+			map { $_->{parameters} . ($_->{'block#'} // '') }
+			  waits_of($file, 'BufferPin')
+		],
+		[ "file# block# blocks$pinned[0]", 'p1 p2 p3' ],
+		'which is not known by a watchpoint');
 }
 
 # lightweight locks, each mode with each kind of probes: when the wait began and

@@ -15,6 +15,11 @@
 
 #include "bgworker/machine.h"
 
+/* libcapstone 4 has ud1 by another name */
+#if CS_API_MAJOR < 5
+#define X86_INS_UD1		X86_INS_UD2B
+#endif
+
 /* No instruction is longer. */
 #define MAX_INSN_SIZE	15
 
@@ -201,8 +206,8 @@ describe_flow(csh handle, const cs_insn *in, PgtInsn *insn)
 		case X86_INS_IRETD:
 		case X86_INS_IRETQ:
 		case X86_INS_UD0:
+		case X86_INS_UD1:
 		case X86_INS_UD2:
-		case X86_INS_UD2B:
 		case X86_INS_HLT:
 		case X86_INS_INT1:
 		case X86_INS_INT3:

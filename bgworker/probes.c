@@ -71,6 +71,9 @@ pgt_probe_name(enum pgt_probe probe)
 	return probe_names[probe];
 }
 
+static int	log_libbpf(enum libbpf_print_level level, const char *format,
+					   va_list args) pg_attribute_printf(2, 0);
+
 static int
 log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -311,7 +314,8 @@ pgt_probes_open(PgtWaitProbe setting, int nslots, Size ring_size,
 	for (int i = 0; i < nslots; i++)
 		probes->samplers[i] = -1;
 
-	libbpf_set_print(log_libbpf);
+	/* its type lacks the attribute */
+	libbpf_set_print((libbpf_print_fn_t) log_libbpf);
 	/* the cheap check first: without the privilege the rest is for nothing */
 	if (!load_program(probes, ring_size, error, error_len, hint) ||
 		!map_states(probes, error, error_len) ||

@@ -406,7 +406,7 @@ list_sites(Search *search)
 	PgtSites   *result = search->result;
 	int			nstores = search->stores.nitems;
 
-	if (nstores == 0)
+	if (nstores <= 0)
 		return true;
 	result->sites = calloc((size_t) nstores, sizeof(PgtSite));
 	if (result->sites == NULL)

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "utils/rel.h"
 

@@ -71,8 +71,17 @@ static const Name names[] = {
 
 	/* void smgrsetowner(SMgrRelation *owner, SMgrRelation reln); 15, 16 */
 	{"smgrsetowner", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
-	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 on */
+	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 */
 	{"WaitReadBuffers", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
+	/* PgAioHandle *pgaio_io_acquire_nb(struct ResourceOwnerData *resowner,
+	 * PgAioReturn *ret); 18 on */
+	{"pgaio_io_acquire_nb", PGT_RELATION_RESULT, PGT_SITE_RELATION},
+	/* BlockNumber RelationGetNumberOfBlocksInFork(Relation relation,
+	 * ForkNumber forkNum); wanted from 17 on */
+	{"RelationGetNumberOfBlocksInFork", PGT_RELATION_ITSELF, PGT_SITE_RELATION},
+	/* BulkWriteState *smgr_bulk_start_rel(Relation rel, ForkNumber forknum);
+	 * 17 on */
+	{"smgr_bulk_start_rel", PGT_RELATION_ITSELF, PGT_SITE_RELATION},
 	/* void smgrclose(SMgrRelation reln); all */
 	{"smgrclose", PGT_RELATION_CLOSED, PGT_SITE_RELATION},
 	/* void LockBufferForCleanup(Buffer buffer); all */
@@ -82,6 +91,16 @@ static const Name names[] = {
 	/* What a Bitmap Heap Scan, in all, begins with when it has its bitmap */
 	{"tbm_begin_iterate", PGT_ENTRY_MULTI_NODE_DONE, PGT_SITE_ENTRY},
 	{"tbm_prepare_shared_iterate", PGT_ENTRY_MULTI_NODE_DONE, PGT_SITE_ENTRY},
+
+	/* void pgaio_wref_wait(PgAioWaitRef *iow); these from 18 on */
+	{"pgaio_wref_wait", PGT_ENTRY_AIO_REFERENCE, PGT_SITE_ENTRY},
+	/* PgAioHandle *pgaio_io_acquire(struct ResourceOwnerData *resowner,
+	 * PgAioReturn *ret), where no handle is free */
+	{"pgaio_io_acquire", PGT_ENTRY_AIO_OLDEST, PGT_SITE_ENTRY},
+	/* void pgaio_shutdown(int code, Datum arg) */
+	{"pgaio_shutdown", PGT_ENTRY_AIO_OLDEST, PGT_SITE_ENTRY},
+	/* void pgaio_closing_fd(int fd) */
+	{"pgaio_closing_fd", PGT_ENTRY_AIO_UNKNOWN, PGT_SITE_ENTRY},
 };
 
 #define NNAMES	((int) (sizeof(names) / sizeof(names[0])))

@@ -171,6 +171,11 @@ put_parameters(PgtFormat *format, const Target *target)
 			put_number(format, " block#=", wait->target->buffer.block);
 			put_string(format, " blocks=1");
 			break;
+		case PGT_TARGET_AIO:
+			put_number(format, " file#=", wait->target->aio.file);
+			put_number(format, " block#=", wait->target->aio.block);
+			put_number(format, " blocks=", wait->target->aio.nblocks);
+			break;
 		default:
 			if (wait->client_bytes != PGT_NO_BYTES)
 				put_number(format, " #bytes=", wait->client_bytes);
@@ -224,6 +229,12 @@ resolve(Target *target)
 								   wait->target->buffer.database,
 								   wait->target->buffer.file);
 			break;
+		case PGT_TARGET_AIO:
+			target->relation =
+				pgt_relations_find(wait->relations,
+								   wait->target->aio.database,
+								   wait->target->aio.file);
+			break;
 	}
 }
 
@@ -237,6 +248,31 @@ put_fork(PgtFormat *format, ForkNumber fork)
 {
 	if (fork > MAIN_FORKNUM && fork <= MAX_FORKNUM)
 		put_quoted(format, " fork", forkNames[fork]);
+}
+
+/* As the kernel would show the file, which another process may have open */
+static void
+put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
+{
+	if (aio->database != 0)
+		put_number(format, " file='", aio->database);
+	else
+		put_string(format, " file='global");
+	put_string(format, "/");
+	if (aio->flags & PGT_AIO_TEMPORARY)
+	{
+		put_signed(format, "t", aio->owner);
+		put_string(format, "_");
+	}
+	put_number(format, "", aio->file);
+	if (aio->fork > MAIN_FORKNUM && aio->fork <= MAX_FORKNUM)
+	{
+		put_string(format, "_");
+		put_string(format, forkNames[aio->fork]);
+	}
+	if (aio->block >= RELSEG_SIZE)
+		put_number(format, ".", aio->block / RELSEG_SIZE);
+	put_string(format, "'");
 }
 
 /* The mode of a lock, or of a lightweight lock */
@@ -303,6 +339,11 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 	}
 	else if (wait->target_kind == PGT_TARGET_BUFFER)
 		put_fork(format, wait->target->buffer.fork);
+	else if (wait->target_kind == PGT_TARGET_AIO)
+	{
+		put_fork(format, wait->target->aio.fork);
+		put_aio_file(format, &wait->target->aio);
+	}
 	if (mode != NULL)
 		put_quoted(format, " mode", mode);
 	if (wait->blockers != NULL)

@@ -27,6 +27,7 @@
 #include "storage/proc.h"
 #include "utils/rel.h"
 
+#include "bgworker/aio.h"
 #include "bgworker/compat_bpf.h"
 #include "bgworker/probe_links.h"
 #include "bgworker/probe_sessions.h"
@@ -154,6 +155,7 @@ describe_layout(struct pgt_layout *layout)
 	layout->port_socket = offsetof(Port, sock);
 	layout->client_read = WAIT_EVENT_CLIENT_READ;
 	layout->client_write = WAIT_EVENT_CLIENT_WRITE;
+	pgt_aio_describe(&layout->aio);
 }
 
 /* In another PID namespace than the first one, the program has to know which */

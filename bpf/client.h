@@ -136,8 +136,9 @@ static __always_inline __u32 client_bytes(struct pgt_wait_target *target,
 					  const struct pgt_wait_state *state, bool sending)
 {
 	/* the connection lasts as long as the process */
-	if (target->client_generation != state->generation) {
-		target->client_generation = state->generation;
+	renew(target, state);
+	if (!target->client_known) {
+		target->client_known = 1;
 		target->client = (__u64)find_client();
 	}
 	return target->client ? count_bytes((struct sock *)target->client, sending) : PGT_NO_BYTES;

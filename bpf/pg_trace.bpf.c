@@ -185,26 +185,36 @@ static __always_inline void submit_wait(struct pgt_wait_state *state,
 	bpf_ringbuf_submit(event, 0);
 }
 
-/* The relation that the process is going to use a file of, or no longer. */
-static __always_inline void submit_relation(struct pgt_wait_state *state, __u32 slot,
-					    __u64 argument, bool closed)
+/*
+ * The relation that the process is going to use a file of, or no longer.  In
+ * most cases it is the same as before.
+ */
+static __always_inline void submit_relation(struct pgt_wait_state *state,
+					    struct pgt_wait_target *target, __u32 slot,
+					    __u64 argument, __u32 kind)
 {
-	struct pgt_target_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct pgt_relation *last = &target->relation;
+	struct pgt_relation relation = {};
+	struct pgt_target_event *event;
 
+	if (!read_relation(&relation, argument, kind) ||
+	    (relation.file == last->file && relation.oid == last->oid &&
+	     relation.database == last->database && relation.tablespace == last->tablespace))
+		return;
+	last->file = 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		state->lost++;
 		return;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
-	if (!read_relation(&event->target.relation, argument, closed)) {
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		return;
-	}
+	event->target.relation = relation;
 	event->wait.end_ns = bpf_ktime_get_ns();
 	event->wait.generation = state->generation;
 	event->wait.slot = slot;
 	event->wait.target = PGT_TARGET_RELATION;
 	bpf_ringbuf_submit(event, 0);
+	*last = relation;
 }
 
 /*
@@ -244,23 +254,30 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 					 struct pgt_wait_target *target, __u32 slot, __u64 flags,
 					 struct pt_regs *ctx)
 {
+	__u32 kind = PGT_SITE_FILE_CALL(flags);
+	__u64 argument = PT_REGS_PARM1(ctx);
+	__u64 second = PT_REGS_PARM2(ctx);
+
+	/* The compiler must not choose an address in ctx, and then read. */
+	barrier_var(argument);
+	barrier_var(second);
+	renew(target, state);
 	if (flags & PGT_SITE_RELATION) {
-		submit_relation(state, slot, PT_REGS_PARM1(ctx),
-				PGT_SITE_FILE_CALL(flags) == PGT_RELATION_CLOSED);
+		submit_relation(state, target, slot,
+				kind == PGT_RELATION_RESULT ? second : argument, kind);
 		return;
 	}
-	switch (PGT_SITE_FILE_CALL(flags)) {
-	case PGT_ENTRY_BUFFER:
-		target->buffer = PT_REGS_PARM1(ctx);
-		target->generation = state->generation;
-		break;
+	switch (kind) {
 	case PGT_ENTRY_MULTI_NODE:
 		state->multi_base = read_plan_node_word();
-		state->multi_word = find_multi_node(PT_REGS_PARM1(ctx));
+		state->multi_word = find_multi_node(argument);
 		state->sees_multi_nodes = 1;
 		break;
 	case PGT_ENTRY_MULTI_NODE_DONE:
 		state->multi_word = 0;
+		break;
+	default:
+		note_awaited(target, kind, argument);
 		break;
 	}
 }

@@ -29,6 +29,8 @@
  */
 #define PGT_SITE_RELATION 0x4ULL
 #define PGT_RELATION_CLOSED 1
+#define PGT_RELATION_RESULT 2 /* what leads to the relation is the second argument */
+#define PGT_RELATION_ITSELF 3 /* the argument is the relation's address */
 /*
  * The start of a function that says something about what comes after; which
  * function, enum pgt_entry says, as the kind of call
@@ -76,6 +78,10 @@ enum pgt_entry {
 	PGT_ENTRY_BUFFER,	 /* waits for a buffer's other users */
 	PGT_ENTRY_MULTI_NODE,	 /* executes a plan node that yields no rows */
 	PGT_ENTRY_MULTI_NODE_DONE, /* is called after the last one of these */
+	/* wait for asynchronous I/O: */
+	PGT_ENTRY_AIO_REFERENCE, /* that which the argument points to */
+	PGT_ENTRY_AIO_OLDEST,	 /* the oldest of the process's own */
+	PGT_ENTRY_AIO_UNKNOWN,
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -95,6 +101,7 @@ enum pgt_target_kind {
 	PGT_TARGET_FILE,     /* struct pgt_file */
 	PGT_TARGET_LOCK,     /* struct pgt_lock */
 	PGT_TARGET_BUFFER,   /* struct pgt_buffer */
+	PGT_TARGET_AIO,      /* struct pgt_aio */
 	PGT_TARGET_RELATION, /* struct pgt_relation; no wait, but what else
 			      * has to be known from end_ns on
 			      */
@@ -136,6 +143,21 @@ struct pgt_buffer {
 	__u32 block;
 };
 
+/* PostgreSQL's PgAioTargetData.smgr, and whose it is */
+struct pgt_aio {
+	__u32 tablespace;
+	__u32 database;
+	__u32 file; /* relfilenode */
+	__u32 block;
+	__u32 nblocks;
+	__u8 fork; /* ForkNumber */
+	__u8 flags; /* PGT_AIO_TEMPORARY */
+	__u16 reserved;
+	__s32 owner; /* number of the PGPROC */
+};
+
+#define PGT_AIO_TEMPORARY 0x1
+
 struct pgt_relation {
 	__u32 tablespace;
 	__u32 database;
@@ -148,6 +170,7 @@ struct pgt_target {
 		struct pgt_file file;
 		struct pgt_lock lock;
 		struct pgt_buffer buffer;
+		struct pgt_aio aio;
 		struct pgt_relation relation;
 	};
 };
@@ -189,6 +212,35 @@ struct pgt_lock_event {
 	__u32 slot;
 };
 
+/*
+ * Where PostgreSQL, from 18 on, keeps asynchronous I/O: an array of handles,
+ * each of which stands for one I/O until it gets another generation.
+ */
+struct pgt_aio_layout {
+	__u64 handles; /* address of the array, 0 is none */
+	__u64 backend; /* address of the variable that has that of the process's own */
+	__u32 handle_size;
+	__u32 handle_count;
+	/* in a handle */
+	__u32 target;
+	__u32 generation;
+	__u32 owner;
+	__u32 node; /* in the list in_flight */
+	__u32 target_data;
+	/* in what is the process's own */
+	__u32 in_flight; /* the oldest */
+	__u32 nstaged;
+	__u32 staged;
+	/* of an index, in what a PGT_ENTRY_AIO_REFERENCE points to */
+	__u32 reference_index;
+	__u32 reference_generation; /* upper half, lower half */
+	/* values of wait_event_info, 0 is none */
+	__u32 completion;
+	__u32 execution;
+	__u32 submission;
+	__u32 relation_target; /* value of target if it is a relation's file */
+};
+
 /* Where PostgreSQL keeps what the BPF program reads; constant once loaded. */
 struct pgt_layout {
 	__u64 buffer_descriptors; /* address of the array, 0 is none */
@@ -216,6 +268,7 @@ struct pgt_layout {
 	__u64 client_port;  /* address of the pointer to the process's Port */
 	__u32 port_socket;  /* in it */
 	__u32 client_write; /* wait_event_info of ClientWrite */
+	struct pgt_aio_layout aio;
 };
 
 /* extension/node_waits.c: the plan of which a node was executed last */
@@ -234,15 +287,17 @@ struct pgt_watched_node {
  * Only the BPF program uses it.
  */
 struct pgt_wait_target {
-	__u32 generation; /* that buffer is of */
+	__u32 generation; /* that buffer, aio, client, relation are of */
 	__s32 buffer;     /* that the process may be going to wait for, or 0 */
 	__u8 kind;        /* enum pgt_target_kind */
 	__u8 mode;
-	__u8 reserved[2];
-	__u32 client_generation; /* that client is of */
-	__u64 client;		 /* the kernel's socket to the client, or 0 */
-	__u32 client_bytes;	 /* when the wait began, if it was to send */
-	__u32 reserved2;
+	__u8 aio; /* PGT_ENTRY_AIO_REFERENCE, ...: how to find the I/O, or 0 */
+	__u8 client_known;
+	__u32 aio_index;
+	__u32 client_bytes; /* when the wait began, if it was to send */
+	__u64 client;	    /* the kernel's socket to the client, or 0 */
+	__u64 aio_generation;
+	struct pgt_relation relation; /* that the worker was told of last */
 	/*
 	 * Whose names file has: the kernel's entry of the file, of its
 	 * directory, and the hash of its name.
@@ -300,6 +355,7 @@ _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");
 _Static_assert(sizeof(struct pgt_target_event) == 168, "shared record layout");
 _Static_assert(sizeof(struct pgt_lock) == 16, "LOCKTAG");
 _Static_assert(sizeof(struct pgt_buffer) == 20, "BufferTag");
+_Static_assert(sizeof(struct pgt_aio) == 28, "PgAioTargetData and owner");
 _Static_assert(sizeof(struct pgt_lock_event) == 16, "shared record layout");
 _Static_assert(sizeof(struct pgt_wait_state) == 128, "whole cache lines");
 

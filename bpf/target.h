@@ -227,6 +227,105 @@ static __always_inline void note_buffer(struct pgt_wait_target *target,
 	target->kind = PGT_TARGET_BUFFER;
 }
 
+/* What was noted of another process is void. */
+static __always_inline void renew(struct pgt_wait_target *target,
+				  const struct pgt_wait_state *state)
+{
+	if (target->generation == state->generation)
+		return;
+	target->generation = state->generation;
+	target->buffer = 0;
+	target->aio = 0;
+	target->client_known = 0;
+	target->relation.file = 0;
+}
+
+/* A wait may be about to begin, for what the argument says. */
+static __always_inline void note_awaited(struct pgt_wait_target *target, __u32 kind, __u64 argument)
+{
+	__u32 generation[2];
+
+	if (kind == PGT_ENTRY_BUFFER) {
+		target->buffer = argument;
+		return;
+	}
+	target->aio = kind;
+	if (kind != PGT_ENTRY_AIO_REFERENCE)
+		return;
+	if (bpf_probe_read_user(&target->aio_index, sizeof(target->aio_index),
+				(void *)(argument + layout.aio.reference_index)) ||
+	    bpf_probe_read_user(generation, sizeof(generation),
+				(void *)(argument + layout.aio.reference_generation)))
+		target->aio = PGT_ENTRY_AIO_UNKNOWN;
+	else
+		target->aio_generation = (__u64)generation[0] << 32 | generation[1];
+}
+
+static __always_inline __u64 read_pointer(__u64 address)
+{
+	__u64 value;
+
+	return bpf_probe_read_user(&value, sizeof(value), (void *)address) ? 0 : value;
+}
+
+/* The handle of the I/O that the wait for value is for, 0 if it isn't known. */
+static __always_inline __u64 find_aio(const struct pgt_wait_target *target,
+				      const struct pgt_wait_state *state, __u32 value)
+{
+	__u64 backend = layout.aio.backend;
+	__u16 nstaged;
+
+	if (value == layout.aio.submission) {
+		backend = read_pointer(backend);
+		if (bpf_probe_read_user(&nstaged, sizeof(nstaged),
+					(void *)(backend + layout.aio.nstaged)) ||
+		    nstaged != 1)
+			return 0;
+		return read_pointer(backend + layout.aio.staged);
+	}
+	if (target->generation != state->generation)
+		return 0;
+	if (target->aio == PGT_ENTRY_AIO_REFERENCE)
+		return layout.aio.handles + (__u64)target->aio_index * layout.aio.handle_size;
+	if (target->aio == PGT_ENTRY_AIO_OLDEST)
+		return read_pointer(read_pointer(backend) + layout.aio.in_flight) -
+		       layout.aio.node;
+	return 0;
+}
+
+/* A handle that was recycled meanwhile, by its owner, has another generation. */
+static __always_inline void note_aio(struct pgt_wait_target *target,
+				     const struct pgt_wait_state *state, __u32 value)
+{
+	__u64 handle = find_aio(target, state, value);
+	struct pgt_aio *to = &target->other.aio;
+	__u64 generation;
+	__u8 kind;
+
+	if (handle - layout.aio.handles >=
+		    (__u64)layout.aio.handle_count * layout.aio.handle_size ||
+	    bpf_probe_read_user(&kind, sizeof(kind), (void *)(handle + layout.aio.target)) ||
+	    kind != layout.aio.relation_target ||
+	    bpf_probe_read_user(to, offsetof(struct pgt_aio, owner),
+				(void *)(handle + layout.aio.target_data)) ||
+	    bpf_probe_read_user(&to->owner, sizeof(to->owner),
+				(void *)(handle + layout.aio.owner)) ||
+	    bpf_probe_read_user(&generation, sizeof(generation),
+				(void *)(handle + layout.aio.generation)))
+		return;
+	if (value != layout.aio.submission && target->aio == PGT_ENTRY_AIO_REFERENCE &&
+	    generation != target->aio_generation)
+		return;
+	target->kind = PGT_TARGET_AIO;
+}
+
+static __always_inline bool is_aio(__u32 value)
+{
+	return layout.aio.handles &&
+	       (value == layout.aio.completion || value == layout.aio.execution ||
+		value == layout.aio.submission);
+}
+
 /*
  * A wait for value begins at state->start_ns.  ctx is NULL if the registers
  * aren't those of a probe on an instruction.
@@ -239,7 +338,9 @@ static __always_inline void note_target(struct pgt_wait_target *target,
 	target->mode = PGT_NO_MODE;
 	switch (CLASS(value)) {
 	case CLASS_IO:
-		if (ctx && PGT_SITE_FILE_CALL(flags))
+		if (is_aio(value))
+			note_aio(target, state, value);
+		else if (ctx && PGT_SITE_FILE_CALL(flags))
 			note_file(target, ctx, PGT_SITE_FILE_CALL(flags));
 		break;
 	case CLASS_LWLOCK:
@@ -277,19 +378,21 @@ static __always_inline void announce_lock_wait(const struct pgt_wait_state *stat
  * file that is closed, whose structure begins with its number as well, is
  * nobody's until it is opened anew.
  */
-static __always_inline bool read_relation(struct pgt_relation *to, __u64 argument, bool closed)
+static __always_inline bool read_relation(struct pgt_relation *to, __u64 argument, __u32 kind)
 {
-	__u64 relation = closed ? argument : argument + layout.relation;
+	bool direct = kind == PGT_RELATION_CLOSED || kind == PGT_RELATION_ITSELF;
+	__u64 relation = direct ? argument : argument + layout.relation;
 
-	if (!closed && layout.relation_is_address &&
+	if (!direct && layout.relation_is_address &&
 	    bpf_probe_read_user(&relation, sizeof(relation), (void *)relation))
 		return false;
 	if (!relation ||
 	    bpf_probe_read_user(to, offsetof(struct pgt_relation, oid), (void *)relation))
 		return false;
 	to->oid = 0;
-	return closed || !bpf_probe_read_user(&to->oid, sizeof(to->oid),
-					      (void *)(relation + layout.relation_oid));
+	return kind == PGT_RELATION_CLOSED ||
+	       !bpf_probe_read_user(&to->oid, sizeof(to->oid),
+				    (void *)(relation + layout.relation_oid));
 }
 
 #endif /* PG_TRACE_TARGET_H */

@@ -66,8 +66,11 @@ sub run_emulated
 	my $step = 0;
 
 	$numbers{ hex($sites[$_]->{probe}) } = $_ foreach 0 .. $#sites;
+	# one instruction at a time; the options' names differ as well
+	local $ENV{QEMU_SINGLESTEP} = 1;
+	local $ENV{QEMU_ONE_INSN_PER_TB} = 1;
 	run_ok(
-		'qemu-aarch64', '-L', '/usr/aarch64-linux-gnu', '-singlestep',
+		'qemu-aarch64', '-L', '/usr/aarch64-linux-gnu',
 		'-d', 'cpu,nochain', '-dfilter',
 		sprintf('0x%x+0x40000', $base || 0x400000),
 		'-D', "$program.log", $program);

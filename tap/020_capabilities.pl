@@ -172,7 +172,7 @@ SELECT count(*) FROM big WHERE pg_sleep(1) IS NOT NULL;
 SQL
 
 foreach my $type (
-	'parallel worker', 'logical replication worker', 'walsender')
+	'parallel worker', PgTrace::apply_worker(), 'walsender')
 {
 	$primary->poll_query_until('postgres',
 		"SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = '$type'"
@@ -189,7 +189,7 @@ saw(\@seen, 'backend', qr/\[local\] SELECT/);
 saw(\@seen, $_, qr/^$_/)
   foreach 'checkpointer', 'background writer', 'walwriter', 'archiver',
   'autovacuum launcher', 'autovacuum worker', 'parallel worker',
-  'logical replication launcher', 'logical replication worker', 'walsender',
+  'logical replication launcher', PgTrace::apply_worker(), 'walsender',
   'autoprewarm';
 
 @seen = check_server($standby, 'standby', PgTrace::worker_pid($standby));

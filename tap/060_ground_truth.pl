@@ -84,8 +84,9 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	my $count = $truth->compare(PgTrace::File::parse($file),
 		$setting, $probe eq 'watchpoint' ? 1000 : 0);
 	foreach my $name (
-		qw(IO:DataFileRead IO:BufFileWrite IO:BufFileRead IO:DataFileExtend
-		IO:WALSync Client:ClientRead Timeout:PgSleep Lock:transactionid
+		(map { 'IO:' . PgTrace::event($_) }
+			qw(DataFileRead BufFileWrite BufFileRead DataFileExtend WALSync)),
+		qw(Client:ClientRead Timeout:PgSleep Lock:transactionid
 		Extension:Extension))
 	{
 		ok($count->{$name}, "$setting: $name is among them");

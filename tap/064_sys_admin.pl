@@ -119,8 +119,8 @@ $truth->finish;
 $session->query('SELECT pg_trace_stop_trace()');
 my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
 ok($count->{$_}, "perf_uprobe: $_ is among them")
-  foreach
-  qw(IO:BufFileRead IO:BufFileWrite Extension:Extension Timeout:PgSleep);
+  foreach (map { 'IO:' . PgTrace::event($_) } qw(BufFileRead BufFileWrite)),
+  qw(Extension:Extension Timeout:PgSleep);
 
 # a parallel worker, in a library that it loads itself
 $session->query('SET parallel_leader_participation = off');

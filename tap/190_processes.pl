@@ -133,10 +133,10 @@ foreach my $case (
 
 	$set->('on');
 	my $file = start_trace(pid_of('autovacuum launcher'));
-	wait_for_text($file, "nam='AutoVacuumMain'");
+	my $event = PgTrace::event('AutoVacuumMain');
+	wait_for_text($file, "nam='$event'");
 	$set->('off');
-	my $records =
-	  check($file, 'autovacuum launcher', undef, 'AutoVacuumMain');
+	my $records = check($file, 'autovacuum launcher', undef, $event);
 	is($records->[-1]{type}, 'ENDED', 'autovacuum launcher: its end');
 
 	# one that is kept in its work until it is traced
@@ -187,7 +187,7 @@ SQL
 	my $records = read_trace($subscriber, $file);
 	my ($header) = PgTrace::File::of_type($records, 'HEADER');
 	is($header->{fields}{image},
-		'logical replication worker', 'logical replication worker: header');
+		PgTrace::apply_worker(), 'logical replication worker: header');
 	is($records->[-1]{type}, 'ENDED', 'logical replication worker: its end');
 	clean_files($subscriber);
 }

@@ -93,6 +93,82 @@ sub new_node
 
 =pod
 
+=item major()
+
+The server's major version.
+
+=cut
+
+my $major;
+
+sub major
+{
+	($major) = `pg_config --version` =~ /^PostgreSQL (\d+)/
+	  unless defined $major;
+	return $major;
+}
+
+=pod
+
+=item event(name)
+
+What the server calls a wait event that has this name in PostgreSQL 15.
+
+=cut
+
+my %since_17 = (
+	'AutoVacuumMain' => 'AutovacuumMain',
+	'BufFileRead' => 'BuffileRead',
+	'BufFileWrite' => 'BuffileWrite',
+	'SLRUFlushSync' => 'SlruFlushSync',
+	'SLRURead' => 'SlruRead',
+	'SLRUSync' => 'SlruSync',
+	'SLRUWrite' => 'SlruWrite',
+	'WALInitSync' => 'WalInitSync',
+	'WALInitWrite' => 'WalInitWrite',
+	'WALRead' => 'WalRead',
+	'WALSync' => 'WalSync',
+	'WALWrite' => 'WalWrite');
+
+sub event
+{
+	my ($name) = @_;
+
+	return major() >= 17 ? $since_17{$name} // $name : $name;
+}
+
+=pod
+
+=item read_itself()
+
+Settings with which a session reads blocks by itself, and one by one, in all
+versions, so that each is a wait DataFileRead.
+
+=cut
+
+sub read_itself
+{
+	return (
+		major() >= 17 ? ('io_combine_limit' => '8kB') : (),
+		major() >= 18 ? ('io_method' => 'sync') : ());
+}
+
+=pod
+
+=item apply_worker()
+
+What pg_stat_activity calls the worker of a subscription.
+
+=cut
+
+sub apply_worker
+{
+	return major() >= 17 ?
+	  'logical replication apply worker' : 'logical replication worker';
+}
+
+=pod
+
 =item set(node, name, value)
 
 ALTER SYSTEM SET, and reload; returns when the worker has followed as well.

@@ -13,6 +13,7 @@
 #include "nodes/extensible.h"
 #include "utils/rel.h"
 
+#include "extension/compat.h"
 #include "extension/plan_node.h"
 
 static const char *

@@ -58,21 +58,25 @@ sub run_native
 sub run_emulated
 {
 	my ($program, @sites) = @_;
-	my $base = run_ok('readelf', '-h', $program) =~ /Type:\s+EXEC/ ?
-	  0 : 0x5500000000;
+	my @emulator = ('qemu-aarch64', '-L', '/usr/aarch64-linux-gnu');
 	my %code = map { hex($_->[0]) => $_->[1] }
 	  @{ disassemble($program, 'aarch64-linux-gnu-objdump') };
 	my (%numbers, %registers, $word, @happened);
 	my $step = 0;
 
 	$numbers{ hex($sites[$_]->{probe}) } = $_ foreach 0 .. $#sites;
-	# one instruction at a time; the options' names differ as well
+	# the same addresses in each run: where is the program loaded?
+	local $ENV{QEMU_RESERVED_VA} = '0x8000000000';
+	run_ok(@emulator, '-d', 'page', '-D', "$program.log", $program);
+	my ($start) = PostgreSQL::Test::Utils::slurp_file("$program.log") =~
+	  /^start_code\s+(0x\w+)$/m;
+	my $base =
+	  run_ok('readelf', '-h', $program) =~ /Type:\s+EXEC/ ? 0 : hex($start);
+
+	# one instruction at a time; QEMU 8.1 has another name for that
 	local $ENV{QEMU_SINGLESTEP} = 1;
 	local $ENV{QEMU_ONE_INSN_PER_TB} = 1;
-	run_ok(
-		'qemu-aarch64', '-L', '/usr/aarch64-linux-gnu',
-		'-d', 'cpu,nochain', '-dfilter',
-		sprintf('0x%x+0x40000', $base || 0x400000),
+	run_ok(@emulator, '-d', 'cpu,nochain', '-dfilter', "$start+0x40000",
 		'-D', "$program.log", $program);
 
 	open(my $log, '<', "$program.log") or die "$program.log: $!";
@@ -86,7 +90,8 @@ sub run_emulated
 		push @happened, [ $step, 'site', $number ]
 		  if defined $word && defined $number;
 		$step++;
-		if ($insn =~ /^hint\s+#0x28/)
+		# by newer versions of objdump the latter, which may change x16
+		if ($insn =~ /^(?:hint\s+#0x28|chkfeat\s+x16)/)
 		{
 			$word = $registers{X09};
 			last if $word == 0;

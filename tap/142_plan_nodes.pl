@@ -188,6 +188,7 @@ my @cases = (
 	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM many LEFT JOIN few ON many.n = few.n' ],
 	[ "$no_merge; enable_nestloop = off; enable_hashagg = off", 'SELECT * FROM few f WHERE EXISTS (SELECT FROM many WHERE many.n = f.id)' ],
 	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM few f WHERE NOT EXISTS (SELECT FROM many WHERE many.n = f.id)' ],
+	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM many WHERE NOT EXISTS (SELECT FROM few WHERE few.id = many.n)' ],
 	[ '', 'SELECT n FROM few ORDER BY n' ],
 	[ 'enable_sort = off', 'SELECT id, m FROM many ORDER BY id, m LIMIT 20' ],
 	[ 'enable_hashagg = off', 'SELECT n FROM few GROUP BY n' ],
@@ -251,7 +252,8 @@ my @kinds = (
 	'GroupAggregate', 'HashAggregate', 'MixedAggregate', 'Partial Aggregate',
 	'Finalize Aggregate', 'WindowAgg', 'Unique', 'SetOp Except', 'HashSetOp Intersect',
 	'LockRows', 'Limit', 'Hash', 'Parallel Hash', 'Parallel Hash Join',
-	'Parallel Append');
+	'Parallel Append',
+	PgTrace::major() >= 16 ? 'Hash Right Anti Join' : ());
 is_deeply([ grep { !$seen{$_} } @kinds ], [], 'every kind of node was seen');
 
 clean_files($node);

@@ -14,7 +14,8 @@ my $node = PgTrace::new_node(
 	'autovacuum' => 'off',
 	'jit' => 'off',
 	'max_parallel_workers_per_gather' => 0,
-	'pg_trace.plan_stat' => 'all_executions');
+	'pg_trace.plan_stat' => 'all_executions',
+	PgTrace::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE few (id int PRIMARY KEY, n int);
 INSERT INTO few SELECT i, i FROM generate_series(1, 6) i;

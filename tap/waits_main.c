@@ -25,7 +25,7 @@ static uint32_t shared[4];
 #define TRAP(address) \
 	do { \
 		register void *x9 __asm__("x9") = (address); \
-		__asm__ volatile("hint #40" :: "r" (x9) : "memory"); \
+		__asm__ volatile("hint #40" :: "r" (x9) : "x16", "memory"); \
 	} while (0)
 #endif
 

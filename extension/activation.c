@@ -88,7 +88,7 @@ join_trace(uint32 slot)
 		pgt_forget_open_files();
 	pgt_emit_attach(session, slot);
 	pgt_calls_begin_trace(session->running_since);
-	pgt_libraries_reset(!session->remote);
+	pgt_libraries_reset(session->remote, session->forked);
 }
 
 /* Start or stop as pg_trace.session says. */

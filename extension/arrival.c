@@ -177,6 +177,7 @@ allocate(const PgtArrival *arrival)
 		strlcpy(description.image, "parallel worker", BGW_MAXLEN);
 		description.leader_cursor = 0;
 		description.remote = false;
+		description.forked = true;
 		description.backend_start = GetCurrentTimestamp();
 		session = pgt_session_find(arrival->pid) == NULL ?
 			pgt_session_allocate(&description) : NULL;

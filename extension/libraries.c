@@ -27,6 +27,7 @@
 
 /* The loader's count at the last look, 0 if there was none in this trace */
 static unsigned long long seen = 0;
+static bool wait_at_first = false;
 
 static int
 take_count(struct dl_phdr_info *info, size_t size, void *arg)
@@ -47,13 +48,15 @@ count_loaded(void)
 }
 
 void
-pgt_libraries_reset(bool own)
+pgt_libraries_reset(bool remote, bool forked)
 {
 	/*
-	 * Whoever waited for the worker has loaded nothing since that has looked.
-	 * Others may have, but are not made to wait because of that.
+	 * Whoever waited for the worker has loaded nothing since that has looked,
+	 * but for a parallel worker that has started since.  Others may have, but
+	 * are not made to wait because of that.
 	 */
-	seen = own ? count_loaded() : 0;
+	seen = remote || forked ? 0 : count_loaded();
+	wait_at_first = forked;
 }
 
 static void
@@ -86,7 +89,7 @@ void
 pgt_libraries_check(void)
 {
 	PgtSession *session = pgt_trace.session;
-	bool		first = seen == 0;
+	bool		wait = seen != 0 || wait_at_first;
 	unsigned long long count;
 	uint32		wanted;
 
@@ -100,6 +103,6 @@ pgt_libraries_check(void)
 		return;
 	wanted = pg_atomic_add_fetch_u32(&session->libraries_wanted, 1);
 	pgt_session_wake_worker();
-	if (!first)
+	if (wait)
 		wait_for_worker(session, wanted);
 }

@@ -5,8 +5,11 @@
 #ifndef PGT_LIBRARIES_H
 #define PGT_LIBRARIES_H
 
-/* This process's trace begins; own is set if the process itself asked for it. */
-extern void pgt_libraries_reset(bool own);
+/*
+ * This process's trace begins; remote: another one asked for it; forked: it is
+ * traced since it was forked.
+ */
+extern void pgt_libraries_reset(bool remote, bool forked);
 
 /*
  * In a traced process: if libraries were loaded since the last call, let the

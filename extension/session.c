@@ -182,6 +182,7 @@ pgt_session_describe_self(PgtSession *session)
 			MyBgworkerEntry->bgw_type : GetBackendTypeDesc(MyBackendType),
 			BGW_MAXLEN);
 	session->remote = false;
+	session->forked = false;
 	session->database = MyDatabaseId;
 	session->role = GetUserId();
 	session->backend_start = MyStartTimestamp;

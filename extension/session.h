@@ -55,6 +55,7 @@ typedef struct PgtSession
 	char		image[BGW_MAXLEN];	/* as pg_stat_activity.backend_type */
 	uint32		leader_cursor;	/* of a parallel worker's query */
 	bool		remote;			/* asked for by another session */
+	bool		forked;			/* traced since it was forked: arrival.c */
 	Oid			database;
 	Oid			role;
 	TimestampTz backend_start;

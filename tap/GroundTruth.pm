@@ -70,7 +70,7 @@ sub of_worker
 {
 	my ($class, $node, $session, $query) = @_;
 	my $traced = "SELECT pid, trace_file FROM pg_trace_status WHERE state = 'active'"
-	  . ' AND leader_pid = '
+	  . ' AND pid IN (SELECT pid FROM pg_stat_activity) AND leader_pid = '
 	  . $session->pid;
 
 	$session->send($query);

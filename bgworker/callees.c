@@ -27,6 +27,9 @@
 /* From a function's start to its probe */
 #define MAX_PROLOGUE	8
 
+/* From a function's start to where it hands on what it was given */
+#define MAX_HANDOVER	16
+
 /* A call of it takes no time and leaves no trace: look behind it. */
 #define PASSED_OVER		0xff
 
@@ -71,13 +74,14 @@ static const Name names[] = {
 
 	/* void smgrsetowner(SMgrRelation *owner, SMgrRelation reln); 15, 16 */
 	{"smgrsetowner", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
-	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 */
+	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 on, but in
+	 * 18 a read may be done when it is called */
 	{"WaitReadBuffers", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
 	/* PgAioHandle *pgaio_io_acquire_nb(struct ResourceOwnerData *resowner,
 	 * PgAioReturn *ret); 18 on */
 	{"pgaio_io_acquire_nb", PGT_RELATION_RESULT, PGT_SITE_RELATION},
 	/* BlockNumber RelationGetNumberOfBlocksInFork(Relation relation,
-	 * ForkNumber forkNum); wanted from 17 on */
+	 * ForkNumber forkNum); all, before a relation is extended */
 	{"RelationGetNumberOfBlocksInFork", PGT_RELATION_ITSELF, PGT_SITE_RELATION},
 	/* BulkWriteState *smgr_bulk_start_rel(Relation rel, ForkNumber forknum);
 	 * 17 on */
@@ -105,6 +109,12 @@ static const Name names[] = {
 
 #define NNAMES	((int) (sizeof(names) / sizeof(names[0])))
 
+/* Functions of the table that are of no use where there is another one */
+static const char *const superseded[][2] = {
+	{"WaitReadBuffers", "pgaio_io_acquire_nb"},
+	{"RelationGetNumberOfBlocksInFork", "smgrsetowner"},
+};
+
 /* Symbols of the table above, by their numbers. */
 typedef struct Numbers
 {
@@ -121,6 +131,8 @@ typedef struct Places
 	int			ndone;
 } Places;
 
+static bool is_superseded(const PgtDynamic *dynamic, const char *name);
+static bool has_symbol(const PgtDynamic *dynamic, const char *name);
 static const Name *find_name(const char *name);
 static void add_callee(PgtCallees *callees, const Name *name, uint64_t addr,
 					   bool slot);
@@ -154,7 +166,7 @@ pgt_callees_find(const PgtElfImage *image, PgtCallees *callees)
 			break;
 		found = pgt_elf_dynamic_name(&dynamic, &symbol);
 		name = found == NULL ? NULL : find_name(found);
-		if (name == NULL)
+		if (name == NULL || is_superseded(&dynamic, found))
 			continue;
 		if (symbol.st_shndx != SHN_UNDEF)
 			add_callee(callees, name, symbol.st_value, false);
@@ -169,6 +181,36 @@ pgt_callees_find(const PgtElfImage *image, PgtCallees *callees)
 									dynamic.jmprelsz));
 	add_slots(callees, &numbers,
 			  pgt_elf_dynamic_table(&dynamic, dynamic.rela, dynamic.relasz));
+}
+
+static bool
+is_superseded(const PgtDynamic *dynamic, const char *name)
+{
+	for (size_t i = 0; i < sizeof(superseded) / sizeof(superseded[0]); i++)
+	{
+		if (strcmp(name, superseded[i][0]) == 0)
+			return has_symbol(dynamic, superseded[i][1]);
+	}
+	return false;
+}
+
+static bool
+has_symbol(const PgtDynamic *dynamic, const char *name)
+{
+	uint64_t	count = pgt_elf_dynamic_count(dynamic);
+	GElf_Sym	symbol;
+
+	for (uint64_t i = 1; i < count; i++)
+	{
+		const char *found;
+
+		if (gelf_getsym(dynamic->symbols, (int) i, &symbol) == NULL)
+			break;
+		found = pgt_elf_dynamic_name(dynamic, &symbol);
+		if (found != NULL && strcmp(found, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static const Name *
@@ -346,4 +388,25 @@ pgt_callees_entry(PgtDecoder *decoder, uint64_t addr, uint64_t *probe,
 		addr += insn.size;
 	}
 	return *probe != 0;
+}
+
+bool
+pgt_callees_handover(PgtDecoder *decoder, uint64_t addr, uint64_t *probe)
+{
+	PgtInsn		insn;
+
+	for (int i = 0; i < MAX_HANDOVER; i++)
+	{
+		if (!pgt_decoder_at(decoder, addr, &insn))
+			return false;
+		if (insn.flow == PGT_FLOW_JUMP || insn.flow == PGT_FLOW_CALL)
+		{
+			*probe = addr;
+			return insn.probe == PGT_PROBE_EMULATED;
+		}
+		if (insn.flow != PGT_FLOW_NEXT)
+			return false;
+		addr += insn.size;
+	}
+	return false;
 }

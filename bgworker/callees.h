@@ -59,4 +59,12 @@ extern int	pgt_callees_reached(const PgtCallees *callees,
 extern bool pgt_callees_entry(PgtDecoder *decoder, uint64_t addr,
 							  uint64_t *probe, bool *cheap);
 
+/*
+ * Where a function that does little else hands on to the next one what it has
+ * made of its arguments: its first call or jump, if the code is straight up to
+ * there and a probe on it is cheap.
+ */
+extern bool pgt_callees_handover(PgtDecoder *decoder, uint64_t addr,
+								 uint64_t *probe);
+
 #endif							/* PGT_CALLEES_H */

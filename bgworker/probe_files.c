@@ -27,7 +27,6 @@
 
 #include "bgworker/probe_files.h"
 #include "bpf/pg_trace.h"
-#include "extension/compat.h"
 
 /* The path that stays right when the package is upgraded under the server */
 #define EXECUTABLE		"/proc/self/exe"
@@ -164,25 +163,6 @@ report_unknown(PgtProbeFile *file)
 					   sites->unknown[0].reason)));
 }
 
-/* Not all functions that are given what leads to a relation help in this major. */
-static bool
-is_wanted(const PgtTargetSite *target)
-{
-	if (target->flags != PGT_SITE_RELATION)
-		return true;
-	switch (target->file_call)
-	{
-		case PGT_RELATION_CLOSED:
-			return true;
-		case PGT_RELATION_ITSELF:
-			return PGT_RELATION_BY_ITSELF;
-		case PGT_RELATION_RESULT:
-			return PGT_RELATION_BY_RESULT;
-		default:
-			return !PGT_RELATION_BY_RESULT;
-	}
-}
-
 /* Keep the result of an analysis with the file. */
 static void
 set_sites(PgtProbeFile *file, PgtSites *sites)
@@ -191,7 +171,7 @@ set_sites(PgtProbeFile *file, PgtSites *sites)
 	Size		size = sizeof(uint64_t) * (nsites + sites->ntargets);
 
 	file->sites = sites;
-	file->nprobes = nsites;
+	file->nprobes = nsites + sites->ntargets;
 	file->offsets = MemoryContextAlloc(TopMemoryContext, size);
 	file->flags = MemoryContextAlloc(TopMemoryContext, size);
 	for (int i = 0; i < nsites; i++)
@@ -206,11 +186,9 @@ set_sites(PgtProbeFile *file, PgtSites *sites)
 	{
 		const PgtTargetSite *target = &sites->targets[i];
 
-		if (!is_wanted(target))
-			continue;
-		file->offsets[file->nprobes] = target->probe_offset;
-		file->flags[file->nprobes++] = PGT_SITE_FLAGS(target->file_call,
-													  target->flags);
+		file->offsets[nsites + i] = target->probe_offset;
+		file->flags[nsites + i] = PGT_SITE_FLAGS(target->file_call,
+												 target->flags);
 	}
 	if (sites->nunknown > 0)
 		report_unknown(file);

@@ -22,7 +22,7 @@ typedef struct PgtProbeFile
 	char		name[MAXPGPATH];	/* where it was found */
 	char		problem[192];	/* why waits may go unseen in it, or "" */
 	PgtSites   *sites;			/* NULL: it can't be attached to */
-	int			nprobes;		/* sites, and target sites of use */
+	int			nprobes;		/* sites and target sites */
 	uint64_t   *offsets;		/* of the probes, in the file */
 	uint64_t   *flags;			/* of the probes, for their cookies */
 	char		path[64];		/* to attach by */

@@ -82,6 +82,7 @@ static void list_site(Search *search, int index);
 static int	compare_sites(const void *a, const void *b);
 static bool list_targets(Search *search);
 static void list_calls(Search *search, PgtSite *site);
+static void list_entry(Search *search, const PgtCallee *callee);
 static void list_target(Search *search, uint64_t addr, bool cheap,
 						uint8_t file_call, uint8_t flags);
 
@@ -464,8 +465,6 @@ list_targets(Search *search)
 {
 	PgtSites   *result = search->result;
 	PgtCallees *callees = &search->callees;
-	uint64_t	probe;
-	bool		cheap;
 
 	result->targets = calloc((size_t) result->nsites * PGT_MAX_REACHED +
 							 PGT_MAX_CALLEES, sizeof(PgtTargetSite));
@@ -484,13 +483,30 @@ list_targets(Search *search)
 	}
 	for (int i = 0; i < callees->nitems; i++)
 	{
-		if (callees->items[i].flags != 0 && !callees->items[i].slot &&
-			pgt_callees_entry(search->decoder, callees->items[i].addr,
-							  &probe, &cheap))
-			list_target(search, probe, cheap, callees->items[i].file_call,
-						callees->items[i].flags);
+		if (callees->items[i].flags != 0 && !callees->items[i].slot)
+			list_entry(search, &callees->items[i]);
 	}
 	return true;
+}
+
+/* The wait for a reference to an I/O only looks up what it refers to. */
+static void
+list_entry(Search *search, const PgtCallee *callee)
+{
+	uint8_t		kind = callee->file_call;
+	uint64_t	probe;
+	bool		cheap;
+
+	if (!pgt_callees_entry(search->decoder, callee->addr, &probe, &cheap))
+		return;
+	if (!cheap && callee->flags == PGT_SITE_BUFFER &&
+		kind == PGT_AIO_REFERENCE &&
+		pgt_callees_handover(search->decoder, callee->addr, &probe))
+	{
+		kind = PGT_AIO_HANDLE;
+		cheap = true;
+	}
+	list_target(search, probe, cheap, kind, callee->flags);
 }
 
 static void

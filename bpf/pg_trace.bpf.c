@@ -277,7 +277,7 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 		state->multi_word = 0;
 		break;
 	default:
-		note_awaited(target, kind, argument);
+		note_awaited(target, kind, argument, second);
 		break;
 	}
 }

@@ -82,6 +82,7 @@ enum pgt_entry {
 	PGT_ENTRY_AIO_REFERENCE, /* that which the argument points to */
 	PGT_ENTRY_AIO_OLDEST,	 /* the oldest of the process's own */
 	PGT_ENTRY_AIO_UNKNOWN,
+	PGT_ENTRY_AIO_HANDLE,	 /* that of the handle's address and its generation */
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -291,11 +292,11 @@ struct pgt_wait_target {
 	__s32 buffer;     /* that the process may be going to wait for, or 0 */
 	__u8 kind;        /* enum pgt_target_kind */
 	__u8 mode;
-	__u8 aio; /* PGT_ENTRY_AIO_REFERENCE, ...: how to find the I/O, or 0 */
+	__u8 aio; /* how to find the I/O: PGT_ENTRY_AIO_HANDLE, _OLDEST, or not */
 	__u8 client_known;
-	__u32 aio_index;
 	__u32 client_bytes; /* when the wait began, if it was to send */
 	__u64 client;	    /* the kernel's socket to the client, or 0 */
+	__u64 aio_handle;
 	__u64 aio_generation;
 	struct pgt_relation relation; /* that the worker was told of last */
 	/*

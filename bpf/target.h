@@ -240,25 +240,31 @@ static __always_inline void renew(struct pgt_wait_target *target,
 	target->relation.file = 0;
 }
 
-/* A wait may be about to begin, for what the argument says. */
-static __always_inline void note_awaited(struct pgt_wait_target *target, __u32 kind, __u64 argument)
+/* A wait may be about to begin, for what the arguments say. */
+static __always_inline void note_awaited(struct pgt_wait_target *target, __u32 kind, __u64 argument,
+					 __u64 second)
 {
 	__u32 generation[2];
+	__u32 index;
 
 	if (kind == PGT_ENTRY_BUFFER) {
 		target->buffer = argument;
 		return;
 	}
 	target->aio = kind;
+	target->aio_handle = argument;
+	target->aio_generation = second;
 	if (kind != PGT_ENTRY_AIO_REFERENCE)
 		return;
-	if (bpf_probe_read_user(&target->aio_index, sizeof(target->aio_index),
+	target->aio = PGT_ENTRY_AIO_UNKNOWN;
+	if (bpf_probe_read_user(&index, sizeof(index),
 				(void *)(argument + layout.aio.reference_index)) ||
 	    bpf_probe_read_user(generation, sizeof(generation),
 				(void *)(argument + layout.aio.reference_generation)))
-		target->aio = PGT_ENTRY_AIO_UNKNOWN;
-	else
-		target->aio_generation = (__u64)generation[0] << 32 | generation[1];
+		return;
+	target->aio = PGT_ENTRY_AIO_HANDLE;
+	target->aio_handle = layout.aio.handles + (__u64)index * layout.aio.handle_size;
+	target->aio_generation = (__u64)generation[0] << 32 | generation[1];
 }
 
 static __always_inline __u64 read_pointer(__u64 address)
@@ -285,8 +291,8 @@ static __always_inline __u64 find_aio(const struct pgt_wait_target *target,
 	}
 	if (target->generation != state->generation)
 		return 0;
-	if (target->aio == PGT_ENTRY_AIO_REFERENCE)
-		return layout.aio.handles + (__u64)target->aio_index * layout.aio.handle_size;
+	if (target->aio == PGT_ENTRY_AIO_HANDLE)
+		return target->aio_handle;
 	if (target->aio == PGT_ENTRY_AIO_OLDEST)
 		return read_pointer(read_pointer(backend) + layout.aio.in_flight) -
 		       layout.aio.node;
@@ -298,12 +304,13 @@ static __always_inline void note_aio(struct pgt_wait_target *target,
 				     const struct pgt_wait_state *state, __u32 value)
 {
 	__u64 handle = find_aio(target, state, value);
+	__u64 offset = handle - layout.aio.handles;
 	struct pgt_aio *to = &target->other.aio;
 	__u64 generation;
 	__u8 kind;
 
-	if (handle - layout.aio.handles >=
-		    (__u64)layout.aio.handle_count * layout.aio.handle_size ||
+	if (offset >= (__u64)layout.aio.handle_count * layout.aio.handle_size ||
+	    offset % layout.aio.handle_size ||
 	    bpf_probe_read_user(&kind, sizeof(kind), (void *)(handle + layout.aio.target)) ||
 	    kind != layout.aio.relation_target ||
 	    bpf_probe_read_user(to, offsetof(struct pgt_aio, owner),
@@ -313,7 +320,7 @@ static __always_inline void note_aio(struct pgt_wait_target *target,
 	    bpf_probe_read_user(&generation, sizeof(generation),
 				(void *)(handle + layout.aio.generation)))
 		return;
-	if (value != layout.aio.submission && target->aio == PGT_ENTRY_AIO_REFERENCE &&
+	if (value != layout.aio.submission && target->aio == PGT_ENTRY_AIO_HANDLE &&
 	    generation != target->aio_generation)
 		return;
 	target->kind = PGT_TARGET_AIO;

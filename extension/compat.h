@@ -102,30 +102,20 @@ pgt_wait_event(uint32 *cache, const char *name)
 #endif
 
 /*
- * The function whose argument leads to a relation that is going to be read,
- * and how: in 15 and 16 smgrsetowner() is given the address of its rd_smgr, in
- * 17 WaitReadBuffers() a structure that has its address.  In 18 that may be
- * called after the relation has been read, but before that
- * pgaio_io_acquire_nb() is given, as the second argument, the place for the
- * result in that structure.
- *
- * From 17 on, that is for reading only.  What a relation is extended for is
- * seen where its size is asked for, or its blocks begin to be written in bulk.
+ * From what the function that shows which relation is going to be read is
+ * given to that relation: in 15 and 16 smgrsetowner() is given the address of
+ * its rd_smgr; in 17 WaitReadBuffers() a structure that has its address; and in
+ * 18 pgaio_io_acquire_nb(), as the second argument, the place for the result
+ * in that structure.
  */
 #if PG_VERSION_NUM >= 180000
-#define PGT_RELATION_BY_RESULT		true
-#define PGT_RELATION_BY_ITSELF		true
 #define PGT_RELATION_OFFSET			((int) offsetof(ReadBuffersOperation, rel) - \
 	(int) offsetof(ReadBuffersOperation, io_return))
 #define PGT_RELATION_IS_ADDRESS		true
 #elif PG_VERSION_NUM >= 170000
-#define PGT_RELATION_BY_RESULT		false
-#define PGT_RELATION_BY_ITSELF		true
 #define PGT_RELATION_OFFSET			offsetof(ReadBuffersOperation, rel)
 #define PGT_RELATION_IS_ADDRESS		true
 #else
-#define PGT_RELATION_BY_RESULT		false
-#define PGT_RELATION_BY_ITSELF		false
 #define PGT_RELATION_OFFSET			(-(int) offsetof(RelationData, rd_smgr))
 #define PGT_RELATION_IS_ADDRESS		false
 #endif

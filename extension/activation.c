@@ -149,6 +149,9 @@ follow_leader(void)
 	bool		traced;
 
 	setting_followed = true;
+	/* the rest of the settings may have come later */
+	if (pgt_emit_active())
+		return;
 	if (leader == NULL || leader == MyProc ||
 		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(leader)]) == 0)
 		return;

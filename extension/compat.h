@@ -134,6 +134,16 @@ pgt_forget_open_files(void)
 #endif
 }
 
+/*
+ * Whether a parallel worker gets its leader's settings after the end of its
+ * first transaction
+ */
+#if PG_VERSION_NUM >= 180000
+#define PGT_SETTINGS_AFTER_COMMIT	true
+#else
+#define PGT_SETTINGS_AFTER_COMMIT	false
+#endif
+
 /* Query identifiers are signed from 19 on; they are printed unsigned. */
 #define PGT_QUERY_ID(id) ((uint64) (id))
 

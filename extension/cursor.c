@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -184,6 +186,37 @@ placeholder(uint32 command, uint64 queryid, int *len)
 	return text;
 }
 
+/*
+ * From PostgreSQL 18 on, comments before the first statement of a string
+ * aren't part of it.  They may say more about it (traceparent.c).
+ */
+static void
+include_comments(const char *query, int *location, int *len)
+{
+	const char *p = query;
+	const char *end = query + Max(*location, 0);
+
+	while (p < end)
+	{
+		const char *rest = NULL;
+
+		if (strncmp(p, "--", 2) == 0)
+			rest = strchr(p, '\n');
+		else if (strncmp(p, "/*", 2) == 0 && (rest = strstr(p, "*/")) != NULL)
+			rest++;
+		else if (isspace((unsigned char) *p))
+			rest = p;
+		if (rest == NULL)
+			return;
+		p = rest + 1;
+	}
+	if (p > query && p == end)
+	{
+		*len += *len > 0 ? *location : 0;
+		*location = 0;
+	}
+}
+
 PgtCursor *
 pgt_cursor_get(const char *query, int location, int len,
 			   uint32 command, uint64 queryid, int depth)
@@ -201,6 +234,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		location = -1;
 		len = 0;
 	}
+	include_comments(query, &location, &len);
 	query = CleanQuerytext(query, &location, &len);
 	if (len == 0)
 		query = placeholder(command, queryid, &len);

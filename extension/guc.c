@@ -11,9 +11,11 @@
 
 #include <limits.h>
 
+#include "access/parallel.h"
 #include "utils/guc.h"
 
 #include "extension/activation.h"
+#include "extension/compat.h"
 #include "extension/event.h"
 #include "extension/guc.h"
 
@@ -84,6 +86,20 @@ assign_recheck(bool newval pg_attribute_unused(),
 			   void *extra pg_attribute_unused())
 {
 	pgt_trace_recheck();
+}
+
+/*
+ * A parallel worker that runs no query, but builds an index, say, meets no
+ * hook but the end of its first transaction.  If it gets its settings only
+ * after that, it has to look at once.
+ */
+static void
+assign_leader_cursor(int newval, void *extra pg_attribute_unused())
+{
+	if (!PGT_SETTINGS_AFTER_COMMIT || newval == 0 || !IsParallelWorker())
+		return;
+	pgt_leader_cursor = newval;
+	pgt_trace_look();
 }
 
 /* Both sizes become powers of two; a ring buffer map must be one. */
@@ -211,14 +227,14 @@ define_context_settings(void)
 
 static void
 define_internal_setting(const char *name, const char *description,
-						int *variable)
+						int *variable, GucIntAssignHook assign)
 {
 	DefineCustomIntVariable(name, description, NULL,
 							variable, 0, 0, INT_MAX,
 							PGC_USERSET,
 							GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE |
 							GUC_DISALLOW_IN_FILE,
-							NULL, NULL, NULL);
+							NULL, assign, NULL);
 }
 
 static void
@@ -226,13 +242,13 @@ define_internal_settings(void)
 {
 	define_internal_setting("pg_trace.leader_cursor",
 							"Tells parallel workers the cursor that they work for.",
-							&pgt_leader_cursor);
+							&pgt_leader_cursor, assign_leader_cursor);
 	define_internal_setting("pg_trace.leader_location",
 							"Tells them where its text begins in the query string.",
-							&pgt_leader_location);
+							&pgt_leader_location, NULL);
 	define_internal_setting("pg_trace.leader_length",
 							"Tells them the length of its text.",
-							&pgt_leader_length);
+							&pgt_leader_length, NULL);
 }
 
 void

@@ -16,7 +16,8 @@ my $node = PgTrace::new_node(
 	'autovacuum' => 'off',
 	'max_connections' => 40,
 	'pg_trace.max_sessions' => 32,
-	'pg_trace.queue_size' => '256kB');
+	'pg_trace.queue_size' => '256kB',
+	PgTrace::read_itself());
 $node->safe_psql('postgres', <<"SQL");
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 6000) g;

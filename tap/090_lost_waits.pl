@@ -12,7 +12,8 @@ my $node = PgTrace::new_node(
 	'main',
 	'shared_buffers' => '1MB',
 	'max_parallel_workers_per_gather' => 0,
-	'pg_trace.ring_buffer_size' => '64kB');
+	'pg_trace.ring_buffer_size' => '64kB',
+	PgTrace::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 100000) g;

@@ -67,7 +67,7 @@ sub explain_tree
 		}
 		next
 		  unless $line =~
-		  /^( *)(->  )?(\S.*?) \((?:actual rows=(\d+) loops=(\d+)|(never executed))\)$/;
+		  /^( *)(->  )?(\S.*?) \((?:actual rows=([\d.]+) loops=(\d+)|(never executed))\)$/;
 		my ($indent, $name, $rows, $loops) = (length $1, $3, $4 // 0, $5 // 0);
 
 		pop @stack while $stack[-1]{indent} >= $indent;
@@ -112,7 +112,7 @@ sub check_case
 	$session->query($_)
 	  foreach "LOAD '$ENV{PGT_TEST_BIN}/custom_scan.so'", 'BEGIN', @settings;
 	my $explained = $session->query(
-		"EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) $sql");
+		"EXPLAIN (ANALYZE, BUFFERS off, COSTS off, TIMING off, SUMMARY off) $sql");
 	$session->query($_) foreach 'ROLLBACK', 'BEGIN', @settings, $sql, 'ROLLBACK';
 	$session->close;
 	my $trace = read_trace($node, $file);

@@ -499,11 +499,11 @@ list_entry(Search *search, const PgtCallee *callee)
 
 	if (!pgt_callees_entry(search->decoder, callee->addr, &probe, &cheap))
 		return;
-	if (!cheap && callee->flags == PGT_SITE_BUFFER &&
-		kind == PGT_AIO_REFERENCE &&
+	if (!cheap && callee->flags == PGT_SITE_ENTRY &&
+		kind == PGT_ENTRY_AIO_REFERENCE &&
 		pgt_callees_handover(search->decoder, callee->addr, &probe))
 	{
-		kind = PGT_AIO_HANDLE;
+		kind = PGT_ENTRY_AIO_HANDLE;
 		cheap = true;
 	}
 	list_target(search, probe, cheap, kind, callee->flags);

@@ -7,9 +7,19 @@
 
 #include "port/atomics.h"
 
-/* Not for use but by pgt_traced(). */
-extern pg_atomic_uint32 *pgt_trace_flag;
+/*
+ * Not for use but by the functions below.  Hidden from other libraries, so that
+ * it is read without a detour through the table of what they could replace.
+ */
+extern __attribute__((visibility("hidden"))) pg_atomic_uint32 *pgt_trace_flag;
 extern bool pgt_trace_look(void);
+
+/* If not, this process isn't traced. */
+static inline bool
+pgt_may_be_traced(void)
+{
+	return pg_atomic_read_u32(pgt_trace_flag) != 0;
+}
 
 /*
  * Is this process traced?  The one test that a process pays for that isn't.
@@ -18,8 +28,7 @@ extern bool pgt_trace_look(void);
 static inline bool
 pgt_traced(void)
 {
-	return unlikely(pg_atomic_read_u32(pgt_trace_flag) != 0) &&
-		pgt_trace_look();
+	return unlikely(pgt_may_be_traced()) && pgt_trace_look();
 }
 
 /*

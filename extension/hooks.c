@@ -41,12 +41,13 @@
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
 #define ADAPTIVE_NS		UINT64CONST(60000000000)
 
-static planner_hook_type prev_planner = NULL;
-static ExecutorStart_hook_type prev_executor_start = NULL;
-static ExecutorRun_hook_type prev_executor_run = NULL;
-static ExecutorFinish_hook_type prev_executor_finish = NULL;
-static ExecutorEnd_hook_type prev_executor_end = NULL;
-static ProcessUtility_hook_type prev_process_utility = NULL;
+/* What each hook goes on to: the one that was set before, or PostgreSQL's own */
+static planner_hook_type next_planner = standard_planner;
+static ExecutorStart_hook_type next_executor_start = standard_ExecutorStart;
+static ExecutorRun_hook_type next_executor_run = standard_ExecutorRun;
+static ExecutorFinish_hook_type next_executor_finish = standard_ExecutorFinish;
+static ExecutorEnd_hook_type next_executor_end = standard_ExecutorEnd;
+static ProcessUtility_hook_type next_process_utility = standard_ProcessUtility;
 
 /*
  * The part of a string that the innermost utility statement is.  What runs on
@@ -97,14 +98,6 @@ find_cursor(const char *string, int location, int len,
  * ----------
  */
 
-static PlannedStmt *
-next_planner(PGT_PLANNER_PARAMS)
-{
-	if (prev_planner)
-		return prev_planner(PGT_PLANNER_ARGS);
-	return standard_planner(PGT_PLANNER_ARGS);
-}
-
 static pg_noinline PlannedStmt *
 trace_planner(PGT_PLANNER_PARAMS)
 {
@@ -151,15 +144,6 @@ hook_planner(PGT_PLANNER_PARAMS)
  * Executor
  * ----------
  */
-
-static void
-next_executor_start(QueryDesc *query, int eflags)
-{
-	if (prev_executor_start)
-		prev_executor_start(query, eflags);
-	else
-		standard_ExecutorStart(query, eflags);
-}
 
 /* The cursor of an execution; its plan may be one that was made before. */
 static PgtCursor *
@@ -286,15 +270,6 @@ hook_executor_start(QueryDesc *query, int eflags)
 		next_executor_start(query, eflags);
 }
 
-static void
-next_executor_run(PGT_EXECUTOR_RUN_PARAMS)
-{
-	if (prev_executor_run)
-		prev_executor_run(PGT_EXECUTOR_RUN_ARGS);
-	else
-		standard_ExecutorRun(PGT_EXECUTOR_RUN_ARGS);
-}
-
 /* An execution that had started when tracing did, such as an open cursor's */
 static PgtExecution *
 adopt_execution(QueryDesc *query)
@@ -367,15 +342,6 @@ hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 }
 
-static void
-next_executor_finish(QueryDesc *query)
-{
-	if (prev_executor_finish)
-		prev_executor_finish(query);
-	else
-		standard_ExecutorFinish(query);
-}
-
 static pg_noinline void
 trace_executor_finish(QueryDesc *query)
 {
@@ -434,15 +400,6 @@ hook_executor_finish(QueryDesc *query)
 		next_executor_finish(query);
 }
 
-static void
-next_executor_end(QueryDesc *query)
-{
-	if (prev_executor_end)
-		prev_executor_end(query);
-	else
-		standard_ExecutorEnd(query);
-}
-
 static pg_noinline void
 trace_executor_end(QueryDesc *query)
 {
@@ -492,20 +449,6 @@ hook_executor_end(QueryDesc *query)
  * Utility statements
  * ----------
  */
-
-static void
-next_process_utility(PlannedStmt *pstmt, const char *query_string,
-					 bool read_only_tree, ProcessUtilityContext context,
-					 ParamListInfo params, QueryEnvironment *query_env,
-					 DestReceiver *dest, QueryCompletion *qc)
-{
-	if (prev_process_utility)
-		prev_process_utility(pstmt, query_string, read_only_tree, context,
-							 params, query_env, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, query_string, read_only_tree, context,
-								params, query_env, dest, qc);
-}
 
 static pg_noinline void
 trace_process_utility(PlannedStmt *pstmt, const char *query_string,
@@ -578,16 +521,22 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 void
 pgt_hooks_install(void)
 {
-	prev_planner = planner_hook;
+	if (planner_hook)
+		next_planner = planner_hook;
 	planner_hook = hook_planner;
-	prev_executor_start = ExecutorStart_hook;
+	if (ExecutorStart_hook)
+		next_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = hook_executor_start;
-	prev_executor_run = ExecutorRun_hook;
+	if (ExecutorRun_hook)
+		next_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = hook_executor_run;
-	prev_executor_finish = ExecutorFinish_hook;
+	if (ExecutorFinish_hook)
+		next_executor_finish = ExecutorFinish_hook;
 	ExecutorFinish_hook = hook_executor_finish;
-	prev_executor_end = ExecutorEnd_hook;
+	if (ExecutorEnd_hook)
+		next_executor_end = ExecutorEnd_hook;
 	ExecutorEnd_hook = hook_executor_end;
-	prev_process_utility = ProcessUtility_hook;
+	if (ProcessUtility_hook)
+		next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
 }

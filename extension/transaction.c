@@ -89,25 +89,29 @@ send_end(bool rolled_back)
 	pgt_emit_commit();
 }
 
+static pg_noinline void
+trace_end(XactEvent event)
+{
+	/* unless tracing has stopped in between */
+	if (pgt_traced())
+	{
+		if (event == XACT_EVENT_ABORT)
+			pgt_executions_abort();
+		send_end(event == XACT_EVENT_ABORT);
+	}
+	if (is_kept)
+		end_kept();
+}
+
+/* The body is apart, so that this needs no stack frame where nothing is traced. */
 static void
 end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		event != XACT_EVENT_PREPARE)
+	if (likely(!pgt_may_be_traced() && !is_kept))
 		return;
-	if (likely(!pgt_traced()))
-	{
-		/* tracing has stopped in between */
-		if (is_kept)
-			end_kept();
-		return;
-	}
-
-	if (event == XACT_EVENT_ABORT)
-		pgt_executions_abort();
-	send_end(event == XACT_EVENT_ABORT);
-	if (is_kept)
-		end_kept();
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		trace_end(event);
 }
 
 void

@@ -55,7 +55,9 @@ is($breakpoints->in($session->pid), 0,
 $_->close foreach $session, $other;
 $node->stop;
 
-# instructions of one execution of a prepared SELECT
+# Instructions of one execution of a prepared SELECT.  The aim is 60, and some 56
+# were measured: four executor hooks and the callback at the transaction's end,
+# twice.  The bound leaves room for other majors and compilers.
 my $without = instructions_per_execution(bindir => $bindir, settings => []);
 foreach my $enabled ('off', 'on')
 {

@@ -6,6 +6,7 @@
 #	sudo make check-core	run PostgreSQL's own tests with all sessions traced
 #	sudo make bench			measure what tracing costs, after make install
 #	sudo make bench-hits	measure what each kind of probe costs
+#	sudo make bench-stages	measure each stage by itself, from hook to file
 
 EXTENSION = pg_trace_bgw
 MODULE_big = pg_trace_bgw
@@ -59,7 +60,14 @@ TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watch
 TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/locks.so \
 	.build/next_oid.so .build/waiter.so
 
-.PHONY: demo test test-programs check-core bench bench-hits
+# The library with functions that measure, and with its merge's input recorded
+BENCH_LIBRARY = .build/bench/pg_trace_bgw.so
+BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
+comma = ,
+RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
+
+.PHONY: demo test test-programs check-core bench bench-hits \
+	bench-stages
 
 demo:
 	@packaging/demo
@@ -77,6 +85,9 @@ bench:
 bench-hits: .build/hit_cost
 	@.build/hit_cost $(BENCH_OPTIONS)
 
+bench-stages: $(BENCH_LIBRARY)
+	@bench/stages $(BENCH_OPTIONS)
+
 test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
 # The sources that find probe sites know nothing of PostgreSQL and libbpf.
@@ -91,6 +102,15 @@ $(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
 		bpf/.output/pg_trace.skel.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lpthread
+
+.build/bench/%.o: bench/%.c bench/recording.h \
+		$(wildcard extension/*.h bgworker/*.h bpf/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -c -o $@ $<
+
+$(BENCH_LIBRARY): $(OBJS) $(BENCH_OBJS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $^ $(RECORDED) \
+		$(SHLIB_LINK)
 
 # libraries that tests load into a server
 $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c

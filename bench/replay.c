@@ -154,7 +154,7 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 						   sizeof(error)))
 		ereport(ERROR, (errmsg("%s", error)));
 	pgt_format_init(&tracer->format, &tracer->writer.buffer);
-	tracer->format.has_waits = true;
+	tracer->format.has_waits = tracer->format.has_samples = true;
 	pgt_format_header(&tracer->format, session, tracer->writer.path);
 	pgt_tracer_flush(tracer);
 }

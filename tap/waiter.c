@@ -7,6 +7,9 @@
  * compiler leaves nothing between the end of the first and the start of the
  * second, and a third one for another event.
  *
+ * take_lock(n, us) takes a lightweight lock n times and holds it for us
+ * microseconds each time.
+ *
  * With WITH_HIDDEN_STORE there is one more place that starts a wait, in a way
  * that no compiler would: the pointer can't be followed to the store.
  */
@@ -15,6 +18,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/lwlock.h"
 
 PG_MODULE_MAGIC;
 
@@ -56,4 +60,22 @@ waits(PG_FUNCTION_ARGS)
 		pgstat_report_wait_end();
 	}
 	PG_RETURN_INT32(3 * n);
+}
+
+PG_FUNCTION_INFO_V1(take_lock);
+
+Datum
+take_lock(PG_FUNCTION_ARGS)
+{
+	int32		n = PG_GETARG_INT32(0);
+	int32		us = PG_GETARG_INT32(1);
+
+	for (int i = 0; i < n; i++)
+	{
+		LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+		pg_usleep(us);
+		LWLockRelease(AddinShmemInitLock);
+		CHECK_FOR_INTERRUPTS();
+	}
+	PG_RETURN_VOID();
 }

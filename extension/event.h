@@ -210,4 +210,15 @@ typedef struct PgtExitRecord
 	int32		code;			/* proc_exit()'s argument */
 } PgtExitRecord;
 
+/*
+ * What a traced session writes for each execution: whoever lets these grow
+ * pays in every call.
+ */
+StaticAssertDecl(sizeof(PgtRecord) == 24, "head of a record");
+StaticAssertDecl(sizeof(PgtBeginRecord) <= 56, "beginning of a call");
+StaticAssertDecl(sizeof(PgtEndRecord) <= 104, "end of a call");
+StaticAssertDecl(sizeof(PgtBindsRecord) <= 32, "values to come");
+StaticAssertDecl(sizeof(PgtBindRecord) <= 120, "a value");
+StaticAssertDecl(sizeof(PgtXactRecord) <= 32, "end of a transaction");
+
 #endif							/* PGT_EVENT_H */

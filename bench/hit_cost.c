@@ -3,7 +3,7 @@
  * hit_cost.c
  *	  What a run of the BPF program costs, by strategy and traced processes.
  *
- * usage: hit_cost [ROUNDS]
+ * usage: hit_cost [--rounds N] [--json FILE]
  *
  * Children of this program stand for backends: each has a word of its own and
  * two places that store to it, like those that begin and end a wait.  With N
@@ -13,6 +13,11 @@
  * the strategies and numbers take turns in each round.  It includes what the
  * sending of a wait costs, that is half of one per place.
  *
+ * Uprobes are at as many places as they are in a server, most of which are never
+ * reached.  How long it takes to attach and detach the last one of N traced
+ * processes is printed as well, where processes have probes of their own; else
+ * that of all of them, in the column for one.
+ *
  * To be run as root, or with CAP_BPF and CAP_PERFMON; perf_uprobe needs
  * CAP_SYS_ADMIN, too.
  *
@@ -20,6 +25,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -29,6 +35,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +50,7 @@
 
 #define EXECUTABLE		"/proc/self/exe"
 #define RING_SIZE		(16 * 1024 * 1024)
+#define PLACES			183		/* in PostgreSQL 15; two of them are reached */
 #define PAIRS			20000	/* of a start and an end */
 #define WATCHED_PAIRS	2000	/* a watchpoint may cost 30 times as much */
 #define MAX_TRACED		256
@@ -58,11 +66,13 @@ static const struct
 	const char *name;
 	enum pgt_probe probe;
 	int			pairs;
+	int			places;			/* that have probes */
 }			strategies[] = {
-	{"uprobe", PGT_PROBE_UPROBE, PAIRS},
-	{"uprobe_shared", PGT_PROBE_UPROBE_SHARED, PAIRS},
-	{"perf_uprobe", PGT_PROBE_PERF_UPROBE, PAIRS},
-	{"watchpoint", PGT_PROBE_WATCHPOINT, WATCHED_PAIRS},
+	{"uprobe", PGT_PROBE_UPROBE, PAIRS, PLACES},
+	{"uprobe_shared", PGT_PROBE_UPROBE_SHARED, PAIRS, PLACES},
+	/* each takes 0.1 s to close, one after the other */
+	{"perf_uprobe, 2 places", PGT_PROBE_PERF_UPROBE, PAIRS, 2},
+	{"watchpoint", PGT_PROBE_WATCHPOINT, WATCHED_PAIRS, 1},
 };
 
 #define NSTRATEGIES ((int) (sizeof(strategies) / sizeof(strategies[0])))
@@ -86,11 +96,31 @@ static struct ring_buffer *ring;
 static struct pgt_wait_state *states;
 static volatile uint32_t *words;	/* [MAX_TRACED + 1], a cache line each */
 static Child children[MAX_TRACED + 1];	/* the last one is never traced */
+static uint64_t offsets[PLACES];	/* in this program's file */
 static int	links[MAX_TRACED];
 static int	nlinks = 0;
 static Series traced[NSTRATEGIES][NNUMBERS];
 static Series untraced[NSTRATEGIES][NNUMBERS];
+static Series attaching[NSTRATEGIES][NNUMBERS];
+static Series detaching[NSTRATEGIES][NNUMBERS];
 static const char *failure[NSTRATEGIES];
+
+typedef struct Table
+{
+	const char *title;
+	const char *unit;
+	int			decimals;
+	Series		(*series)[NNUMBERS];
+} Table;
+
+static const Table tables[] = {
+	{"a traced process, ns per hit", "ns", 0, traced},
+	{"one that isn't, ns per hit", "ns", 0, untraced},
+	{"attach a process, ms", "ms", 2, attaching},
+	{"detach it, ms", "ms", 2, detaching},
+};
+
+#define NTABLES	((int) (sizeof(tables) / sizeof(tables[0])))
 
 static void
 fail(const char *what)
@@ -107,6 +137,7 @@ fail(const char *what)
 /* The calls are what gets a uprobe: right behind a store, and emulated. */
 extern const char site_start[];
 extern const char site_end[];
+extern const char other_sites[];	/* calls of 5 bytes each */
 
 __asm__(".text\n"
 		"nothing: ret\n"
@@ -117,15 +148,21 @@ __asm__(".text\n"
 		"	movl $0, (%rdi)\n"
 		".globl site_end\n"
 		"site_end: call nothing\n"
+		"	ret\n"
+		".globl other_sites\n"
+		"other_sites:\n"
+		".rept 181\n"
+		"	call nothing\n"
+		".endr\n"
 		"	ret\n");
 extern void begin_and_end(volatile uint32_t *word);
 
 static uint64_t
-cpu_ns(void)
+clock_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
 }
 
@@ -138,12 +175,12 @@ child_main(int in, int out, volatile uint32_t *word)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (read(in, &pairs, sizeof(pairs)) == sizeof(pairs))
 	{
-		uint64_t	begin = cpu_ns();
+		uint64_t	begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		uint64_t	elapsed;
 
 		for (int i = 0; i < pairs; i++)
 			begin_and_end(word);
-		elapsed = cpu_ns() - begin;
+		elapsed = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin;
 		if (write(out, &elapsed, sizeof(elapsed)) != sizeof(elapsed))
 			break;
 	}
@@ -262,16 +299,29 @@ file_offset(const char *address)
 	return 0;
 }
 
+static void
+find_places(void)
+{
+	offsets[0] = file_offset(site_start);
+	offsets[1] = file_offset(site_end);
+	for (int site = 2; site < PLACES; site++)
+		offsets[site] = file_offset(other_sites) + 5 * (site - 2);
+}
+
 /* Trace child i as well.  Returns 0 or a negative errno. */
 static int
-attach(int i, enum pgt_probe probe)
+attach(int i, int strategy)
 {
-	uint64_t	offsets[2] = {file_offset(site_start), file_offset(site_end)};
+	static const uint64_t no_cookies[PLACES];
+	enum pgt_probe probe = strategies[strategy].probe;
+	int			places = strategies[strategy].places;
+	uint64_t	cookies[PLACES];
 	uint64_t	cookie = PGT_COOKIE(1, i, 0);
-	uint64_t	cookies[2] = {cookie, cookie};
 	uint32_t	pid = children[i].pid;
 	int			rc = 0;
 
+	for (int site = 0; site < PLACES; site++)
+		cookies[site] = cookie;
 	memset(&states[i], 0, sizeof(states[i]));
 	states[i].address = (uintptr_t) word_of(i);
 	states[i].owner = states[i].next = probe;
@@ -283,22 +333,22 @@ attach(int i, enum pgt_probe probe)
 	{
 		case PGT_PROBE_UPROBE:
 			rc = pgt_link_uprobes(bpf_program__fd(skeleton->progs.wait_site),
-								  EXECUTABLE, offsets, cookies, 2, pid);
+								  EXECUTABLE, offsets, cookies, places, pid);
 			break;
 		case PGT_PROBE_UPROBE_SHARED:
 			if (i == 0)
 				rc = pgt_link_uprobes(bpf_program__fd(skeleton->progs.wait_site_shared),
 									  EXECUTABLE, offsets,
-									  (uint64_t[2]) {0, 0}, 2, 0);
+									  no_cookies, places, 0);
 			break;
 		case PGT_PROBE_PERF_UPROBE:
 			if (i == 0)
 			{
 				rc = pgt_link_perf_uprobes(bpf_program__fd(skeleton->progs.wait_site_perf),
 										   EXECUTABLE, offsets,
-										   (uint64_t[2]) {0, 0}, 2, links);
+										   no_cookies, places, links);
 				if (rc == 0)
-					nlinks = 2;
+					nlinks = places;
 			}
 			return rc;
 		case PGT_PROBE_WATCHPOINT:
@@ -352,26 +402,50 @@ add(Series *series, double value)
 	series->value[series->count++] = value;
 }
 
+/* Detach child i, the last one of n that are traced, and attach it again. */
+static int
+measure_attaching(int strategy, int n, int i)
+{
+	enum pgt_probe probe = strategies[strategy].probe;
+	bool		own = probe == PGT_PROBE_UPROBE || probe == PGT_PROBE_WATCHPOINT;
+	uint64_t	begin_ns;
+	int			rc;
+
+	if (!own && i > 0)
+		return 0;
+	begin_ns = clock_ns(CLOCK_MONOTONIC);
+	if (own)
+		close(links[--nlinks]);
+	else
+		detach_all();
+	add(&detaching[strategy][n],
+		(clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
+	begin_ns = clock_ns(CLOCK_MONOTONIC);
+	rc = attach(i, strategy);
+	add(&attaching[strategy][n],
+		(clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
+	return rc;
+}
+
 static void
 measure(int strategy, double bare)
 {
-	enum pgt_probe probe = strategies[strategy].probe;
 	int			pairs = strategies[strategy].pairs;
 	int			nattached = 0;
 
 	for (int n = 0; n < NNUMBERS && failure[strategy] == NULL; n++)
 	{
-		while (nattached < numbers[n])
-		{
-			int			rc = attach(nattached, probe);
+		int			rc = 0;
 
-			if (rc != 0)
-			{
-				failure[strategy] = strerror(-rc);
-				detach_all();
-				return;
-			}
-			nattached++;
+		while (rc == 0 && nattached < numbers[n])
+			rc = attach(nattached++, strategy);
+		if (rc == 0)
+			rc = measure_attaching(strategy, n, nattached - 1);
+		if (rc != 0)
+		{
+			failure[strategy] = strerror(-rc);
+			detach_all();
+			return;
 		}
 		(void) run_child(0, pairs / 10);	/* warm up */
 		add(&traced[strategy][n], run_child(0, pairs) - bare);
@@ -390,18 +464,21 @@ compare(const void *a, const void *b)
 	return difference < 0 ? -1 : difference > 0;
 }
 
+/* ----------
+ * Reporting
+ * ----------
+ */
+
 static void
-print_series(Series *series)
+sort(Series *series)
 {
 	qsort(series->value, series->count, sizeof(double), compare);
-	printf(" %.0f (%.0f-%.0f) |", series->value[series->count / 2],
-		   series->value[0], series->value[series->count - 1]);
 }
 
 static void
-print_table(const char *title, Series table[NSTRATEGIES][NNUMBERS])
+print_table(const Table *table)
 {
-	printf("\n| %s |", title);
+	printf("\n| %s |", table->title);
 	for (int n = 0; n < NNUMBERS; n++)
 		printf(" %d |", numbers[n]);
 	printf("\n|---|");
@@ -414,21 +491,97 @@ print_table(const char *title, Series table[NSTRATEGIES][NNUMBERS])
 		if (failure[i] != NULL)
 			printf(" %s |", failure[i]);
 		for (int n = 0; n < NNUMBERS && failure[i] == NULL; n++)
-			print_series(&table[i][n]);
+		{
+			const Series *series = &table->series[i][n];
+
+			if (series->count == 0)
+				printf(" |");
+			else
+				printf(" %.*f (%.*f-%.*f) |",
+					   table->decimals, series->value[series->count / 2],
+					   table->decimals, series->value[0],
+					   table->decimals, series->value[series->count - 1]);
+		}
 		printf("\n");
 	}
+}
+
+/* "strategy": {"number": {"median": ..., "min": ..., "max": ...}, ...}, ... */
+static void
+write_table(FILE *file, const Table *table)
+{
+	fprintf(file, ",\n \"%s\": {\"unit\": \"%s\"", table->title,
+			table->unit);
+	for (int i = 0; i < NSTRATEGIES; i++)
+	{
+		fprintf(file, ",\n  \"%s\": {", strategies[i].name);
+		if (failure[i] != NULL)
+			fprintf(file, "\"failure\": \"%s\"", failure[i]);
+		for (int n = 0; n < NNUMBERS && failure[i] == NULL; n++)
+		{
+			const Series *series = &table->series[i][n];
+
+			if (series->count > 0)
+				fprintf(file, "%s\"%d\": {\"median\": %f, \"min\": %f, \"max\": %f}",
+						n > 0 ? ", " : "", numbers[n],
+						series->value[series->count / 2], series->value[0],
+						series->value[series->count - 1]);
+		}
+		fprintf(file, "}");
+	}
+	fprintf(file, "}");
+}
+
+static void
+write_json(const char *path, int rounds)
+{
+	FILE	   *file = fopen(path, "w");
+	struct utsname machine;
+
+	if (file == NULL || uname(&machine) != 0)
+		fail(path);
+	fprintf(file, "{\"machine\": {\"kernel\": \"%s\", \"architecture\": \"%s\", \"cores\": %ld, \"libbpf\": \"%s\", \"places\": %d, \"rounds\": %d}",
+			machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
+			libbpf_version_string(), PLACES, rounds);
+	for (int i = 0; i < NTABLES; i++)
+		write_table(file, &tables[i]);
+	fprintf(file, "}\n");
+	if (fclose(file) != 0)
+		fail(path);
+}
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: hit_cost [--rounds N] [--json FILE]\n");
+	return 1;
 }
 
 int
 main(int argc, char **argv)
 {
-	int			rounds = argc > 1 ? atoi(argv[1]) : 7;
+	static const struct option options[] = {
+		{"rounds", required_argument, NULL, 'r'},
+		{"json", required_argument, NULL, 'j'},
+		{NULL, 0, NULL, 0}
+	};
+	const char *json = NULL;
+	int			rounds = 7;
+	int			c;
 
-	if (rounds < 1 || rounds > MAX_ROUNDS)
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 	{
-		fprintf(stderr, "usage: hit_cost [ROUNDS]\n");
-		return 1;
+		if (c == 'r')
+			rounds = atoi(optarg);
+		else if (c == 'j')
+			json = optarg;
+		else
+			return usage();
 	}
+	if (optind < argc || rounds < 1 || rounds > MAX_ROUNDS)
+		return usage();
+
+	find_places();
 	start_children();
 	load();
 	for (int round = 0; round < rounds; round++)
@@ -441,9 +594,15 @@ main(int argc, char **argv)
 				measure(i, bare);
 		}
 	}
-	printf("ns per hit, median (range) of %d rounds, by traced processes\n",
-		   rounds);
-	print_table("a traced process", traced);
-	print_table("one that isn't", untraced);
+	for (int i = 0; i < NTABLES; i++)
+	{
+		for (int j = 0; j < NSTRATEGIES * NNUMBERS; j++)
+			sort(&tables[i].series[j / NNUMBERS][j % NNUMBERS]);
+	}
+	printf("median (range) of %d rounds, by traced processes\n", rounds);
+	for (int i = 0; i < NTABLES; i++)
+		print_table(&tables[i]);
+	if (json != NULL)
+		write_json(json, rounds);
 	return 0;
 }

@@ -34,6 +34,7 @@ my @as_postgres = $> == 0
   : ();
 
 my $base = tempdir('pg_trace_bench_XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $template_settings;
 my %servers;
 my $owner = $$;
 
@@ -91,9 +92,11 @@ sub init_template
 
 	run("$bindir/initdb", '-D', "$base/template", '-A', 'trust', '-U',
 		'postgres', '--no-sync');
+	$template_settings = "fsync = off\nautovacuum = off\n"
+	  . "logging_collector = off\njit = off\n"
+	  . "max_parallel_workers_per_gather = 0\n$settings";
 	open(my $conf, '>>', "$base/template/postgresql.conf") or die $!;
-	print $conf "fsync = off\nautovacuum = off\nlogging_collector = off\n"
-	  . "jit = off\nmax_parallel_workers_per_gather = 0\n$settings";
+	print $conf $template_settings;
 	close($conf);
 	return;
 }
@@ -216,10 +219,6 @@ sub machine
 	chomp(my $kernel = `uname -r`);
 	chomp(my $architecture = `uname -m`);
 	chomp(my $version = `$bindir/postgres --version`);
-	open(my $conf, '<', "$base/template/postgresql.conf") or die $!;
-	my @settings = grep { /^\w/ } <$conf>;
-	chomp @settings;
-	s/\s+#.*// foreach @settings;
 	return {
 		server => $version,
 		kernel => $kernel,
@@ -228,7 +227,7 @@ sub machine
 		cpu => $model,
 		cores => $cores,
 		memory_kb => $memory + 0,
-		server_settings => \@settings,
+		server_settings => [ split /\n/, $template_settings ],
 		%settings
 	};
 }

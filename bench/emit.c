@@ -4,8 +4,10 @@
  *
  * Both functions trace their own backend, without waits, through a session that
  * the worker knows nothing of, so the queue is drained here, by moving its
- * tail; that costs nothing and happens before it is half full.  Times are CPU
- * time of the backend.
+ * tail; that costs nothing and happens before it is half full.  A worker that
+ * has records to handle doesn't want to be woken, while this one would fall
+ * asleep at once and be woken by each record: so its latch is hidden meanwhile.
+ * Times are CPU time of the backend.
  */
 #include "postgres.h"
 
@@ -27,6 +29,8 @@
 PG_FUNCTION_INFO_V1(pgt_bench_emit);
 PG_FUNCTION_INFO_V1(pgt_bench_execute);
 
+static Latch *hidden_latch;		/* the worker's */
+
 /* ----------
  * A session of one's own
  * ----------
@@ -36,6 +40,19 @@ static pg_atomic_uint32 *
 flag(void)
 {
 	return &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
+}
+
+/* Exchange the worker's latch. */
+static void
+set_latch(Latch **latch)
+{
+	Latch	   *old;
+
+	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	old = pgt_shared->worker.latch;
+	pgt_shared->worker.latch = *latch;
+	LWLockRelease(pgt_shared->lock);
+	*latch = old;
 }
 
 /* The last slot; its state stays PGT_SESSION_FREE, so the worker keeps off. */
@@ -53,6 +70,8 @@ begin_session(void)
 	session->options.binds = true;
 	session->options.plan_stat = PGT_PLAN_STAT_NEVER;
 	pgt_queue_reset(&session->queue);
+	hidden_latch = NULL;
+	set_latch(&hidden_latch);
 	pg_atomic_write_u32(flag(), slot + 1);
 	return session;
 }
@@ -62,6 +81,9 @@ end_session(void)
 {
 	pgt_emit_detach();
 	pg_atomic_write_u32(flag(), 0);
+	set_latch(&hidden_latch);
+	/* it may have slept without wanting to be woken */
+	pgt_session_wake_worker();
 }
 
 /* Returns the records that were in it. */

@@ -188,6 +188,7 @@ my @cases = (
 	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM many LEFT JOIN few ON many.n = few.n' ],
 	[ "$no_merge; enable_nestloop = off; enable_hashagg = off", 'SELECT * FROM few f WHERE EXISTS (SELECT FROM many WHERE many.n = f.id)' ],
 	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM few f WHERE NOT EXISTS (SELECT FROM many WHERE many.n = f.id)' ],
+	[ "$no_merge; enable_nestloop = off; enable_hashagg = off", 'SELECT * FROM many WHERE EXISTS (SELECT FROM few WHERE few.id = many.n)' ],
 	[ "$no_merge; enable_nestloop = off", 'SELECT * FROM many WHERE NOT EXISTS (SELECT FROM few WHERE few.id = many.n)' ],
 	[ '', 'SELECT n FROM few ORDER BY n' ],
 	[ 'enable_sort = off', 'SELECT id, m FROM many ORDER BY id, m LIMIT 20' ],
@@ -216,7 +217,7 @@ my @cases = (
 	[ $parallel, 'SELECT count(*) FROM many' ],
 	[ $parallel, 'SELECT count(*) FROM parts' ],
 	[ "$parallel; enable_indexscan = off; enable_indexonlyscan = off; enable_bitmapscan = off", 'SELECT * FROM many ORDER BY n, id' ],
-	[ "$parallel; enable_mergejoin = off; enable_nestloop = off", 'SELECT count(*) FROM many m1 JOIN many m2 ON m1.id = m2.id' ]);
+	[ "$parallel; enable_mergejoin = off; enable_nestloop = off", 'SELECT count(*) FROM many m1 JOIN many m2 ON m1.id = m2.id + 0' ]);
 
 my %seen;
 foreach my $case (@cases)
@@ -253,7 +254,8 @@ my @kinds = (
 	'Finalize Aggregate', 'WindowAgg', 'Unique', 'SetOp Except', 'HashSetOp Intersect',
 	'LockRows', 'Limit', 'Hash', 'Parallel Hash', 'Parallel Hash Join',
 	'Parallel Append',
-	PgTrace::major() >= 16 ? 'Hash Right Anti Join' : ());
+	PgTrace::major() >= 16 ? 'Hash Right Anti Join' : (),
+	PgTrace::major() >= 18 ? 'Hash Right Semi Join' : ());
 is_deeply([ grep { !$seen{$_} } @kinds ], [], 'every kind of node was seen');
 
 clean_files($node);

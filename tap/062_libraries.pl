@@ -117,7 +117,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 # A parallel worker, with each kind of probe
 ###############################################################################
 
-create_function('in_worker');
+my $module = create_function('in_worker');
 foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 {
 	my $probe = $setting eq 'uprobe_process' ? 'uprobe' : $setting;
@@ -127,8 +127,8 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my $session = PgTrace::Session->new($node);
 	$session->query('SET parallel_leader_participation = off');
 	my $leader_file = $session->query('SELECT pg_trace_start_trace()');
-	my ($truth, $file) = GroundTruth->of_worker($node, $session,
-		'SELECT sum(in_worker(20, 100)) FROM t');
+	my ($truth, $file) =
+	  GroundTruth->of_worker($node, $session, $module, 't');
 	my $records = PgTrace::File::parse($file);
 	my $count =
 	  $truth->compare($records, $what, $probe eq 'watchpoint' ? 1000 : 0);

@@ -59,26 +59,41 @@ sub start
 
 =pod
 
-=item GroundTruth->of_worker(node, session, query)
+=item GroundTruth->of_worker(node, session, module, table)
 
-Have a traced session execute a query, and watch one of its parallel workers
-from some time on.  Returns what was seen, and the worker's trace file.
+Have a traced session execute waits_while() of a module (waiter.c) for a table,
+and watch one of its parallel workers for several hundred waits, until there are
+no more.  Returns what was seen, and the worker's trace file.
 
 =cut
 
 sub of_worker
 {
-	my ($class, $node, $session, $query) = @_;
-	my $traced = "SELECT pid, trace_file FROM pg_trace_status WHERE state = 'active'"
-	  . ' AND pid IN (SELECT pid FROM pg_stat_activity) AND leader_pid = '
+	my ($class, $node, $session, $module, $table) = @_;
+	my $until = "$node->{_host}/waiting";
+	my $workers = "SELECT pid, trace_file FROM pg_trace_status"
+	  . " WHERE state = 'active' AND pid IN (SELECT pid FROM pg_stat_activity)"
+	  . " AND leader_pid = "
 	  . $session->pid;
 
-	$session->send($query);
-	$node->poll_query_until('postgres', "SELECT EXISTS ($traced)")
+	$node->safe_psql('postgres', <<"SQL");
+CREATE OR REPLACE FUNCTION waits_while(int, text) RETURNS int STRICT
+  PARALLEL SAFE LANGUAGE C AS '$module';
+SQL
+	append_to_file($until, '');
+	$session->send("SELECT sum(waits_while(100, '$until')) FROM $table");
+	$node->poll_query_until('postgres',
+		"SELECT EXISTS ($workers AND wait_events > 0)")
 	  or die 'no parallel worker is traced';
 	my ($worker, $file) =
-	  split /\|/, $node->safe_psql('postgres', "$traced LIMIT 1");
+	  split /\|/, $node->safe_psql('postgres',
+		"$workers AND wait_events > 0 LIMIT 1");
 	my $truth = $class->start($node, $worker);
+	my $count = "SELECT wait_events FROM pg_trace_status WHERE pid = $worker";
+	my $before = $node->safe_psql('postgres', $count);
+	$node->poll_query_until('postgres', "SELECT ($count) > $before + 600")
+	  or die 'the parallel worker does not wait';
+	unlink $until or die "$until: $!";
 	$session->wait;
 	$truth->finish;
 	PgTrace::wait_for_end($node, $file);

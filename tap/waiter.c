@@ -7,6 +7,8 @@
  * compiler leaves nothing between the end of the first and the start of the
  * second, and a third one for another event.
  *
+ * waits_while(us, file) does it as long as the file exists.
+ *
  * take_lock(n, us) takes a lightweight lock n times and holds it for us
  * microseconds each time.
  *
@@ -15,10 +17,13 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lwlock.h"
+#include "utils/builtins.h"
 
 PG_MODULE_MAGIC;
 
@@ -38,7 +43,23 @@ start_hidden(uint32 wait_event_info)
 #define start_hidden(wait_event_info) pgstat_report_wait_start(wait_event_info)
 #endif
 
+static void
+three_waits(int32 us)
+{
+	pgstat_report_wait_start(PG_WAIT_EXTENSION);
+	pg_usleep(us);
+	pgstat_report_wait_end();
+	pgstat_report_wait_start(PG_WAIT_EXTENSION);
+	pg_usleep(us);
+	pgstat_report_wait_end();
+	CHECK_FOR_INTERRUPTS();
+	start_hidden(WAIT_EVENT_PG_SLEEP);
+	pg_usleep(us);
+	pgstat_report_wait_end();
+}
+
 PG_FUNCTION_INFO_V1(waits);
+PG_FUNCTION_INFO_V1(waits_while);
 
 Datum
 waits(PG_FUNCTION_ARGS)
@@ -47,18 +68,7 @@ waits(PG_FUNCTION_ARGS)
 	int32		us = PG_GETARG_INT32(1);
 
 	for (int i = 0; i < n; i++)
-	{
-		pgstat_report_wait_start(PG_WAIT_EXTENSION);
-		pg_usleep(us);
-		pgstat_report_wait_end();
-		pgstat_report_wait_start(PG_WAIT_EXTENSION);
-		pg_usleep(us);
-		pgstat_report_wait_end();
-		CHECK_FOR_INTERRUPTS();
-		start_hidden(WAIT_EVENT_PG_SLEEP);
-		pg_usleep(us);
-		pgstat_report_wait_end();
-	}
+		three_waits(us);
 	PG_RETURN_INT32(3 * n);
 }
 
@@ -78,4 +88,16 @@ take_lock(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 	}
 	PG_RETURN_VOID();
+}
+
+Datum
+waits_while(PG_FUNCTION_ARGS)
+{
+	int32		us = PG_GETARG_INT32(0);
+	char	   *file = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	int32		n = 0;
+
+	for (; access(file, F_OK) == 0; n += 3)
+		three_waits(us);
+	PG_RETURN_INT32(n);
 }

@@ -159,6 +159,8 @@ sub close
 {
 	my ($self) = @_;
 
+	# it has run since the last wait, however long ago that was
+	$self->{timer}->start($PostgreSQL::Test::Utils::timeout_default);
 	$self->{in} .= "\\q\n";
 	$self->{psql}->finish;
 	return;

@@ -7,12 +7,11 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
-use File::Copy;
-use File::Path qw(make_path);
 use GroundTruth;
 use PgTrace;
 use PgTraceSites;
 use PostgreSQL::Test::Utils;
+use ServerCopy;
 use Test::More;
 
 plan skip_all => 'the instructions replaced are those of x86-64'
@@ -21,34 +20,8 @@ plan skip_all => 'the instructions replaced are those of x86-64'
 # Where waits begin whose start is hidden: reads, and nearly all that isn't I/O
 my @functions = qw(FileRead WaitEventSetWait);
 
-###############################################################################
-# The copy: programs find what belongs to them by where they are themselves
-###############################################################################
-
-sub config
-{
-	my ($name) = @_;
-	my ($status, $out) = run('pg_config', "--$name");
-
-	chomp $out;
-	return $out;
-}
-
-my $bindir = config('bindir');
-my $root = PostgreSQL::Test::Utils::tempdir();
-
-make_path("$root$bindir");
-foreach my $program (qw(initdb pg_config pg_ctl postgres psql))
-{
-	copy("$bindir/$program", "$root$bindir/$program")
-	  or die "$bindir/$program: $!";
-	chmod 0755, "$root$bindir/$program" or die "$root$bindir/$program: $!";
-}
-foreach my $dir (map { config($_) } qw(pkglibdir sharedir))
-{
-	make_path(dirname("$root$dir"));
-	symlink $dir, "$root$dir" or die "$root$dir: $!";
-}
+my $bindir = copy_server();
+my $server = "$bindir/postgres";
 
 # The address range of an exported function
 sub range_of
@@ -74,7 +47,6 @@ sub hide
 	return 1;
 }
 
-my $server = "$root$bindir/postgres";
 my $code = read_file($server);
 my ($status, $references) = run(sites_dump(), $server);
 foreach my $function (@functions)
@@ -105,7 +77,7 @@ my $problem =
 ###############################################################################
 
 my $node = PgTrace::create_node('main',
-	{ install_path => dirname("$root$bindir") },
+	{ install_path => dirname($bindir) },
 	'autovacuum' => 'off',
 	'fsync' => 'on',
 	'max_parallel_workers_per_gather' => 0,

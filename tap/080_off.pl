@@ -5,16 +5,22 @@ use strict;
 use warnings;
 
 use Breakpoints;
+use File::Basename qw(dirname);
 use InstructionCount;
 use PgTrace;
+use ServerCopy;
 use Test::More;
 
-chomp(my $bindir = `$ENV{PG_CONFIG} --bindir`);
+# Other tests may have probes in all processes meanwhile.
+my $bindir = copy_server();
 my $breakpoints = Breakpoints->new;
 my $nsites = $breakpoints->places;
 cmp_ok($nsites, '>', 100, 'probe sites');
 
-my $node = PgTrace::new_node('main', 'pg_trace.enabled' => 'off');
+my $node = PgTrace::create_node('main', { install_path => dirname($bindir) },
+	'pg_trace.enabled' => 'off');
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
 my $session = PgTrace::Session->new($node);
 my $other = PgTrace::Session->new($node);
 

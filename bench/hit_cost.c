@@ -566,7 +566,7 @@ main(int argc, char **argv)
 		{NULL, 0, NULL, 0}
 	};
 	const char *json = NULL;
-	int			rounds = 7;
+	int			rounds = 5;
 	int			c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)

@@ -16,7 +16,8 @@
  * Uprobes are at as many places as they are in a server, most of which are never
  * reached.  How long it takes to attach and detach the last one of N traced
  * processes is printed as well, where processes have probes of their own; else
- * that of all of them, in the column for one.
+ * that of all of them, in the column for one.  The kernel looks at all children
+ * for each place then, whether they are traced or not.
  *
  * To be run as root, or with CAP_BPF and CAP_PERFMON; perf_uprobe needs
  * CAP_SYS_ADMIN, too.

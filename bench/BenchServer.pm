@@ -56,7 +56,7 @@ END
 		$? = $status;
 	}
 }
-$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = $SIG{PIPE} = sub { exit 1 };
 
 # The directory of everything, and that of the server's programs
 sub base { return $base }

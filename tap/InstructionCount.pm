@@ -111,7 +111,9 @@ of a prepared statement, from reading the message to sending the answer.
 
 =item bindir
 
-The directory of initdb, pg_ctl and postgres.  Required.
+The directory of initdb, pg_ctl and postgres.  Required.  Uprobes that are shared
+put breakpoints into the pages of a file, whoever runs it, and valgrind stumbles
+over them; so it had better be a copy (L<ServerCopy>).
 
 =item settings
 
@@ -199,11 +201,7 @@ sub make_wrapper
 		'valgrind', '--quiet',
 		'--tool=callgrind', '--toggle-collect=PostgresMain',
 		shell_quote("--callgrind-out-file=$dir/count.%p"),
-		shell_quote("$dir/postgres"));
-
-	# Uprobes that are shared put breakpoints into the pages of a file, whoever
-	# runs it, and valgrind stumbles over them.  So this server is a copy.
-	run_command($dir, 'cp', "$bindir/postgres", "$dir/postgres");
+		shell_quote("$bindir/postgres"));
 
 	write_file("$dir/wrapper", 0700, "#!/bin/sh\nexec $command \"\$@\"\n");
 	return;

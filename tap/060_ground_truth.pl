@@ -82,7 +82,7 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	$session->query('SELECT pg_trace_stop_trace()');
 
 	my $count = $truth->compare(PgTrace::File::parse($file),
-		$setting, $probe eq 'watchpoint' ? 1000 : 0);
+		$setting, $probe eq 'watchpoint' ? 10_000 : 0);
 	foreach my $name (
 		(map { 'IO:' . PgTrace::event($_) }
 			qw(DataFileRead BufFileWrite BufFileRead DataFileExtend WALSync)),

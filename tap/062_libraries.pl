@@ -92,7 +92,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	$session->query('SELECT pg_trace_stop_trace()');
 	my $records = PgTrace::File::parse($file);
 	my $count =
-	  $truth->compare($records, $setting, $probe eq 'watchpoint' ? 1000 : 0);
+	  $truth->compare($records, $setting, $probe eq 'watchpoint' ? 10_000 : 0);
 	is($count->{'Timeout:PgSleep'}, 23, "$setting: all waits of the module");
 	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 3,
@@ -131,7 +131,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	  GroundTruth->of_worker($node, $session, $module, 't');
 	my $records = PgTrace::File::parse($file);
 	my $count =
-	  $truth->compare($records, $what, $probe eq 'watchpoint' ? 1000 : 0);
+	  $truth->compare($records, $what, $probe eq 'watchpoint' ? 10_000 : 0);
 	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100, "$what: waits of the module");
 	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 1,

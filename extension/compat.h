@@ -144,6 +144,13 @@ pgt_forget_open_files(void)
 #define PGT_SETTINGS_AFTER_COMMIT	false
 #endif
 
+/* The counters of OIDs and transactions; access/transam.h */
+#if PG_VERSION_NUM >= 170000
+#define PGT_TRANSAM_VARIABLES	TransamVariables
+#else
+#define PGT_TRANSAM_VARIABLES	ShmemVariableCache
+#endif
+
 /* Query identifiers are signed from 19 on; they are printed unsigned. */
 #define PGT_QUERY_ID(id) ((uint64) (id))
 

@@ -86,8 +86,10 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	foreach my $name (
 		(map { 'IO:' . PgTrace::event($_) }
 			qw(DataFileRead BufFileWrite BufFileRead DataFileExtend WALSync)),
-		qw(Client:ClientRead Timeout:PgSleep Lock:transactionid
-		Extension:Extension))
+		qw(Client:ClientRead Timeout:PgSleep Lock:transactionid),
+		# from 17 on, the module's waits have a name
+		'Extension:'
+		  . (PgTrace::major() >= 17 ? 'PostgresFdwGetResult' : 'Extension'))
 	{
 		ok($count->{$name}, "$setting: $name is among them");
 	}

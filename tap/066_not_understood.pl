@@ -18,7 +18,10 @@ plan skip_all => 'the instructions replaced are those of x86-64'
   unless `uname -m` eq "x86_64\n";
 
 # Where waits begin whose start is hidden: reads, and nearly all that isn't I/O
-my @functions = qw(FileRead WaitEventSetWait);
+my @functions = (
+	PgTrace::major() >= 18 ? 'pgaio_io_perform_synchronously' :
+	PgTrace::major() >= 17 ? 'FileReadV' : 'FileRead',
+	'WaitEventSetWait');
 
 my $bindir = copy_server();
 my $server = "$bindir/postgres";

@@ -20,7 +20,8 @@ my $node = PgTrace::create_node(
 	'parallel_tuple_cost' => 0,
 	'min_parallel_table_scan_size' => 0,
 	'log_temp_files' => 0,
-	'jit' => 'off');
+	'jit' => 'off',
+	PgTrace::read_itself());
 
 # Transactions have got far enough that the state of an old one is in a file of
 # its own, and not in memory: 32,768 to a block, 32 blocks to a file.
@@ -78,7 +79,8 @@ sub waits_for
 	$session->query('SELECT pg_trace_stop_trace()');
 	my $records = PgTrace::File::parse($file);
 	is_deeply([ PgTrace::Problems::problems($records) ], [], "$event: the trace is sound");
-	my @waits = grep { $_->{nam} eq $event }
+	my $name = PgTrace::event($event);
+	my @waits = grep { $_->{nam} eq $name }
 	  map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 	cmp_ok(scalar @waits, '>', 0, "$event: there are waits");
 	return @waits;

@@ -11,6 +11,8 @@
 #include "fmgr.h"
 #include "storage/lwlock.h"
 
+#include "extension/compat.h"
+
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(set_next_oid);
@@ -19,8 +21,8 @@ Datum
 set_next_oid(PG_FUNCTION_ARGS)
 {
 	LWLockAcquire(OidGenLock, LW_EXCLUSIVE);
-	ShmemVariableCache->nextOid = PG_GETARG_OID(0);
-	ShmemVariableCache->oidCount = 0;
+	PGT_TRANSAM_VARIABLES->nextOid = PG_GETARG_OID(0);
+	PGT_TRANSAM_VARIABLES->oidCount = 0;
 	LWLockRelease(OidGenLock);
 	PG_RETURN_VOID();
 }

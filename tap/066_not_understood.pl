@@ -18,10 +18,8 @@ plan skip_all => 'the instructions replaced are those of x86-64'
   unless `uname -m` eq "x86_64\n";
 
 # Where waits begin whose start is hidden: reads, and nearly all that isn't I/O
-my @functions = (
-	PgTrace::major() >= 18 ? 'pgaio_io_perform_synchronously' :
-	PgTrace::major() >= 17 ? 'FileReadV' : 'FileRead',
-	'WaitEventSetWait');
+my @functions =
+  (PgTrace::major() >= 17 ? 'FileReadV' : 'FileRead', 'WaitEventSetWait');
 
 my $bindir = copy_server();
 my $server = "$bindir/postgres";
@@ -135,9 +133,13 @@ sub trace_work
 	return (PgTrace::File::parse($file), $truth, $error);
 }
 
-my @hidden = qw(IO:DataFileRead IO:BufFileRead Client:ClientRead Timeout:PgSleep
-  Lock:transactionid);
-my @others = qw(IO:BufFileWrite IO:WALWrite IO:WALSync);
+# in 18, blocks of relations are read elsewhere
+my @reads = PgTrace::major() >= 18 ? () : ('IO:DataFileRead');
+my @hidden = (@reads, 'IO:' . PgTrace::event('BufFileRead'),
+	qw(Client:ClientRead Timeout:PgSleep
+  Lock:transactionid));
+my @others = ((map { 'IO:' . PgTrace::event($_) } qw(BufFileWrite WALWrite WALSync)),
+	@reads ? () : 'IO:DataFileRead');
 my ($records, $truth, $error) = trace_work('auto', 'watchpoint');
 my $count_of = $truth->compare($records, 'auto', 1000);
 is($error // '', '', 'auto: nothing is wrong with the session');

@@ -17,7 +17,8 @@ my $node = PgTrace::new_node(
 	'autovacuum' => 'off',
 	'bgwriter_lru_maxpages' => 0,
 	'checkpoint_timeout' => '1d',
-	'max_parallel_workers_per_gather' => 0);
+	'max_parallel_workers_per_gather' => 0,
+	PgTrace::read_itself());
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION set_next_oid(oid) RETURNS void STRICT LANGUAGE C
   AS '$ENV{PGT_TEST_BIN}/next_oid';

@@ -17,7 +17,8 @@ my $node = PgTrace::new_node(
 	'jit' => 'off',
 	'shared_buffers' => '256kB',
 	'max_parallel_workers_per_gather' => 0,
-	'pg_trace.plan_stat' => 'all_executions');
+	'pg_trace.plan_stat' => 'all_executions',
+	PgTrace::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (a int, b int, filler text);
 INSERT INTO t SELECT i % 50, i % 70, repeat('x', 100)

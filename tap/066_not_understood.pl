@@ -136,9 +136,9 @@ sub trace_work
 # in 18, blocks of relations are read elsewhere
 my @reads = PgTrace::major() >= 18 ? () : ('IO:DataFileRead');
 my @hidden = (@reads, 'IO:' . PgTrace::event('BufFileRead'),
-	qw(Client:ClientRead Timeout:PgSleep
-  Lock:transactionid));
-my @others = ((map { 'IO:' . PgTrace::event($_) } qw(BufFileWrite WALWrite WALSync)),
+	qw(Client:ClientRead Timeout:PgSleep Lock:transactionid));
+my @others = (
+	(map { 'IO:' . PgTrace::event($_) } qw(BufFileWrite WALWrite WALSync)),
 	@reads ? () : 'IO:DataFileRead');
 my ($records, $truth, $error) = trace_work('auto', 'watchpoint');
 my $count_of = $truth->compare($records, 'auto', 1000);

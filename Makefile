@@ -34,6 +34,11 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 override with_llvm = no
 include $(PGXS)
 
+# Other libraries see none of our symbols but those that are marked, and we
+# reach them directly.  From 16 on that is PostgreSQL's default.
+$(OBJS): CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
+$(OBJS): CFLAGS += -fvisibility=hidden
+
 # Debian's PGXS knows no dependencies on headers.
 $(OBJS): $(wildcard extension/*.h bgworker/*.h bpf/*.h) pg_trace_bgw.control
 

@@ -84,18 +84,20 @@ static __always_inline struct sock *find_client(void)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* The sum of what is in a Unix-domain socket and hasn't been read. */
-static __always_inline __u32 count_unix_bytes(struct sock *sk)
+/*
+ * The sum of what is in a Unix-domain socket and hasn't been read.  A backend
+ * reads all before it waits; a client may have read the first buffer in part.
+ */
+static __always_inline __u32 count_unix_bytes(struct sock *sk, bool sending)
 {
 	struct sk_buff *head = (struct sk_buff *)&sk->sk_receive_queue;
 	struct sk_buff *buffer = BPF_CORE_READ(sk, sk_receive_queue.next);
 	__u32 bytes = 0;
 	__u32 consumed;
 
-	if (buffer && buffer != head) {
+	if (sending && buffer && buffer != head) {
 		struct unix_skb_parms *parms = (struct unix_skb_parms *)&buffer->cb;
 
-		/* the first one may have been read in part */
 		if (bpf_core_field_exists(parms->consumed) &&
 		    !bpf_core_read(&consumed, sizeof(consumed), &parms->consumed))
 			bytes -= consumed;
@@ -118,7 +120,7 @@ static __always_inline __u32 count_bytes(struct sock *sk, bool sending)
 	case FAMILY_UNIX:
 		if (sending)
 			sk = BPF_CORE_READ((struct unix_sock *)sk, peer);
-		return sk ? count_unix_bytes(sk) : PGT_NO_BYTES;
+		return sk ? count_unix_bytes(sk, sending) : PGT_NO_BYTES;
 	case FAMILY_INET:
 	case FAMILY_INET6:
 		if (sending)

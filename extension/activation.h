@@ -7,11 +7,8 @@
 
 #include "port/atomics.h"
 
-/*
- * Not for use but by the functions below.  Hidden from other libraries, so that
- * it is read without a detour through the table of what they could replace.
- */
-extern __attribute__((visibility("hidden"))) pg_atomic_uint32 *pgt_trace_flag;
+/* Not for use but by the functions below. */
+extern pg_atomic_uint32 *pgt_trace_flag;
 extern bool pgt_trace_look(void);
 
 /* If not, this process isn't traced. */

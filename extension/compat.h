@@ -31,6 +31,11 @@
 #error "pg_trace_bgw needs PostgreSQL 15 or newer"
 #endif
 
+/* A function for SQL; 15 doesn't declare it to be seen from outside */
+#define PGT_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
 /* planner_hook: 19 passes the ExplainState */
 #if PG_VERSION_NUM >= 190000
 #define PGT_PLANNER_PARAMS Query *parse, const char *query_string, \

@@ -25,11 +25,11 @@
 /* How long the functions wait for the worker. */
 #define CONTROL_TIMEOUT_MS	10000
 
-PG_FUNCTION_INFO_V1(pg_trace_session);
-PG_FUNCTION_INFO_V1(pg_trace_start_trace);
-PG_FUNCTION_INFO_V1(pg_trace_stop_trace);
-PG_FUNCTION_INFO_V1(pg_trace_status);
-PG_FUNCTION_INFO_V1(pg_trace_worker);
+PGT_FUNCTION(pg_trace_session);
+PGT_FUNCTION(pg_trace_start_trace);
+PGT_FUNCTION(pg_trace_stop_trace);
+PGT_FUNCTION(pg_trace_status);
+PGT_FUNCTION(pg_trace_worker);
 
 static void
 check_loaded(void)

@@ -107,13 +107,11 @@ note_bpf_counters(PgtTracer *tracer, struct pgt_wait_state state)
 
 /* Waits that the BPF program or the merge had no room for */
 static void
-report_lost_waits(PgtTracer *tracer, const PgtProbes *probes)
+report_lost_waits(PgtTracer *tracer)
 {
 	uint64		lost;
 	char		note[192];
 
-	if (tracer->attached)
-		note_bpf_counters(tracer, pgt_probes_state(probes, tracer->slot));
 	lost = tracer->bpf_lost + tracer->merge.dropped;
 	if (lost <= tracer->lost_waits || tracer->format.text_left > 0)
 		return;
@@ -147,12 +145,15 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 	PgtSession *session = tracer->session;
 	int			nevents;
 
+	/* first: what the records are about has been seen by the program before */
+	if (tracer->attached)
+		note_bpf_counters(tracer, pgt_probes_state(probes, tracer->slot));
 	nevents = pgt_merge_run(&tracer->merge, &session->queue, tracer->head,
 							safe_ns, &sink, held);
 	if (tracer->client_waited)
 		pgt_running_check(tracer);
 	tracer->client_waited = false;
-	report_lost_waits(tracer, probes);
+	report_lost_waits(tracer);
 
 	/* whoever waits for room has some now */
 	pg_atomic_write_u32(&session->half_full, 0);

@@ -141,6 +141,23 @@ check('SELECT count(filler) FROM few, LATERAL (SELECT * FROM t WHERE a = n OFFSE
 	  or note(explain(\%reads));
 }
 
+# in the first statement of a session that goes on, and so short that its waits
+# and STAT lines reach the worker together
+{
+	my $sql = 'SELECT count(*) FROM t WHERE a = 1 AND b = 1';
+	my $trace = trace(
+		$node,
+		{ set => { 'enable_seqscan' => 'off', 'enable_indexscan' => 'off' } },
+		$sql, 'SELECT pg_sleep(0.3)');
+	my @index = grep { $_->{text} =~ /^Bitmap Index/ }
+	  stats($trace, qr/^\Q$sql\E$/);
+
+	is_deeply([ map { $_->{fields}{waits} >= 0 ? 'known' : 'unknown' } @index ],
+		[ ('known') x @index ], 'the first statement');
+	cmp_ok(scalar @index, '>', 0, 'has a bitmap index scan');
+	is_deeply([ sum_errors($trace, qr/^\Q$sql\E$/) ], [], 'and the sums');
+}
+
 # without STAT lines to add up for, waits name the same nodes
 {
 	my $sql = 'SELECT count(filler) FROM t WHERE a = 1 OR b = 2';

@@ -180,7 +180,10 @@ follow_leader(void)
 
 	/* the connection's names are the leader's */
 	pgt_session_describe_self(&self);
-	if (!pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint))
+	if (pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint))
+		/* nothing to do, unless the trace asked for at the fork came late */
+		(void) pgt_arrival_complete();
+	else
 		ereport(LOG,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("parallel worker of traced process %d could not be traced: %s",

@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -30,6 +29,7 @@
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
+#include "extension/privilege.h"
 #include "extension/session.h"
 
 /* The longest that a child stands still, and how often it looks */
@@ -124,20 +124,11 @@ hold_in_child(void)
 void
 pgt_arrival_install(void)
 {
-	int			rc;
-
 	pointer = dlsym(RTLD_DEFAULT, "my_wait_event_info");
 	if (pointer == NULL)
 		return;
 	local_word = *pointer;
-	rc = pthread_atfork(NULL, NULL, hold_in_child);
-	if (rc != 0)
-	{
-		errno = rc;
-		ereport(FATAL,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("could not register a fork handler: %m")));
-	}
+	pgt_call_in_children(hold_in_child);
 }
 
 const void *

@@ -149,7 +149,7 @@ typedef struct PgtStatRecord
 	uint32		timing;			/* PgtNodeTiming */
 	uint32		first_id;		/* as in PgtNodeCounts, if sampled */
 	uint32		last_id;
-	uint32		multi;
+	uint32		multi;			/* as in PgtNodeCounts */
 	uint32		gathers;		/* it runs parallel workers, namely: */
 	uint32		workers_planned;
 	uint32		workers_launched;	/* in its last loop */

@@ -127,8 +127,6 @@ drop_in_child(void)
 void
 pgt_privilege_install(void)
 {
-	int			rc;
-
 	admin_is_of_use = pgt_wait_probe == PGT_WAIT_PROBE_PERF_UPROBE ||
 		kernel_lacks_uprobe_multi();
 	if (reduce(true, false, false) < 0)
@@ -136,7 +134,14 @@ pgt_privilege_install(void)
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("could not reduce the capabilities of the server: %m")));
 
-	rc = pthread_atfork(NULL, NULL, drop_in_child);
+	pgt_call_in_children(drop_in_child);
+}
+
+void
+pgt_call_in_children(void (*in_child) (void))
+{
+	int			rc = pthread_atfork(NULL, NULL, in_child);
+
 	if (rc != 0)
 	{
 		errno = rc;

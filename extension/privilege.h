@@ -18,4 +18,10 @@ extern bool pgt_privilege_raise(char *buffer, size_t len);
 /* Worker: make CAP_SYS_ADMIN effective, if it is there, or no longer. */
 extern void pgt_privilege_use_admin(bool use);
 
+/*
+ * Postmaster, at load: have each child call in_child right after the fork, in
+ * the order of these calls.
+ */
+extern void pgt_call_in_children(void (*in_child) (void));
+
 #endif							/* PGT_PRIVILEGE_H */

@@ -39,7 +39,7 @@ static Latch *hidden_latch;		/* the worker's */
 static pg_atomic_uint32 *
 flag(void)
 {
-	return &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
+	return &pgt_flags[PGT_PROC_NUMBER(MyProc)];
 }
 
 /* Exchange the worker's latch. */
@@ -48,10 +48,10 @@ set_latch(Latch **latch)
 {
 	Latch	   *old;
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	old = pgt_shared->worker.latch;
 	pgt_shared->worker.latch = *latch;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	*latch = old;
 }
 
@@ -59,8 +59,8 @@ set_latch(Latch **latch)
 static PgtSession *
 begin_session(void)
 {
-	int			slot = pgt_shared->nsessions - 1;
-	PgtSession *session = &pgt_shared->sessions[slot];
+	int			slot = pgt_nsessions - 1;
+	PgtSession *session = &pgt_sessions[slot];
 
 	if (session->state != PGT_SESSION_FREE || pg_atomic_read_u32(flag()) != 0)
 		ereport(ERROR, (errmsg("the slot is in use")));
@@ -161,7 +161,7 @@ pgt_bench_emit(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errmsg("no such kind of record, or no number")));
 
 	session = begin_session();
-	pgt_emit_attach(session, pgt_shared->nsessions - 1);
+	pgt_emit_attach(session, pgt_nsessions - 1);
 	emit(kind, &session->queue, BATCH);
 	cpu_ns = pgt_clock_cpu();
 	emit(kind, &session->queue, times);

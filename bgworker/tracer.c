@@ -171,9 +171,9 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 void
 pgt_tracer_set_error(PgtTracer *tracer, const char *error)
 {
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	strlcpy(tracer->session->last_error, error, PGT_ERROR_LEN);
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 }
 
 static void
@@ -326,7 +326,7 @@ set_flag(const PgtTracer *tracer)
 {
 	if (tracer->session->proc_number < 0)
 		return;
-	pg_atomic_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
+	pg_atomic_exchange_u32(&pgt_flags[tracer->session->proc_number],
 						   tracer->slot + 1);
 }
 
@@ -341,7 +341,7 @@ clear_flag(const PgtTracer *tracer)
 
 	if (tracer->session->proc_number < 0)
 		return;
-	pg_atomic_compare_exchange_u32(&pgt_shared->flags[tracer->session->proc_number],
+	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->session->proc_number],
 								   &mine, 0);
 }
 
@@ -350,14 +350,14 @@ show_active(PgtTracer *tracer)
 {
 	PgtSession *session = tracer->session;
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	if (session->started_at == 0)
 		session->started_at = GetCurrentTimestamp();
 	strlcpy(session->probe, pgt_probe_name(tracer->probe), PGT_PROBE_LEN);
 	strlcpy(session->trace_file, tracer->writer.path, MAXPGPATH);
 	if (session->state == PGT_SESSION_STARTING)
 		session->state = PGT_SESSION_ACTIVE;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	ConditionVariableBroadcast(&session->state_cv);
 }
 
@@ -398,7 +398,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 				 PgtProbes *probes, const char *probe_error,
 				 char *error, size_t error_len)
 {
-	PgtSession *session = &pgt_shared->sessions[slot];
+	PgtSession *session = &pgt_sessions[slot];
 	PgtActivity activity;
 	bool		in_middle;
 	uint64		begin_ns;
@@ -539,10 +539,10 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	if (tracer->gone)
 		pg_atomic_write_u32(&session->writing, 0);
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session->state = PGT_SESSION_FREE;
 	/* a parallel worker may have set it after pgt_tracer_can_end() */
 	clear_flag(tracer);
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	ConditionVariableBroadcast(&session->state_cv);
 }

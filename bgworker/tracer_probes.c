@@ -70,7 +70,7 @@ pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
 	if (probe == tracer->probe)
 		return;
 	tracer->probe = probe;
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 }

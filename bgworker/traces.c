@@ -26,7 +26,7 @@
 #include "extension/guc.h"
 #include "extension/session.h"
 
-static PgtTracer *tracers = NULL;	/* [pgt_shared->nsessions] */
+static PgtTracer *tracers = NULL;	/* [pgt_nsessions] */
 static PgtProbes *probes = NULL;	/* NULL: waits aren't observed */
 static const char *probe_error = "";	/* why not */
 static uint64 ended_hits = 0;	/* of traces that have ended */
@@ -39,8 +39,8 @@ pgt_traces_init(void)
 {
 	tracers = MemoryContextAllocHuge(TopMemoryContext,
 									 sizeof(PgtTracer) *
-									 pgt_shared->nsessions);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+									 pgt_nsessions);
+	for (int i = 0; i < pgt_nsessions; i++)
 		tracers[i].in_use = false;
 }
 
@@ -60,7 +60,7 @@ pgt_traces_use(PgtProbes *new_probes, const char *error)
 static PgtTracer *
 tracer_of_event(uint32 slot, uint32 generation)
 {
-	if (slot >= (uint32) pgt_shared->nsessions || !tracers[slot].in_use ||
+	if (slot >= (uint32) pgt_nsessions || !tracers[slot].in_use ||
 		tracers[slot].generation != generation)
 		return NULL;
 	return &tracers[slot];
@@ -93,7 +93,7 @@ pgt_traces_look_for_blockers(void)
 	if (probes == NULL)
 		return;
 	pgt_probes_drain_locks(probes);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use && tracers[i].lock_wait_ns != 0)
 			pgt_tracer_look_for_blockers(&tracers[i], probes);
@@ -109,13 +109,13 @@ pgt_traces_look_for_blockers(void)
 static void
 refuse(int slot, const char *error)
 {
-	PgtSession *session = &pgt_shared->sessions[slot];
+	PgtSession *session = &pgt_sessions[slot];
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	strlcpy(session->last_error, error, PGT_ERROR_LEN);
 	session->failed_generation = session->generation;
 	session->state = PGT_SESSION_FREE;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	ConditionVariableBroadcast(&session->state_cv);
 }
 
@@ -125,7 +125,7 @@ link_to_leader(PgtTracer *tracer)
 {
 	if (tracer->session->leader_cursor == 0 || tracer->linked)
 		return;
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use && tracers[i].pid == tracer->session->leader_pid)
 		{
@@ -174,9 +174,9 @@ state_of(const PgtSession *session)
 {
 	PgtSessionState state;
 
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	LWLockAcquire(pgt_lock, LW_SHARED);
 	state = session->state;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	return state;
 }
 
@@ -192,9 +192,9 @@ pgt_traces_handle_requests(void)
 {
 	pgt_arrivals_handle(pgt_enabled && pgt_probes_follow_pointers(probes) ?
 						begin_arrival : NULL);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 
 		switch (state_of(session))
 		{
@@ -238,9 +238,9 @@ pgt_traces_handle_requests(void)
 void
 pgt_traces_resume(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 		PgtSessionState state = state_of(session);
 
 		if (state == PGT_SESSION_ACTIVE ||
@@ -265,7 +265,7 @@ drain_round(bool *held)
 	int			nevents = 0;
 
 	drained_ns = safe_ns;
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
 			pgt_tracer_note(&tracers[i]);
@@ -277,7 +277,7 @@ drain_round(bool *held)
 		pgt_probes_drain(probes);
 
 	*held = false;
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		bool		session_held;
 
@@ -297,7 +297,7 @@ pgt_traces_show_counters(void)
 	uint64		lost = ended_lost;
 	int			nsessions = 0;
 
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (!tracers[i].in_use)
 			continue;
@@ -321,7 +321,7 @@ pgt_traces_drain(void)
 		/* a text whose end isn't there yet may hold waits for longer */
 	} while (held && ++nrounds < 3);
 
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
 			pgt_tracer_flush(&tracers[i]);
@@ -334,7 +334,7 @@ pgt_traces_end(void)
 {
 	int			nwaiting = 0;
 
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtTracer  *tracer = &tracers[i];
 		struct pgt_wait_state last;
@@ -360,7 +360,7 @@ pgt_traces_end(void)
 void
 pgt_traces_stop(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
 			tracers[i].stopping = true;
@@ -383,7 +383,7 @@ pgt_traces_look_for_ended(void)
 	{
 		uint32		slot = ids[i];
 
-		if (slot < (uint32) pgt_shared->nsessions &&
+		if (slot < (uint32) pgt_nsessions &&
 			tracers[slot].in_use)
 			tracers[slot].gone = true;
 	}
@@ -412,7 +412,7 @@ maintain_probes(void)
 	if (probes == NULL)
 		return -1;
 	again_ms = pgt_probes_maintain(probes);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
 			pgt_tracer_show_probe(&tracers[i], probes);
@@ -431,7 +431,7 @@ follow_calls(void)
 {
 	long		due_ms = -1;
 
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtTracer  *tracer = &tracers[i];
 
@@ -454,9 +454,9 @@ pgt_traces_follow(void)
 bool
 pgt_traces_are_drained(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtQueue   *queue = &pgt_shared->sessions[i].queue;
+		PgtQueue   *queue = &pgt_sessions[i].queue;
 
 		if (tracers[i].in_use &&
 			pgt_queue_head(queue) != pg_atomic_read_u64(&queue->tail))
@@ -468,7 +468,7 @@ pgt_traces_are_drained(void)
 bool
 pgt_traces_any(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
 			return true;
@@ -479,7 +479,7 @@ pgt_traces_any(void)
 void
 pgt_traces_leave(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (!tracers[i].in_use)
 			continue;

@@ -101,7 +101,7 @@ open_probes(void)
 	else
 	{
 		probe_error[0] = '\0';
-		probes = pgt_probes_open(pgt_wait_probe, pgt_shared->nsessions,
+		probes = pgt_probes_open(pgt_wait_probe, pgt_nsessions,
 								 (Size) pgt_ring_buffer_size * 1024,
 								 pgt_traces_wait, pgt_traces_lock_wait, NULL,
 								 probe_error, sizeof(probe_error), &hint);

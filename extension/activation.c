@@ -66,7 +66,7 @@ static void
 join_trace(uint32 slot)
 {
 	static bool exit_registered = false;
-	PgtSession *session = &pgt_shared->sessions[slot];
+	PgtSession *session = &pgt_sessions[slot];
 
 	if (session->pid != MyProcPid)
 		return;					/* left behind by the proc's last user */
@@ -153,7 +153,7 @@ follow_leader(void)
 	if (pgt_emit_active())
 		return;
 	if (leader == NULL || leader == MyProc ||
-		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(leader)]) == 0)
+		pg_atomic_read_u32(&pgt_flags[PGT_PROC_NUMBER(leader)]) == 0)
 		return;
 
 	/* the first transaction of a worker ends before it has the settings */
@@ -166,7 +166,7 @@ follow_leader(void)
 		return;
 
 	memset(&self, 0, sizeof(self));
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	LWLockAcquire(pgt_lock, LW_SHARED);
 	session = pgt_session_find(leader->pid);
 	traced = session != NULL && session->state == PGT_SESSION_ACTIVE;
 	if (traced)
@@ -174,7 +174,7 @@ follow_leader(void)
 		memcpy(&self, session, offsetof(PgtSession, started_at));
 		self.leader_cursor = pgt_leader_cursor;
 	}
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	if (!traced)
 		return;
 
@@ -198,7 +198,7 @@ check(void)
 
 	/* the postmaster and a process that isn't set up yet have no entry */
 	if (pgt_shared == NULL || MyProc == NULL || checking ||
-		PGT_PROC_NUMBER(MyProc) >= pgt_shared->nprocs)
+		PGT_PROC_NUMBER(MyProc) >= pgt_nprocs)
 		return;
 
 	checking = true;
@@ -218,12 +218,12 @@ check(void)
 
 	if (!setting_followed)
 		return;
-	pgt_trace_flag = &pgt_shared->flags[PGT_PROC_NUMBER(MyProc)];
+	pgt_trace_flag = &pgt_flags[PGT_PROC_NUMBER(MyProc)];
 	value = pg_atomic_read_u32(pgt_trace_flag);
 	if (pgt_trace.session != NULL && !pgt_emit_active())
 		pgt_emit_detach();
 	if (value != 0 && pgt_trace.session == NULL &&
-		value <= (uint32) pgt_shared->nsessions)
+		value <= (uint32) pgt_nsessions)
 		join_trace(value - 1);
 }
 

@@ -67,9 +67,9 @@ is_parallel_worker(const BackgroundWorker *worker)
 static bool
 is_traced(pid_t pid)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		volatile const PgtSession *session = &pgt_shared->sessions[i];
+		volatile const PgtSession *session = &pgt_sessions[i];
 
 		if (session->pid == pid && session->state == PGT_SESSION_ACTIVE)
 			return true;
@@ -80,13 +80,13 @@ is_traced(pid_t pid)
 static PgtArrival *
 take_arrival(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		uint32		state = ARRIVAL_FREE;
 
-		if (pg_atomic_compare_exchange_u32(&pgt_shared->arrivals[i].state,
+		if (pg_atomic_compare_exchange_u32(&pgt_arrivals[i].state,
 										   &state, ARRIVAL_TAKEN))
-			return &pgt_shared->arrivals[i];
+			return &pgt_arrivals[i];
 	}
 	return NULL;
 }
@@ -155,7 +155,7 @@ allocate(const PgtArrival *arrival)
 	PgtSession	description;
 	PgtSession *session;
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session = pgt_session_find(arrival->leader_pid);
 	if (session != NULL && session->state == PGT_SESSION_ACTIVE)
 	{
@@ -175,16 +175,16 @@ allocate(const PgtArrival *arrival)
 	}
 	else
 		session = NULL;
-	LWLockRelease(pgt_shared->lock);
-	return session != NULL ? (int) (session - pgt_shared->sessions) : -1;
+	LWLockRelease(pgt_lock);
+	return session != NULL ? (int) (session - pgt_sessions) : -1;
 }
 
 void
 pgt_arrivals_handle(void (*begin) (int slot))
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtArrival *arrival = &pgt_shared->arrivals[i];
+		PgtArrival *arrival = &pgt_arrivals[i];
 		uint32		state = ARRIVAL_WAITING;
 		int			slot = -1;
 
@@ -215,7 +215,7 @@ pgt_arrival_complete(void)
 	PgtSession *session;
 	bool		found;
 
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session = pgt_session_find(MyProcPid);
 	found = session != NULL && session->proc_number < 0 &&
 		session->state == PGT_SESSION_ACTIVE;
@@ -224,10 +224,10 @@ pgt_arrival_complete(void)
 		session->leader_cursor = pgt_leader_cursor;
 		session->proc_number = PGT_PROC_NUMBER(MyProc);
 		/* with the lock, since whoever ends the trace clears the flag then */
-		pg_atomic_exchange_u32(&pgt_shared->flags[session->proc_number],
-							   session - pgt_shared->sessions + 1);
+		pg_atomic_exchange_u32(&pgt_flags[session->proc_number],
+							   session - pgt_sessions + 1);
 	}
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	if (found)
 		pgt_session_wake_worker();
 	return found;

@@ -58,7 +58,7 @@ bool
 pgt_emit_active(void)
 {
 	return pgt_trace.session != NULL &&
-		pg_atomic_read_u32(&pgt_shared->flags[PGT_PROC_NUMBER(MyProc)]) ==
+		pg_atomic_read_u32(&pgt_flags[PGT_PROC_NUMBER(MyProc)]) ==
 		my_slot + 1 &&
 		pgt_trace.session->generation == pgt_trace.generation;
 }

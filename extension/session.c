@@ -36,6 +36,15 @@
 #define RESTART_TIMEOUT_MS	2000
 
 PgtShared  *pgt_shared = NULL;
+LWLock	   *pgt_lock = NULL;
+int			pgt_nsessions = 0;
+int			pgt_nprocs = 0;
+PgtSession *pgt_sessions = NULL;
+PgtArrival *pgt_arrivals = NULL;
+pg_atomic_uint32 *pgt_flags = NULL;
+
+/* Behind all that: [pgt_nsessions] times queue_bytes() */
+static char *queues = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -77,34 +86,40 @@ shmem_request(void)
 	RequestNamedLWLockTranche(TRANCHE_NAME, 1);
 }
 
+/* Where everything is, as shared_size() has counted it */
 static void
-initialize_shared(PgtShared *shared)
+locate(PgtShared *shared)
 {
 	char	   *p = (char *) CACHELINEALIGN((char *) shared + sizeof(PgtShared));
 
+	pgt_lock = &GetNamedLWLockTranche(TRANCHE_NAME)->lock;
+	pgt_nsessions = pgt_max_sessions;
+	pgt_nprocs = number_of_procs();
+	pgt_sessions = (PgtSession *) p;
+	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtSession));
+	pgt_arrivals = (PgtArrival *) p;
+	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtArrival));
+	pgt_flags = (pg_atomic_uint32 *) p;
+	p += CACHELINEALIGN(pgt_nprocs * sizeof(pg_atomic_uint32));
+	queues = p;
+}
+
+static void
+initialize(PgtShared *shared)
+{
 	memset(shared, 0, sizeof(PgtShared));
-	shared->lock = &GetNamedLWLockTranche(TRANCHE_NAME)->lock;
 	shared->next_generation = 1;
 	pg_atomic_init_u32(&shared->worker_asleep, 0);
-	shared->nsessions = pgt_max_sessions;
-	shared->nprocs = number_of_procs();
 
-	shared->sessions = (PgtSession *) p;
-	p += CACHELINEALIGN(pgt_max_sessions * sizeof(PgtSession));
-	shared->arrivals = (PgtArrival *) p;
-	p += CACHELINEALIGN(pgt_max_sessions * sizeof(PgtArrival));
-	shared->flags = (pg_atomic_uint32 *) p;
-	p += CACHELINEALIGN(number_of_procs() * sizeof(pg_atomic_uint32));
+	for (int i = 0; i < pgt_nprocs; i++)
+		pg_atomic_init_u32(&pgt_flags[i], 0);
 
-	for (int i = 0; i < shared->nprocs; i++)
-		pg_atomic_init_u32(&shared->flags[i], 0);
-
-	for (int i = 0; i < shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &shared->sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 
-		memset(&shared->arrivals[i], 0, sizeof(PgtArrival));
-		pg_atomic_init_u32(&shared->arrivals[i].state, 0);
+		memset(&pgt_arrivals[i], 0, sizeof(PgtArrival));
+		pg_atomic_init_u32(&pgt_arrivals[i].state, 0);
 		memset(session, 0, sizeof(PgtSession));
 		ConditionVariableInit(&session->state_cv);
 		ConditionVariableInit(&session->room_cv);
@@ -117,8 +132,8 @@ initialize_shared(PgtShared *shared)
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
-		pgt_queue_init(&session->queue, p, queue_bytes());
-		p += queue_bytes();
+		pgt_queue_init(&session->queue, queues + i * queue_bytes(),
+					   queue_bytes());
 	}
 }
 
@@ -133,8 +148,9 @@ shmem_startup(void)
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = ShmemInitStruct("pg_trace_bgw", shared_size(), &found);
+	locate(shared);
 	if (!found)
-		initialize_shared(shared);
+		initialize(shared);
 	LWLockRelease(AddinShmemInitLock);
 	pgt_shared = shared;
 }
@@ -159,9 +175,9 @@ pgt_session_find_proc(int pid)
 PgtSession *
 pgt_session_find(int pid)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 
 		if (session->state != PGT_SESSION_FREE && session->pid == pid)
 			return session;
@@ -227,9 +243,9 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 	{
 		long		left_ms;
 
-		LWLockAcquire(pgt_shared->lock, LW_SHARED);
+		LWLockAcquire(pgt_lock, LW_SHARED);
 		over = session->generation != generation || session->state != state;
-		LWLockRelease(pgt_shared->lock);
+		LWLockRelease(pgt_lock);
 		if (over)
 			break;
 
@@ -251,9 +267,9 @@ explain_silence(char *error, const char **hint)
 {
 	int			worker_pid;
 
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	LWLockAcquire(pgt_lock, LW_SHARED);
 	worker_pid = pgt_shared->worker.pid;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 
 	if (worker_pid == 0)
 	{
@@ -273,9 +289,9 @@ explain_silence(char *error, const char **hint)
 PgtSession *
 pgt_session_allocate(const PgtSession *description)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_shared->sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 
 		/* a backend that is still in the middle of a record keeps its slot */
 		if (session->state != PGT_SESSION_FREE ||
@@ -311,9 +327,9 @@ pgt_session_allocate(const PgtSession *description)
 static bool
 some_slot_is_ending(void)
 {
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		const PgtSession *session = &pgt_shared->sessions[i];
+		const PgtSession *session = &pgt_sessions[i];
 
 		if (session->state == PGT_SESSION_STOPPING ||
 			(session->proc_number >= 0 &&
@@ -335,19 +351,19 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 	PgtSession *session;
 
 	*retry = false;
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session = pgt_session_find(description->pid);
 	if (session != NULL && session->state == PGT_SESSION_STOPPING)
 	{
 		*generation = session->generation;
-		LWLockRelease(pgt_shared->lock);
+		LWLockRelease(pgt_lock);
 		if (!wait_while(session, *generation, PGT_SESSION_STOPPING,
 						timeout_ms))
 		{
 			explain_silence(error, hint);
 			return NULL;
 		}
-		LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 		session = pgt_session_find(description->pid);
 	}
 	if (session == NULL)
@@ -355,13 +371,13 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 	if (session != NULL)
 		*generation = session->generation;
 	*retry = session == NULL && some_slot_is_ending();
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 
 	if (session == NULL)
 	{
 		snprintf(error, PGT_ERROR_LEN,
 				 "%d processes are being traced already",
-				 pgt_shared->nsessions);
+				 pgt_nsessions);
 		*hint = "Stop a trace, or increase pg_trace.max_sessions and restart the server.";
 	}
 	return session;
@@ -387,7 +403,7 @@ try_start(const PgtSession *description, int timeout_ms,
 		return false;
 	}
 
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	LWLockAcquire(pgt_lock, LW_SHARED);
 	started = session->generation == generation &&
 		session->state == PGT_SESSION_ACTIVE;
 	if (started)
@@ -406,7 +422,7 @@ try_start(const PgtSession *description, int timeout_ms,
 	else
 		snprintf(error, PGT_ERROR_LEN, "the trace of process %d has ended",
 				 description->pid);
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	return started;
 }
 
@@ -441,18 +457,18 @@ pgt_session_stop(int pid, int timeout_ms,
 	uint32		generation;
 
 	*hint = NULL;
-	LWLockAcquire(pgt_shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session = pgt_session_find(pid);
 	if (session == NULL)
 	{
-		LWLockRelease(pgt_shared->lock);
+		LWLockRelease(pgt_lock);
 		snprintf(error, PGT_ERROR_LEN, "process %d is not being traced", pid);
 		return false;
 	}
 	generation = session->generation;
 	strlcpy(path, session->trace_file, MAXPGPATH);
 	session->state = PGT_SESSION_STOPPING;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 
 	pgt_session_wake_worker();
 	if (!wait_while(session, generation, PGT_SESSION_STOPPING, timeout_ms))

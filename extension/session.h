@@ -119,25 +119,30 @@ typedef struct PgtWorkerStatus
 
 typedef struct PgtShared
 {
-	LWLock	   *lock;
 	uint32		next_generation;
 	pg_atomic_uint32 worker_asleep; /* the worker wants to be woken */
 	PgtWorkerStatus worker;
-	int			nsessions;
-	int			nprocs;
-	PgtSession *sessions;		/* [nsessions] */
-	PgtArrival *arrivals;		/* [nsessions] */
-
-	/*
-	 * [nprocs], by proc number: slot + 1 of the session that a process
-	 * belongs to, 0 if it isn't traced.  This is the flag that every hook
-	 * tests.
-	 */
-	pg_atomic_uint32 *flags;
 } PgtShared;
 
 /* NULL where the library isn't loaded by shared_preload_libraries. */
 extern PgtShared *pgt_shared;
+
+/*
+ * What stands behind it in shared memory.  Addresses and counts are each
+ * process's own, from the postmaster's start on: a process that scribbles over
+ * shared memory must not lead another one, least of all the worker, astray.
+ */
+extern LWLock *pgt_lock;
+extern int	pgt_nsessions;
+extern int	pgt_nprocs;
+extern PgtSession *pgt_sessions;	/* [pgt_nsessions] */
+extern PgtArrival *pgt_arrivals;	/* [pgt_nsessions] */
+
+/*
+ * [pgt_nprocs], by proc number: slot + 1 of the session that a process belongs
+ * to, 0 if it isn't traced.  This is the flag that every hook tests.
+ */
+extern pg_atomic_uint32 *pgt_flags;
 
 /* Postmaster, at load. */
 extern void pgt_session_install(void);

@@ -318,15 +318,15 @@ pg_trace_status(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 
 	/* rows are built from copies, outside the lock */
-	copies = palloc(sizeof(PgtSession) * pgt_shared->nsessions);
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
-	for (int i = 0; i < pgt_shared->nsessions; i++)
+	copies = palloc(sizeof(PgtSession) * pgt_nsessions);
+	LWLockAcquire(pgt_lock, LW_SHARED);
+	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		if (pgt_shared->sessions[i].state != PGT_SESSION_FREE)
-			memcpy(&copies[ncopies++], &pgt_shared->sessions[i],
+		if (pgt_sessions[i].state != PGT_SESSION_FREE)
+			memcpy(&copies[ncopies++], &pgt_sessions[i],
 				   sizeof(PgtSession));
 	}
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 
 	for (int i = 0; i < ncopies; i++)
 		put_status(result, &copies[i]);
@@ -348,9 +348,9 @@ pg_trace_worker(PG_FUNCTION_ARGS)
 	check_loaded();
 	InitMaterializedSRF(fcinfo, 0);
 
-	LWLockAcquire(pgt_shared->lock, LW_SHARED);
+	LWLockAcquire(pgt_lock, LW_SHARED);
 	worker = pgt_shared->worker;
-	LWLockRelease(pgt_shared->lock);
+	LWLockRelease(pgt_lock);
 	if (uname(&kernel) != 0)
 		kernel.release[0] = '\0';
 
@@ -373,7 +373,7 @@ pg_trace_worker(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(worker.drained_events);
 	values[i++] = Int64GetDatum(worker.lost_events);
 	values[i++] = Int32GetDatum(worker.sessions);
-	values[i++] = Int32GetDatum(pgt_shared->nsessions);
+	values[i++] = Int32GetDatum(pgt_nsessions);
 	set_text(&values[i], &nulls[i], worker.last_error);
 	Assert(i + 1 == WORKER_COLUMNS);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

@@ -6,11 +6,14 @@
  * the session's queue, the waits through the BPF ring buffer, where the
  * kernel has put a wait before the backend runs on.  So a wait that ended
  * before a record was published is in the ring buffer when that record can
- * be seen.  The worker notes the queues' heads, then drains the ring buffer,
- * and then comes here: of every record below the noted head, all earlier
- * waits are known.  In the other direction, a wait that ended before the
- * heads were noted has all earlier records below them.  What ended later is
- * kept for the next round.
+ * be seen.  The worker notes the queues' heads, then the end of the ring
+ * buffer, reads up to that end, and then comes here: of every record below the
+ * noted head, all earlier waits are known.  That holds only if the end was
+ * reached: all processes share the ring buffer, and a wait that another one is
+ * just sending hides those behind it, so traces.c holds the round back until
+ * it has been sent.  In the other direction, a wait that ended before the heads
+ * were noted has all earlier records below them.  What ended later is kept for
+ * the next round.
  */
 #include "postgres.h"
 

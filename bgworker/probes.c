@@ -32,6 +32,7 @@
 #include "bgworker/probe_links.h"
 #include "bgworker/probe_sessions.h"
 #include "bgworker/probes.h"
+#include "bgworker/ring.h"
 #include "bpf/.output/pg_trace.skel.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
@@ -44,8 +45,8 @@
 struct PgtProbes
 {
 	struct pg_trace_bpf *skeleton;
-	struct ring_buffer *ring;
-	struct ring_buffer *lock_ring;
+	PgtRing		ring;			/* of waits */
+	PgtRing		lock_ring;
 	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
 	Size		states_size;	/* of the mapping */
 	int			nslots;
@@ -55,7 +56,6 @@ struct PgtProbes
 	PgtLockCallback lock_callback;
 	void	   *callback_arg;
 	PgtProbesInfo info;
-	uint64		read_in_drain;	/* bytes */
 };
 
 static const char *const probe_names[] = {
@@ -97,8 +97,8 @@ log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
  * ----------
  */
 
-static int
-handle_event(void *arg, void *data, size_t size)
+static void
+handle_event(void *arg, const void *data, size_t size)
 {
 	PgtProbes  *probes = (PgtProbes *) arg;
 	const struct pgt_wait_event *event = data;
@@ -106,21 +106,19 @@ handle_event(void *arg, void *data, size_t size)
 	if (size < sizeof(*event) ||
 		size != (event->target == PGT_TARGET_NONE ?
 				 sizeof(*event) : sizeof(struct pgt_target_event)))
-		return 0;
+		return;
 	if ((event->flags & PGT_WAIT_SAMPLE) == 0)
 		probes->info.drained++;
-	probes->read_in_drain += size + BPF_RINGBUF_HDR_SZ;
-	return probes->callback(probes->callback_arg, event);
+	probes->callback(probes->callback_arg, event);
 }
 
-static int
-handle_lock_event(void *arg, void *data, size_t size)
+static void
+handle_lock_event(void *arg, const void *data, size_t size)
 {
 	PgtProbes  *probes = (PgtProbes *) arg;
 
 	if (size == sizeof(struct pgt_lock_event))
 		probes->lock_callback(probes->callback_arg, data);
-	return 0;
 }
 
 /* Where the BPF program finds what it reads in this server's memory. */
@@ -255,21 +253,25 @@ map_states(PgtProbes *probes, char *error, size_t error_len)
 }
 
 static bool
-open_ring(PgtProbes *probes, char *error, size_t error_len)
+open_ring(PgtRing *ring, const struct bpf_map *map,
+		  char *error, size_t error_len)
 {
-	probes->ring =
-		ring_buffer__new(bpf_map__fd(probes->skeleton->maps.events),
-						 handle_event, probes, NULL);
-	probes->lock_ring =
-		ring_buffer__new(bpf_map__fd(probes->skeleton->maps.lock_waits),
-						 handle_lock_event, probes, NULL);
-	if (probes->ring == NULL || probes->lock_ring == NULL)
-	{
+	int			rc = pgt_ring_open(ring, bpf_map__fd(map),
+								   bpf_map__max_entries(map));
+
+	if (rc != 0)
 		snprintf(error, error_len,
-				 "the BPF ring buffer could not be opened: %m");
-		return false;
-	}
-	return true;
+				 "the BPF ring buffer could not be opened: %s", strerror(-rc));
+	return rc == 0;
+}
+
+static bool
+open_rings(PgtProbes *probes, char *error, size_t error_len)
+{
+	return open_ring(&probes->ring, probes->skeleton->maps.events,
+					 error, error_len) &&
+		open_ring(&probes->lock_ring, probes->skeleton->maps.lock_waits,
+				  error, error_len);
 }
 
 static bool
@@ -321,7 +323,7 @@ pgt_probes_open(PgtWaitProbe setting, int nslots, Size ring_size,
 	/* the cheap check first: without the privilege the rest is for nothing */
 	if (!load_program(probes, ring_size, error, error_len, hint) ||
 		!map_states(probes, error, error_len) ||
-		!open_ring(probes, error, error_len) ||
+		!open_rings(probes, error, error_len) ||
 		!open_sessions(probes, setting, error, error_len))
 	{
 		pgt_probes_close(probes);
@@ -339,8 +341,8 @@ pgt_probes_close(PgtProbes *probes)
 	pgt_probe_sessions_close(probes->sessions);
 	for (int i = 0; i < probes->nslots; i++)
 		pgt_probes_sample_end(probes, i);
-	ring_buffer__free(probes->ring);
-	ring_buffer__free(probes->lock_ring);
+	pgt_ring_close(&probes->ring);
+	pgt_ring_close(&probes->lock_ring);
 	if (probes->states != NULL)
 		munmap(probes->states, probes->states_size);
 	pg_trace_bpf__destroy(probes->skeleton);
@@ -351,10 +353,9 @@ pgt_probes_close(PgtProbes *probes)
 int
 pgt_probes_fd(const PgtProbes *probes)
 {
-	return ring_buffer__epoll_fd(probes->ring);
+	return bpf_map__fd(probes->skeleton->maps.events);
 }
 
-/* not libbpf's epoll instance: those can't be nested any deeper */
 int
 pgt_probes_lock_fd(const PgtProbes *probes)
 {
@@ -469,19 +470,26 @@ pgt_probes_state(const PgtProbes *probes, int slot)
 	return *(volatile struct pgt_wait_state *) &probes->states[slot];
 }
 
-void
-pgt_probes_drain(PgtProbes *probes)
+uint64
+pgt_probes_ring_end(const PgtProbes *probes)
 {
-	probes->read_in_drain = 0;
-	(void) ring_buffer__consume(probes->ring);
-	if (probes->read_in_drain > probes->info.ring_max_used)
-		probes->info.ring_max_used = probes->read_in_drain;
+	return pgt_ring_end(&probes->ring);
+}
+
+bool
+pgt_probes_drain(PgtProbes *probes, uint64 end)
+{
+	probes->info.ring_max_used = Max(probes->info.ring_max_used,
+									 pgt_ring_used(&probes->ring));
+	return pgt_ring_read(&probes->ring, end, handle_event, probes);
 }
 
 void
 pgt_probes_drain_locks(PgtProbes *probes)
 {
-	(void) ring_buffer__consume(probes->lock_ring);
+	(void) pgt_ring_read(&probes->lock_ring,
+						 pgt_ring_end(&probes->lock_ring),
+						 handle_lock_event, probes);
 }
 
 void

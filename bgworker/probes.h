@@ -29,18 +29,17 @@ typedef struct PgtProbesInfo
 	int			nsites;
 	int			nexpensive;		/* sites that the kernel single-steps */
 	uint64		ring_size;		/* bytes */
-	uint64		ring_max_used;	/* most bytes read in one drain */
+	uint64		ring_max_used;	/* most bytes found in it */
 	uint64		drained;		/* events read */
 } PgtProbesInfo;
 
 /*
  * Receives each wait event, in the order in which the kernel has them; if it
- * has a target, it is the beginning of a pgt_target_event.  A result other
- * than 0 ends the drain after this event.  Must not raise an error: libbpf is
- * on the stack.
+ * has a target, it is the beginning of a pgt_target_event.  Must not raise an
+ * error.
  */
-typedef int (*PgtWaitCallback) (void *arg,
-								const struct pgt_wait_event *event);
+typedef void (*PgtWaitCallback) (void *arg,
+								 const struct pgt_wait_event *event);
 
 /* Receives the starts of waits for locks.  No errors either. */
 typedef void (*PgtLockCallback) (void *arg,
@@ -138,8 +137,13 @@ extern const char *pgt_probes_problem(const PgtProbes *probes, int slot);
 extern struct pgt_wait_state pgt_probes_state(const PgtProbes *probes,
 											  int slot);
 
-/* Hand all events that are there to the callback, unless it ends that. */
-extern void pgt_probes_drain(PgtProbes *probes);
+/*
+ * The end of the events that have begun to be sent by now; and hand those
+ * before such an end to the callback.  The latter returns false if it had to
+ * stop at one that isn't complete yet.
+ */
+extern uint64 pgt_probes_ring_end(const PgtProbes *probes);
+extern bool pgt_probes_drain(PgtProbes *probes, uint64 end);
 
 /* Hand all starts of waits for locks to their callback. */
 extern void pgt_probes_drain_locks(PgtProbes *probes);

@@ -97,6 +97,15 @@ pgt_tracer_note(PgtTracer *tracer)
 	tracer->head = pgt_queue_head(&tracer->session->queue);
 }
 
+void
+pgt_tracer_misses_waits(PgtTracer *tracer)
+{
+	if (tracer->attached && tracer->format.text_left == 0 &&
+		pgt_writer_has_room(&tracer->writer))
+		pgt_format_note(&tracer->format,
+						"WAITS MAY BE OUT OF ORDER HERE: THE BPF RING BUFFER IS HELD UP");
+}
+
 static void
 note_bpf_counters(PgtTracer *tracer, struct pgt_wait_state state)
 {

@@ -103,6 +103,9 @@ extern void pgt_tracer_add_wait(PgtTracer *tracer,
 extern void pgt_tracer_look_for_blockers(PgtTracer *tracer,
 										 const PgtProbes *probes);
 
+/* Waits that come before the records noted aren't there in this round. */
+extern void pgt_tracer_misses_waits(PgtTracer *tracer);
+
 /* Note how far the queue is filled; before the ring buffer is drained. */
 extern void pgt_tracer_note(PgtTracer *tracer);
 

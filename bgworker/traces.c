@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <sched.h>
+
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -26,13 +28,15 @@
 #include "extension/guc.h"
 #include "extension/session.h"
 
+/* How long a round waits for an event that is just being sent */
+#define RING_PATIENCE_NS	UINT64CONST(200000000)
+
 static PgtTracer *tracers = NULL;	/* [pgt_nsessions] */
 static PgtProbes *probes = NULL;	/* NULL: waits aren't observed */
 static const char *probe_error = "";	/* why not */
 static uint64 ended_hits = 0;	/* of traces that have ended */
 static uint64 ended_lost = 0;
 static uint64 drained_ns;		/* all events before are formatted */
-static uint64 round_limit_ns;	/* events later than this end the drain */
 
 void
 pgt_traces_init(void)
@@ -66,7 +70,7 @@ tracer_of_event(uint32 slot, uint32 generation)
 	return &tracers[slot];
 }
 
-int
+void
 pgt_traces_wait(void *arg pg_attribute_unused(),
 				const struct pgt_wait_event *event)
 {
@@ -74,7 +78,6 @@ pgt_traces_wait(void *arg pg_attribute_unused(),
 
 	if (tracer != NULL)
 		pgt_tracer_add_wait(tracer, event);
-	return event->end_ns > round_limit_ns ? 1 : 0;
 }
 
 void
@@ -255,6 +258,39 @@ pgt_traces_resume(void)
  */
 
 /*
+ * Read what has been sent of waits by now, which includes all that belong
+ * before the records below the heads just noted.  Another process may be about
+ * to send one, which hides those behind it: that takes a microsecond, unless
+ * the process has lost its CPU meanwhile.  Who never gets on is not waited for
+ * for ever, and the files say so.
+ */
+static void
+read_waits(void)
+{
+	uint64		end = pgt_probes_ring_end(probes);
+	uint64		deadline_ns = 0;
+
+	while (!pgt_probes_drain(probes, end))
+	{
+		uint64		now_ns = pgt_clock_now();
+
+		if (deadline_ns == 0)
+			deadline_ns = now_ns + RING_PATIENCE_NS;
+		if (now_ns > deadline_ns)
+		{
+			for (int i = 0; i < pgt_nsessions; i++)
+			{
+				if (tracers[i].in_use)
+					pgt_tracer_misses_waits(&tracers[i]);
+			}
+			break;
+		}
+		pgt_traces_look_for_blockers();
+		sched_yield();
+	}
+}
+
+/*
  * Drain the ring buffer and all queues once.  Returns the number of events;
  * *held is set if some are kept back until the next round.
  */
@@ -271,10 +307,8 @@ drain_round(bool *held)
 			pgt_tracer_note(&tracers[i]);
 	}
 
-	/* events after this time aren't needed to order what was noted */
-	round_limit_ns = pgt_clock_now();
 	if (probes != NULL)
-		pgt_probes_drain(probes);
+		read_waits();
 
 	*held = false;
 	for (int i = 0; i < pgt_nsessions; i++)

@@ -16,7 +16,7 @@ extern void pgt_traces_init(void);
 extern void pgt_traces_use(PgtProbes *new_probes, const char *error);
 
 /* Callbacks for the probes; see PgtWaitCallback and PgtLockCallback. */
-extern int	pgt_traces_wait(void *arg, const struct pgt_wait_event *event);
+extern void pgt_traces_wait(void *arg, const struct pgt_wait_event *event);
 extern void pgt_traces_lock_wait(void *arg,
 								 const struct pgt_lock_event *event);
 

@@ -6,7 +6,7 @@
  * the worker knows nothing of, so the queue is drained here, by moving its
  * tail; that costs nothing and happens before it is half full.  A worker that
  * has records to handle doesn't want to be woken, while this one would fall
- * asleep at once and be woken by each record: so its latch is hidden meanwhile.
+ * asleep at once and be woken by each record: so it is hidden meanwhile.
  * Times are CPU time of the backend.
  */
 #include "postgres.h"
@@ -29,7 +29,7 @@
 PG_FUNCTION_INFO_V1(pgt_bench_emit);
 PG_FUNCTION_INFO_V1(pgt_bench_execute);
 
-static Latch *hidden_latch;		/* the worker's */
+static int	hidden_worker;		/* its PGPROC's number */
 
 /* ----------
  * A session of one's own
@@ -42,17 +42,17 @@ flag(void)
 	return &pgt_flags[PGT_PROC_NUMBER(MyProc)];
 }
 
-/* Exchange the worker's latch. */
+/* Exchange the worker that is woken. */
 static void
-set_latch(Latch **latch)
+set_worker(int *proc_number)
 {
-	Latch	   *old;
+	int			old;
 
 	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
-	old = pgt_shared->worker.latch;
-	pgt_shared->worker.latch = *latch;
+	old = pgt_shared->worker.proc_number;
+	pgt_shared->worker.proc_number = *proc_number;
 	LWLockRelease(pgt_lock);
-	*latch = old;
+	*proc_number = old;
 }
 
 /* The last slot; its state stays PGT_SESSION_FREE, so the worker keeps off. */
@@ -70,8 +70,8 @@ begin_session(void)
 	session->options.binds = true;
 	session->options.plan_stat = PGT_PLAN_STAT_NEVER;
 	pgt_queue_reset(&session->queue);
-	hidden_latch = NULL;
-	set_latch(&hidden_latch);
+	hidden_worker = -1;
+	set_worker(&hidden_worker);
 	pg_atomic_write_u32(flag(), slot + 1);
 	return session;
 }
@@ -81,23 +81,30 @@ end_session(void)
 {
 	pgt_emit_detach();
 	pg_atomic_write_u32(flag(), 0);
-	set_latch(&hidden_latch);
+	set_worker(&hidden_worker);
 	/* it may have slept without wanting to be woken */
 	pgt_session_wake_worker();
 }
 
-/* Returns the records that were in it. */
+/* Returns the records that were in the queue. */
 static uint64
-drain(PgtQueue *queue)
+drain(void)
 {
-	uint64		head = pgt_queue_head(queue);
+	static union
+	{
+		PgtRecord	record;
+		char		bytes[PGT_RECORD_MAX];
+	}			copy;
+	PgtQueueReader reader;
+	uint64		head;
 	uint64		count = 0;
-	const PgtRecord *record;
 	bool		corrupt;
 
-	while ((record = pgt_queue_peek(queue, head, &corrupt)) != NULL)
+	pgt_queue_open(&reader, pgt_queues[pgt_nsessions - 1]);
+	head = pgt_queue_head(&reader);
+	while (pgt_queue_peek(&reader, head, &copy.record, &corrupt))
 	{
-		pgt_queue_release(queue, record);
+		pgt_queue_release(&reader, &copy.record);
 		count++;
 	}
 	return count;
@@ -196,7 +203,7 @@ execute(SPIPlanPtr plan, int times, PgtSession *session, uint64 *records)
 		}
 		cpu_ns += pgt_clock_cpu() - begin_ns;
 		if (session != NULL)
-			*records += drain(&session->queue);
+			*records += drain();
 	}
 	return cpu_ns;
 }

@@ -22,16 +22,16 @@ extern void __real_pgt_merge_init(PgtMerge *merge);
 extern void __real_pgt_merge_free(PgtMerge *merge);
 extern void __real_pgt_merge_add_wait(PgtMerge *merge,
 									  const struct pgt_wait_event *wait);
-extern int	__real_pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
-								 uint64 safe_ns, const PgtMergeSink *sink,
+extern int	__real_pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue,
+								 uint64 head, uint64 safe_ns, const PgtMergeSink *sink,
 								 bool *held);
 
 extern void __wrap_pgt_merge_init(PgtMerge *merge);
 extern void __wrap_pgt_merge_free(PgtMerge *merge);
 extern void __wrap_pgt_merge_add_wait(PgtMerge *merge,
 									  const struct pgt_wait_event *wait);
-extern int	__wrap_pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
-								 uint64 safe_ns, const PgtMergeSink *sink,
+extern int	__wrap_pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue,
+								 uint64 head, uint64 safe_ns, const PgtMergeSink *sink,
 								 bool *held);
 
 static struct
@@ -114,17 +114,17 @@ __wrap_pgt_merge_add_wait(PgtMerge *merge, const struct pgt_wait_event *wait)
 }
 
 int
-__wrap_pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
-					 uint64 safe_ns, const PgtMergeSink *sink, bool *held)
+__wrap_pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue,
+								 uint64 head, uint64 safe_ns, const PgtMergeSink *sink, bool *held)
 {
-	uint64		tail = pg_atomic_read_u64(&queue->tail);
+	uint64		tail = queue->tail;
 
 	while (tail < head)
 	{
-		uint32		offset = tail & (queue->size - 1);
-		uint32		len = Min(head - tail, queue->size - offset);
+		uint32		offset = tail & (queue->place.size - 1);
+		uint32		len = Min(head - tail, queue->place.size - offset);
 
-		put_item(merge, PGT_ITEM_QUEUE, 0, queue->data + offset, len);
+		put_item(merge, PGT_ITEM_QUEUE, 0, queue->place.data + offset, len);
 		tail += len;
 	}
 	put_item(merge, PGT_ITEM_RUN, safe_ns, NULL, 0);

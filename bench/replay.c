@@ -143,12 +143,16 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 
 	memset(session, 0, sizeof(*session));
 	pgt_session_describe_self(session);
-	pgt_queue_init(&session->queue, recording->queue, recording->queue_size);
-	ConditionVariableInit(&session->room_cv);
+	pgt_queue_init(&session->queue);
 
 	memset(tracer, 0, sizeof(*tracer));
 	tracer->session = session;
+	tracer->own = *session;
 	tracer->pid = MyProcPid;
+	tracer->proc_number = -1;
+	pgt_queue_open(&tracer->queue, (PgtQueuePlace)
+				   {.queue = &session->queue,.data = recording->queue,
+					   .size = recording->queue_size});
 	pgt_merge_init(&tracer->merge);
 	if (!pgt_writer_create(&tracer->writer, MyProcPid, "replay", error,
 						   sizeof(error)))
@@ -162,7 +166,7 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 static void
 run(PgtTracer *tracer, const Recording *recording)
 {
-	pg_atomic_write_u64(&tracer->session->queue.tail, 0);
+	tracer->queue.tail = 0;
 	for (int i = 0; i < recording->nrounds; i++)
 	{
 		const Round *round = &recording->rounds[i];

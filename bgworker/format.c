@@ -44,7 +44,9 @@ put_iso_time(PgtFormat *format, uint64 unix_us)
 	struct tm	tm;
 	char		stamp[64];
 
-	gmtime_r(&seconds, &tm);
+	/* there are times beyond what a year can be */
+	if (gmtime_r(&seconds, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	appendStringInfo(format->out, "%s.%06d+00:00", stamp,
 					 (int) (unix_us % USECS_PER_SEC));
@@ -141,8 +143,8 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 	put_header_field(format, "Database name: ",
 					 NameStr(session->database_name));
 	put_header_field(format, "User name: ", NameStr(session->role_name));
-	appendStringInfo(format->out, "Unix process pid: %d, image: %s\n",
-					 session->pid, session->image);
+	appendStringInfo(format->out, "Unix process pid: %d", session->pid);
+	put_header_field(format, ", image: ", session->image);
 	put_string(format, "Backend start: ");
 	put_iso_time(format, start_us);
 	put_string(format, "\n\n");
@@ -245,19 +247,22 @@ begin_text(PgtFormat *format, const PgtRecord *record, Size fixed_len,
 }
 
 void
-pgt_format_text_missing(PgtFormat *format, uint64 left)
+pgt_format_text_dots(PgtFormat *format, uint64 len)
 {
-	uint64		missing = left;
-
 	/* a reader that honours len= must find as many bytes */
-	while (left > 0 && format->text_type != 0)
+	while (len > 0 && format->text_type != 0)
 	{
 		static const char filler[] = "................................";
-		uint32		piece = Min(left, sizeof(filler) - 1);
+		uint32		piece = Min(len, sizeof(filler) - 1);
 
 		put_text(format, filler, piece);
-		left -= piece;
+		len -= piece;
 	}
+}
+
+void
+pgt_format_text_missing(PgtFormat *format, uint64 missing)
+{
 	appendStringInfo(format->out,
 					 "*** LOST " UINT64_FORMAT " BYTES OF THE TEXT ABOVE, SHOWN AS DOTS\n",
 					 missing);

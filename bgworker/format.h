@@ -97,8 +97,12 @@ extern void pgt_format_wall_clock(PgtFormat *format, uint64 time_ns);
 /* A record that a backend sent; it is sound (merge.c has checked that). */
 extern void pgt_format_record(PgtFormat *format, const PgtRecord *record);
 
-/* The text of the last record ends here, left bytes short. */
-extern void pgt_format_text_missing(PgtFormat *format, uint64 left);
+/*
+ * The text of the last record isn't completed: dots for some of the bytes that
+ * are missing; and at last, how many these were.
+ */
+extern void pgt_format_text_dots(PgtFormat *format, uint64 len);
+extern void pgt_format_text_missing(PgtFormat *format, uint64 missing);
 
 /* A wait. */
 extern void pgt_format_wait(PgtFormat *format, const PgtWait *wait);

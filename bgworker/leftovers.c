@@ -20,7 +20,7 @@
 #include "bgworker/writer.h"
 
 #define END_OF_TRACE	"\n*** TRACE ENDED"
-#define LAST_LINE		"*** TRACE ENDED: THE SERVER WAS RESTARTED, EVENTS MAY BE MISSING\n"
+#define LAST_LINE		"*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
 
 /* The last line of a complete file is within this many bytes of its end. */
 #define TAIL_LEN		128

@@ -20,11 +20,20 @@
 #include "utils/memutils.h"
 
 #include "bgworker/merge.h"
+#include "bgworker/sound.h"
+#include "extension/clock.h"
 
 #define INITIAL_SIZE	(16 * 1024)
 
 /* A session that has more waits unwritten than this has lost its worker. */
 #define MAX_SIZE		(64 * 1024 * 1024)
+
+/*
+ * What one run may do, so that no session keeps the worker from the others:
+ * so many items, where as many bytes of text count as one more.
+ */
+#define MAX_COST		65536
+#define COST_BYTES		1024
 
 void
 pgt_merge_init(PgtMerge *merge)
@@ -99,69 +108,13 @@ pgt_merge_add_wait(PgtMerge *merge, const struct pgt_wait_event *wait)
 	merge->end += size;
 }
 
-uint64
-pgt_merge_text_total(const PgtRecord *record)
+/* The text that was being sent is not completed. */
+static void
+break_text(PgtMerge *merge, const PgtMergeSink *sink)
 {
-	switch (record->type)
-	{
-		case PGT_RECORD_CURSOR:
-			return ((const PgtCursorRecord *) record)->total_len;
-		case PGT_RECORD_BIND:
-			return ((const PgtBindRecord *) record)->total_len;
-		case PGT_RECORD_PARSE_ERROR:
-			return ((const PgtParseErrorRecord *) record)->total_len;
-		default:
-			return record->text_len;
-	}
-}
-
-/* The size of a record's fixed part, 0 for an unknown type. */
-static Size
-fixed_size(PgtRecordType type)
-{
-	switch (type)
-	{
-		case PGT_RECORD_TEXT:
-			return sizeof(PgtRecord);
-		case PGT_RECORD_CURSOR:
-			return sizeof(PgtCursorRecord);
-		case PGT_RECORD_BEGIN:
-			return sizeof(PgtBeginRecord);
-		case PGT_RECORD_END:
-			return sizeof(PgtEndRecord);
-		case PGT_RECORD_BINDS:
-			return sizeof(PgtBindsRecord);
-		case PGT_RECORD_BIND:
-			return sizeof(PgtBindRecord);
-		case PGT_RECORD_STAT:
-			return sizeof(PgtStatRecord);
-		case PGT_RECORD_XACT:
-			return sizeof(PgtXactRecord);
-		case PGT_RECORD_ERROR:
-			return sizeof(PgtErrorRecord);
-		case PGT_RECORD_PARSE_ERROR:
-			return sizeof(PgtParseErrorRecord);
-		case PGT_RECORD_CONTEXT:
-			return sizeof(PgtContextRecord);
-		case PGT_RECORD_LOST:
-			return sizeof(PgtLostRecord);
-		case PGT_RECORD_EXIT:
-			return sizeof(PgtExitRecord);
-		default:
-			return 0;
-	}
-}
-
-/* Is the record as long as its type and its text need? */
-static bool
-is_sound(const PgtRecord *record)
-{
-	Size		fixed = fixed_size(record->type);
-
-	return fixed > 0 && record->len >= fixed &&
-		record->text_len <= record->len - fixed &&
-		(record->type == PGT_RECORD_TEXT ||
-		 pgt_merge_text_total(record) >= record->text_len);
+	if (merge->text_left > 0)
+		sink->text_missing(sink->arg, merge->text_left);
+	merge->text_left = 0;
 }
 
 static void
@@ -175,54 +128,93 @@ hand_over(PgtMerge *merge, const PgtRecord *record, const PgtMergeSink *sink)
 	}
 	else
 	{
-		if (merge->text_left > 0)
-			sink->text_missing(sink->arg, merge->text_left);
-		merge->text_left = pgt_merge_text_total(record) - record->text_len;
+		break_text(merge, sink);
+		merge->text_left = pgt_record_text_total(record) - record->text_len;
 	}
 	sink->record(sink->arg, record);
 }
 
+static const struct pgt_wait_event *
+first_wait(const PgtMerge *merge)
+{
+	return merge->first < merge->end ?
+		(const struct pgt_wait_event *) (merge->waits + merge->first) : NULL;
+}
+
+static void
+hand_over_wait(PgtMerge *merge, const struct pgt_wait_event *wait,
+			   const PgtMergeSink *sink)
+{
+	sink->wait(sink->arg, wait);
+	merge->first += wait_size(wait);
+	if (merge->first == merge->end)
+		merge->first = merge->end = 0;
+}
+
 int
-pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
+pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue, uint64 head,
 			  uint64 safe_ns, const PgtMergeSink *sink, bool *held)
 {
+	/* larger than the stack has room for at ease; the worker is one thread */
+	static union
+	{
+		PgtRecord	record;
+		char		bytes[PGT_RECORD_MAX];
+	}			copy;
+	PgtRecord  *record = &copy.record;
+	uint64		now_ns = pgt_clock_now();
+	bool		have_record = false;
+	bool		reported = false;
+	uint64		cost = 0;
 	int			nitems = 0;
 
-	for (;;)
+	while (cost < MAX_COST)
 	{
-		bool		corrupt;
-		const PgtRecord *record = pgt_queue_peek(queue, head, &corrupt);
-		const struct pgt_wait_event *wait =
-			merge->first < merge->end ?
-			(const struct pgt_wait_event *) (merge->waits + merge->first) : NULL;
+		const struct pgt_wait_event *wait = first_wait(merge);
+		bool		corrupt = false;
 
-		if (corrupt || (record != NULL && !is_sound(record)))
+		if (!have_record)
 		{
-			if (!corrupt)
+			have_record = pgt_queue_peek(queue, head, record, &corrupt);
+			if (have_record && !pgt_record_is_sound(record, now_ns))
+			{
 				pgt_queue_release(queue, record);
-			sink->corrupt(sink->arg);
+				have_record = false;
+				corrupt = true;
+			}
+		}
+		cost++;
+		if (corrupt)
+		{
+			break_text(merge, sink);
+			if (!reported)
+				sink->corrupt(sink->arg);
+			reported = true;
 			continue;
 		}
 
 		/* a wait in the middle of a text comes after it in the file */
 		if (wait != NULL && merge->text_left == 0 &&
-			(record != NULL ? wait->end_ns <= record->time_ns :
-			 wait->end_ns <= safe_ns))
+			wait->end_ns <= (have_record ? record->time_ns : safe_ns))
+			hand_over_wait(merge, wait, sink);
+		else if (have_record)
 		{
-			sink->wait(sink->arg, wait);
-			merge->first += wait_size(wait);
-			if (merge->first == merge->end)
-				merge->first = merge->end = 0;
-		}
-		else if (record != NULL)
-		{
+			cost += pgt_record_cost(record, merge->text_left) / COST_BYTES;
 			hand_over(merge, record, sink);
 			pgt_queue_release(queue, record);
+			have_record = false;
 		}
 		else
 			break;
 		nitems++;
 	}
-	*held = merge->first < merge->end;
+	*held = merge->first < merge->end || queue->tail != head;
 	return nitems;
+}
+
+bool
+pgt_merge_is_done(const PgtMerge *merge, const PgtQueueReader *queue,
+				  uint64 head)
+{
+	return merge->first == merge->end && queue->tail == head;
 }

@@ -27,7 +27,7 @@ typedef struct PgtMergeSink
 
 	/* the text being sent ends here, left bytes short */
 	void		(*text_missing) (void *arg, uint64 left);
-	/* the queue held what can't be a record; it was emptied */
+	/* what the queue held isn't a record; once in a run */
 	void		(*corrupt) (void *arg);
 	void	   *arg;
 } PgtMergeSink;
@@ -43,14 +43,16 @@ extern void pgt_merge_add_wait(PgtMerge *merge,
  * Hand what is known to be in order to the sink: the queue's records up to
  * head, and the waits before them or before safe_ns, a time that lies before
  * head was read.  head must have been read before the BPF ring buffer was
- * drained.  Returns how many items went to the sink; *held tells whether
- * waits were kept for the next time.
+ * drained.  The sink gets copies that nobody else can change, and only sound
+ * records.  It is for a bounded time.  Returns how many items went to the sink;
+ * *held tells whether something was kept for the next time.
  */
-extern int	pgt_merge_run(PgtMerge *merge, PgtQueue *queue, uint64 head,
+extern int	pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue, uint64 head,
 						  uint64 safe_ns, const PgtMergeSink *sink,
 						  bool *held);
 
-/* The length of the text that follows a record's fixed part in all. */
-extern uint64 pgt_merge_text_total(const PgtRecord *record);
+/* Is nothing left of the queue up to head, and of the waits? */
+extern bool pgt_merge_is_done(const PgtMerge *merge,
+							  const PgtQueueReader *queue, uint64 head);
 
 #endif							/* PGT_MERGE_H */

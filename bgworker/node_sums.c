@@ -15,8 +15,8 @@
 #include "bgworker/node_sums.h"
 #include "extension/node_waits.h"
 
-/* What is beyond this isn't a STAT id. */
-#define MAX_NODES	1000000
+/* So many nodes of all executions of a process are kept. */
+#define MAX_NODES	262144
 
 void
 pgt_node_sums_init(PgtNodeSums *sums)
@@ -82,16 +82,21 @@ add_execution(PgtNodeSums *sums, uint32 execution)
 }
 
 static bool
-make_room(PgtExecutionSums *entry, uint32 node)
+make_room(const PgtNodeSums *sums, PgtExecutionSums *entry, uint32 node)
 {
-	uint32		nnodes = Max(node + 1, 16);
+	uint32		nnodes;
+	uint64		others = 0;
 	PgtNodeSum *nodes;
 
 	if (node < entry->nnodes)
 		return true;
-	if (node > MAX_NODES)
+	if (node >= MAX_NODES)
 		return false;
-	nnodes = Max(nnodes, entry->nnodes * 2);
+	nnodes = Max(Max(node + 1, 16), entry->nnodes * 2);
+	for (int i = 0; i < PGT_NODE_SUMS_MAX; i++)
+		others += sums->executions[i].nnodes;
+	if (others - entry->nnodes + nnodes > MAX_NODES)
+		return false;
 	nodes = MemoryContextAllocExtended(TopMemoryContext,
 									   sizeof(PgtNodeSum) * nnodes,
 									   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
@@ -130,7 +135,7 @@ pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node, const PgtNodeSum *sum)
 		entry = add_execution(sums, execution);
 	if (entry == NULL)
 		return;
-	if (!make_room(entry, node))
+	if (!make_room(sums, entry, node))
 	{
 		drop(sums, entry);
 		return;

@@ -142,7 +142,7 @@ pgt_running_show(PgtTracer *tracer, const PgtActivity *activity,
 							 "IDLE, AFTER THIS STATEMENT, SINCE ",
 							 activity->state_start);
 	}
-	pgt_format_running_statement(format, activity->text, tracer->session,
+	pgt_format_running_statement(format, activity->text, &tracer->own,
 								 begin_ns, activity->running,
 								 begin_ns - Min(age_ns, begin_ns));
 }

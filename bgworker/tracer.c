@@ -1,9 +1,10 @@
 /*
  * tracer.c
- *		The worker's part of one traced process.
+ *		The worker's part of one traced process: its begin and its end.
  *
  * Ties together what belongs to a session's slot in the worker: the probes'
- * link, the merge of both streams, the format's state and the file.
+ * link, the merge of both streams, the format's state and the file.  What goes
+ * through them in between is tracer_stream.c's.
  */
 #include "postgres.h"
 
@@ -16,8 +17,10 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/compat_bpf.h"
+#include "bgworker/entry.h"
 #include "bgworker/running.h"
 #include "bgworker/sampling.h"
+#include "bgworker/sound.h"
 #include "bgworker/tracer.h"
 #include "bgworker/tracer_probes.h"
 #include "bgworker/tracer_waits.h"
@@ -27,228 +30,19 @@
 #include "extension/guc.h"
 #include "extension/run_queue.h"
 
-/* The buffer is written when it has grown to this size, at the latest. */
-#define FLUSH_SIZE		(256 * 1024)
-
-/* ----------
- * The merged stream
- * ----------
- */
-
-void
-pgt_tracer_count_event(PgtTracer *tracer)
-{
-	tracer->unflushed++;
-	if (tracer->writer.buffer.len >= FLUSH_SIZE)
-		pgt_tracer_flush(tracer);
-}
-
-static void
-sink_record(void *arg, const PgtRecord *record)
-{
-	PgtTracer  *tracer = (PgtTracer *) arg;
-
-	tracer->sql_events++;
-	/* a text that has begun is completed even past the limit */
-	if (record->type != PGT_RECORD_TEXT &&
-		!pgt_writer_has_room(&tracer->writer))
-	{
-		tracer->discarded++;
-		return;
-	}
-	if (record->type == PGT_RECORD_TEXT && tracer->format.text_left == 0)
-		return;
-	pgt_format_record(&tracer->format, record);
-	pgt_tracer_count_event(tracer);
-}
-
-static void
-sink_text_missing(void *arg, uint64 left)
-{
-	PgtTracer  *tracer = (PgtTracer *) arg;
-
-	if (tracer->format.text_left > 0)
-		pgt_format_text_missing(&tracer->format, left);
-}
-
-static void
-sink_corrupt(void *arg)
-{
-	PgtTracer  *tracer = (PgtTracer *) arg;
-
-	tracer->discarded++;
-	pgt_format_note(&tracer->format,
-					"LOST AN UNKNOWN NUMBER OF EVENTS: THE SESSION'S QUEUE WAS CORRUPT");
-	ereport(LOG,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("the queue of traced process %d is corrupt",
-					tracer->pid)));
-}
-
-void
-pgt_tracer_add_wait(PgtTracer *tracer, const struct pgt_wait_event *event)
-{
-	pgt_merge_add_wait(&tracer->merge, event);
-}
-
-void
-pgt_tracer_note(PgtTracer *tracer)
-{
-	tracer->head = pgt_queue_head(&tracer->session->queue);
-}
-
-void
-pgt_tracer_misses_waits(PgtTracer *tracer)
-{
-	if (tracer->attached && tracer->format.text_left == 0 &&
-		pgt_writer_has_room(&tracer->writer))
-		pgt_format_note(&tracer->format,
-						"WAITS MAY BE OUT OF ORDER HERE: THE BPF RING BUFFER IS HELD UP");
-}
-
-static void
-note_bpf_counters(PgtTracer *tracer, struct pgt_wait_state state)
-{
-	tracer->hits = state.hits;
-	tracer->bpf_lost = state.lost + state.faults;
-	tracer->format.has_multi_nodes = state.sees_multi_nodes;
-}
-
-/* Waits that the BPF program or the merge had no room for */
-static void
-report_lost_waits(PgtTracer *tracer)
-{
-	uint64		lost;
-	char		note[192];
-
-	lost = tracer->bpf_lost + tracer->merge.dropped;
-	if (lost <= tracer->lost_waits || tracer->format.text_left > 0)
-		return;
-	snprintf(note, sizeof(note),
-			 "LOST " UINT64_FORMAT " WAIT EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE",
-			 lost - tracer->lost_waits);
-	if (pgt_writer_has_room(&tracer->writer))
-		pgt_format_note(&tracer->format, note);
-	tracer->lost_waits = lost;
-	/* what relations have which files may be among what was lost */
-	pgt_relations_forget(&tracer->relations);
-}
-
-static void
-sink_wait(void *arg, const struct pgt_wait_event *event)
-{
-	pgt_tracer_put_event((PgtTracer *) arg, event);
-}
-
-int
-pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
-				 bool *held)
-{
-	PgtMergeSink sink = {
-		.record = sink_record,
-		.wait = sink_wait,
-		.text_missing = sink_text_missing,
-		.corrupt = sink_corrupt,
-		.arg = tracer,
-	};
-	PgtSession *session = tracer->session;
-	int			nevents;
-
-	/* first: what the records are about has been seen by the program before */
-	if (tracer->attached)
-		note_bpf_counters(tracer, pgt_probes_state(probes, tracer->slot));
-	nevents = pgt_merge_run(&tracer->merge, &session->queue, tracer->head,
-							safe_ns, &sink, held);
-	if (tracer->client_waited)
-		pgt_running_check(tracer);
-	tracer->client_waited = false;
-	report_lost_waits(tracer);
-
-	/* whoever waits for room has some now */
-	pg_atomic_write_u32(&session->half_full, 0);
-	pg_memory_barrier();
-	if (nevents > 0 && pg_atomic_read_u32(&session->waiting) != 0)
-		ConditionVariableBroadcast(&session->room_cv);
-	return nevents;
-}
-
-/* ----------
- * Writing
- * ----------
- */
-
-void
-pgt_tracer_set_error(PgtTracer *tracer, const char *error)
-{
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
-	strlcpy(tracer->session->last_error, error, PGT_ERROR_LEN);
-	LWLockRelease(pgt_lock);
-}
-
-static void
-flush_failed(PgtTracer *tracer)
-{
-	char		error[PGT_ERROR_LEN];
-
-	snprintf(error, sizeof(error), "could not write to the trace file: %m");
-	pgt_tracer_set_error(tracer, error);
-	if (!tracer->write_failed)
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not write to trace file \"%s\": %m",
-						tracer->writer.path),
-				 errdetail("Events are lost until writing succeeds again.")));
-	tracer->write_failed = true;
-	tracer->discarded += tracer->unflushed;
-}
-
-void
-pgt_tracer_flush(PgtTracer *tracer)
-{
-	PgtSession *session = tracer->session;
-	bool		failed_before = tracer->write_failed;
-
-	if (tracer->writer.fd < 0)
-		return;
-	if (tracer->writer.buffer.len > 0)
-	{
-		if (pgt_writer_flush(&tracer->writer))
-			tracer->write_failed = false;
-		else
-			flush_failed(tracer);
-		tracer->unflushed = 0;
-	}
-	if (failed_before && !tracer->write_failed)
-		appendStringInfo(&tracer->writer.buffer,
-						 "\n*** LOST EVENTS, " UINT64_FORMAT " SO FAR: THE FILE COULD NOT BE WRITTEN\n",
-						 tracer->discarded);
-
-	pg_atomic_write_u64(&session->bytes_written, tracer->writer.bytes);
-	pg_atomic_write_u64(&session->sql_events, tracer->sql_events);
-	pg_atomic_write_u64(&session->wait_events, tracer->wait_events);
-	pg_atomic_write_u64(&session->lost_events,
-						tracer->discarded + tracer->lost_waits);
-}
-
-uint64
-pgt_tracer_lost(const PgtTracer *tracer)
-{
-	return tracer->discarded + tracer->lost_waits +
-		pg_atomic_read_u64(&tracer->session->queue.lost);
-}
+/* How long a process may take to complete a record when its trace is to end */
+#define WRITER_PATIENCE_NS	UINT64CONST(1000000000)
 
 /* ----------
  * Beginning
  * ----------
  */
 
-/* NULL if it has none yet: see arrival.c. */
+/* It has none yet while it has just been forked: see arrival.c. */
 PGPROC *
 pgt_tracer_proc(const PgtTracer *tracer)
 {
-	int			proc_number = tracer->session->proc_number;
-
-	return proc_number >= 0 ? &ProcGlobal->allProcs[proc_number] : NULL;
+	return pgt_entry_proc(tracer->proc_number, tracer->pid);
 }
 
 PgtProbedProcess
@@ -333,10 +127,9 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 static void
 set_flag(const PgtTracer *tracer)
 {
-	if (tracer->session->proc_number < 0)
+	if (tracer->proc_number < 0 || tracer->gone)
 		return;
-	pg_atomic_exchange_u32(&pgt_flags[tracer->session->proc_number],
-						   tracer->slot + 1);
+	pg_atomic_exchange_u32(&pgt_flags[tracer->proc_number], tracer->slot + 1);
 }
 
 /*
@@ -348,39 +141,41 @@ clear_flag(const PgtTracer *tracer)
 {
 	uint32		mine = tracer->slot + 1;
 
-	if (tracer->session->proc_number < 0)
+	if (tracer->proc_number < 0)
 		return;
-	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->session->proc_number],
-								   &mine, 0);
+	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->proc_number], &mine, 0);
 }
 
 static void
 show_active(PgtTracer *tracer)
 {
 	PgtSession *session = tracer->session;
+	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
 
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	if (session->started_at == 0)
 		session->started_at = GetCurrentTimestamp();
 	strlcpy(session->probe, pgt_probe_name(tracer->probe), PGT_PROBE_LEN);
 	strlcpy(session->trace_file, tracer->writer.path, MAXPGPATH);
 	if (session->state == PGT_SESSION_STARTING)
 		session->state = PGT_SESSION_ACTIVE;
-	LWLockRelease(pgt_lock);
-	ConditionVariableBroadcast(&session->state_cv);
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(tracer->slot);
 }
 
+/*
+ * Find out whether the process is one of this server's and still there, and
+ * watch it.  Its pid may have been given to another one meanwhile, or stand for
+ * anything, so nothing is done about it before.
+ */
 static bool
 watch_process(PgtTracer *tracer, char *error, size_t error_len)
 {
-	const PGPROC *proc = pgt_tracer_proc(tracer);
+	tracer->pidfd = tracer->pid > 0 ? pgt_pidfd_open(tracer->pid) : -1;
 
-	tracer->pidfd = pgt_pidfd_open(tracer->pid);
-	/*
-	 * A pid that was given to another process would not be the proc's; and
-	 * whoever has none waits for us.
-	 */
-	if (tracer->pidfd < 0 || (proc != NULL && proc->pid != tracer->pid))
+	/* whoever has no PGPROC yet waits for us */
+	if (tracer->pidfd < 0 || !pgt_entry_is_process(tracer->pid) ||
+		(tracer->proc_number >= 0 ? pgt_tracer_proc(tracer) == NULL :
+		 !tracer->own.forked))
 	{
 		snprintf(error, error_len, "process %d has ended", tracer->pid);
 		if (tracer->pidfd >= 0)
@@ -402,33 +197,122 @@ stop_watching(PgtTracer *tracer)
 	tracer->pidfd = -1;
 }
 
+/* What the slot asks for, checked as far as that isn't done elsewhere */
+static bool
+take_entry(PgtTracer *tracer, int slot, char *error, size_t error_len)
+{
+	/* the slot's last process may still have been watched */
+	pgt_tracer_release(tracer);
+	memset(tracer, 0, sizeof(*tracer));
+	tracer->slot = slot;
+	tracer->session = &pgt_sessions[slot];
+	tracer->pidfd = -1;
+	tracer->writer.fd = -1;
+	pgt_merge_init(&tracer->merge);
+	pgt_entry_copy(&tracer->own, slot);
+	tracer->generation = tracer->own.generation;
+	tracer->pid = tracer->own.pid;
+	tracer->proc_number = tracer->own.proc_number;
+	pgt_queue_open(&tracer->queue, pgt_queues[slot]);
+	tracer->head = tracer->queue.tail;
+
+	if (tracer->generation != 0 && tracer->proc_number >= -1 &&
+		tracer->proc_number < pgt_nprocs &&
+		pgt_entry_is_identifier(tracer->own.options.identifier))
+		return true;
+	strlcpy(error, "its entry in shared memory is corrupt", error_len);
+	return false;
+}
+
+/* Write what the process has sent while no worker was there to read it. */
+static void
+write_backlog(PgtTracer *tracer)
+{
+	bool		held;
+
+	pgt_tracer_note(tracer);
+	do
+	{
+		(void) pgt_tracer_drain(tracer, NULL, 0, &held);
+	} while (held);
+}
+
+/* The head of the file, or what has to be said where another worker goes on */
+static void
+begin_file(PgtTracer *tracer, bool resume)
+{
+	PgtFormat  *format = &tracer->format;
+
+	pgt_format_init(format, &tracer->writer.buffer);
+	if (!resume)
+	{
+		pgt_format_header(format, &tracer->own, tracer->writer.path);
+		return;
+	}
+	/* what was lost with the old worker's memory can't be counted */
+	pgt_format_note(format,
+					"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
+	pgt_node_sums_incomplete(&format->sums);
+	if (tracer->own.options.waits)
+		pgt_format_note(format,
+						"WAITS ARE NOT TRACED: the worker was not running");
+	write_backlog(tracer);
+}
+
+/* Everything about the process itself, which is there */
+static void
+observe(PgtTracer *tracer, bool resume,
+		PgtProbes *probes, const char *probe_error)
+{
+	const PgtOptions *options = &tracer->own.options;
+	PgtActivity activity;
+	bool		in_middle;
+	uint64		begin_ns;
+
+	if (!resume)
+		tracer->session->running_since = 0;
+	in_middle = tracer->own.remote && !resume &&
+		pgt_running_look(tracer, &activity);
+	begin_ns = pgt_clock_now();
+	set_flag(tracer);
+	if (options->waits)
+		attach_probes(tracer, probes, probe_error);
+	if (options->cpu)
+		watch_run_queue(tracer, probes);
+	if (options->node_timing == PGT_NODE_TIMING_SAMPLED &&
+		options->plan_stat != PGT_PLAN_STAT_NEVER)
+		pgt_sampling_try(tracer, probes);
+	if (in_middle)
+	{
+		pgt_running_show(tracer, &activity, begin_ns);
+		pfree(activity.text);
+	}
+	if (tracer->own.remote)
+		pgt_running_show_wait(tracer);
+}
+
 bool
 pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 				 PgtProbes *probes, const char *probe_error,
 				 char *error, size_t error_len)
 {
-	PgtSession *session = &pgt_sessions[slot];
-	PgtActivity activity;
-	bool		in_middle;
-	uint64		begin_ns;
 	bool		opened;
 
-	memset(tracer, 0, sizeof(*tracer));
-	tracer->slot = slot;
-	tracer->session = session;
-	tracer->generation = session->generation;
-	tracer->pid = session->pid;
-	tracer->writer.fd = -1;
-	pgt_merge_init(&tracer->merge);
-
-	if (!watch_process(tracer, error, error_len))
+	if (!take_entry(tracer, slot, error, error_len))
 		return false;
+	if (!watch_process(tracer, error, error_len))
+	{
+		/* what a process has sent before it ended is written even so */
+		if (!resume)
+			return false;
+		tracer->gone = true;
+	}
 	if (resume)
-		opened = pgt_writer_reopen(&tracer->writer, session->trace_file,
+		opened = pgt_writer_reopen(&tracer->writer, tracer->own.trace_file,
 								   error, error_len);
 	else
 		opened = pgt_writer_create(&tracer->writer, tracer->pid,
-								   session->options.identifier,
+								   tracer->own.options.identifier,
 								   error, error_len);
 	if (!opened)
 	{
@@ -437,37 +321,9 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	}
 	tracer->in_use = true;
 
-	pgt_format_init(&tracer->format, &tracer->writer.buffer);
-	if (resume)
-	{
-		/* what was lost with the old worker's memory can't be counted */
-		pgt_format_note(&tracer->format,
-						"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
-		pgt_node_sums_incomplete(&tracer->format.sums);
-	}
-	else
-		pgt_format_header(&tracer->format, session, tracer->writer.path);
-
-	if (!resume)
-		session->running_since = 0;
-	in_middle = session->remote && !resume &&
-		pgt_running_look(tracer, &activity);
-	begin_ns = pgt_clock_now();
-	set_flag(tracer);
-	if (session->options.waits)
-		attach_probes(tracer, probes, probe_error);
-	if (session->options.cpu)
-		watch_run_queue(tracer, probes);
-	if (session->options.node_timing == PGT_NODE_TIMING_SAMPLED &&
-		session->options.plan_stat != PGT_PLAN_STAT_NEVER)
-		pgt_sampling_try(tracer, probes);
-	if (in_middle)
-	{
-		pgt_running_show(tracer, &activity, begin_ns);
-		pfree(activity.text);
-	}
-	if (session->remote)
-		pgt_running_show_wait(tracer);
+	begin_file(tracer, resume);
+	if (!tracer->gone)
+		observe(tracer, resume, probes, probe_error);
 	pgt_tracer_flush(tracer);
 	show_active(tracer);
 	return true;
@@ -476,7 +332,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 void
 pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
 {
-	uint32		cursor = worker->session->leader_cursor;
+	uint32		cursor = worker->own.leader_cursor;
 	char		note[MAXPGPATH + 128];
 
 	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR #%u: PROCESS %d, FILE %s",
@@ -494,16 +350,88 @@ pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
  * ----------
  */
 
-bool
-pgt_tracer_can_end(const PgtTracer *tracer)
+void
+pgt_tracer_check_entry(PgtTracer *tracer)
 {
+	PgtSession	now;
+
+	if (tracer->stopping)
+		return;
+	pgt_entry_copy(&now, tracer->slot);
+	if (now.generation != tracer->generation || now.pid != tracer->pid ||
+		(now.state != PGT_SESSION_ACTIVE && now.state != PGT_SESSION_STOPPING))
+	{
+		ereport(LOG,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the entry of traced process %d in shared memory is corrupt",
+						tracer->pid),
+				 errdetail("Its trace ends.")));
+		tracer->spoilt = true;
+		tracer->stopping = true;
+		return;
+	}
+	tracer->stopping = now.state == PGT_SESSION_STOPPING;
+	/* what a process that was just forked knows later */
+	if (tracer->proc_number < 0 &&
+		pgt_entry_proc(now.proc_number, tracer->pid) != NULL)
+	{
+		tracer->proc_number = now.proc_number;
+		tracer->own.leader_cursor = now.leader_cursor;
+	}
+}
+
+bool
+pgt_tracer_can_end(PgtTracer *tracer)
+{
+	uint64		now_ns;
+
 	if (tracer->gone)
 		return true;
 	if (!tracer->stopping)
 		return false;
 	/* first the flag, then the look at the writer: see emit.c */
 	clear_flag(tracer);
-	return pg_atomic_read_u32(&tracer->session->writing) == 0;
+	if (pg_atomic_read_u32(&tracer->session->writing) == 0)
+		return true;
+
+	/* a process that waits for room gives up when it sees the flag */
+	pgt_tracer_wake(tracer);
+	now_ns = pgt_clock_now();
+	if (tracer->stop_ns == 0)
+		tracer->stop_ns = now_ns;
+	tracer->abandoned = now_ns - tracer->stop_ns > WRITER_PATIENCE_NS;
+	return tracer->abandoned;
+}
+
+void
+pgt_tracer_hold(PgtTracer *tracer, int slot)
+{
+	char		error[PGT_ERROR_LEN];
+
+	if (take_entry(tracer, slot, error, sizeof(error)) &&
+		watch_process(tracer, error, sizeof(error)))
+		tracer->abandoned = true;
+	else
+		pg_atomic_write_u32(&pgt_sessions[slot].writing, 0);
+}
+
+void
+pgt_tracer_release(PgtTracer *tracer)
+{
+	if (tracer->in_use || !tracer->abandoned)
+		return;
+	tracer->abandoned = false;
+	stop_watching(tracer);
+	if (tracer->gone)
+		pg_atomic_write_u32(&tracer->session->writing, 0);
+}
+
+void
+pgt_tracer_leave(PgtTracer *tracer)
+{
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	pgt_format_note(&tracer->format, "THE WORKER STOPS");
+	pgt_tracer_flush(tracer);
 }
 
 struct pgt_wait_state
@@ -515,7 +443,7 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 	if (tracer->attached)
 	{
 		last = pgt_tracer_look_at_lock(tracer, probes);
-		note_bpf_counters(tracer, last);
+		pgt_tracer_note_counters(tracer, last);
 		pgt_probes_detach(probes, tracer->slot);
 		tracer->attached = false;
 	}
@@ -527,11 +455,15 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 			   const char *reason)
 {
 	PgtSession *session = tracer->session;
+	bool		locked;
 
-	sink_text_missing(tracer, tracer->format.text_left);
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
 	pgt_tracer_put_last_wait(tracer, last);
-	if (tracer->session->options.waits)
+	if (tracer->own.options.waits)
 		pgt_format_note(&tracer->format, "WAIT TRACING STOPPED");
+	if (tracer->abandoned)
+		pgt_format_note(&tracer->format,
+						"EVENTS MAY BE MISSING: THE PROCESS STOPPED IN THE MIDDLE OF ONE");
 	tracer->format.wall_clock_ns = 0;
 	pgt_format_wall_clock(&tracer->format, pgt_clock_now());
 	pgt_format_note(&tracer->format, reason);
@@ -541,17 +473,21 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	pgt_merge_free(&tracer->merge);
 	pgt_format_free(&tracer->format);
 	pgt_relations_forget(&tracer->relations);
-	stop_watching(tracer);
+	if (!tracer->abandoned)
+		stop_watching(tracer);
 	tracer->in_use = false;
 
 	/* whoever was killed in the middle of a record will not complete it */
 	if (tracer->gone)
 		pg_atomic_write_u32(&session->writing, 0);
 
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
 	session->state = PGT_SESSION_FREE;
 	/* a parallel worker may have set it after pgt_tracer_can_end() */
+	if (tracer->proc_number < 0 &&
+		pgt_entry_proc(session->proc_number, tracer->pid) != NULL)
+		tracer->proc_number = session->proc_number;
 	clear_flag(tracer);
-	LWLockRelease(pgt_lock);
-	ConditionVariableBroadcast(&session->state_cv);
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(tracer->slot);
 }

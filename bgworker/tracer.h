@@ -27,14 +27,21 @@ typedef struct PgtTracer
 {
 	bool		in_use;
 	int			slot;
-	PgtSession *session;
+	PgtSession *session;		/* in shared memory */
+	PgtSession	own;			/* what it was copied to, and checked */
 	uint32		generation;
 	int			pid;
+	int			proc_number;	/* -1: none yet */
 	int			pidfd;			/* readable when the process is gone */
 	bool		gone;			/* it is */
 	bool		stopping;		/* no longer to be traced */
+	bool		spoilt;			/* since its entry in shared memory was */
+	uint64		stop_ns;		/* when it was first seen to be writing then */
+	bool		abandoned;		/* it still is; see pgt_tracer_release() */
 	bool		linked;			/* to its leader's file */
+	PgtQueueReader queue;
 	uint64		head;			/* of the queue, as noted for this round */
+	bool		corrupt;		/* the queue was, and the log says so */
 
 	/* Waits */
 	bool		attached;
@@ -79,7 +86,10 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 							 PgtProbes *probes, const char *probe_error,
 							 char *error, size_t error_len);
 
-/* The process's PGPROC, NULL if it has none yet; and what to probe. */
+/*
+ * The process's PGPROC, NULL if it has none yet or no longer; and what to
+ * probe.
+ */
 extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
 extern PgtProbedProcess pgt_tracer_process(const PgtTracer *tracer);
 
@@ -119,8 +129,30 @@ extern int	pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes,
 /* Write out what was formatted, and show the counters. */
 extern void pgt_tracer_flush(PgtTracer *tracer);
 
-/* Has the backend let go of the queue, so that the trace can end? */
-extern bool pgt_tracer_can_end(const PgtTracer *tracer);
+/*
+ * Look at the entry in shared memory again: does it still describe this trace?
+ * It isn't to go on otherwise.
+ */
+extern void pgt_tracer_check_entry(PgtTracer *tracer);
+
+/* The text that is being written ends here, left bytes short. */
+extern void pgt_tracer_break_text(PgtTracer *tracer, uint64 left);
+
+/* If the process waits for room in its queue, have it look again. */
+extern void pgt_tracer_wake(const PgtTracer *tracer);
+
+/* Keep the BPF program's counters. */
+extern void pgt_tracer_note_counters(PgtTracer *tracer,
+									 struct pgt_wait_state state);
+
+/*
+ * Has the backend let go of the queue, so that the trace can end?  It is
+ * given a second.
+ */
+extern bool pgt_tracer_can_end(PgtTracer *tracer);
+
+/* Is nothing left to be formatted of what was there at the last round? */
+extern bool pgt_tracer_is_drained(const PgtTracer *tracer);
 
 /*
  * Detach the probes.  A last round of note, drain and flush must follow, then
@@ -134,6 +166,18 @@ extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 
 /* Records and waits that are missing in the file. */
 extern uint64 pgt_tracer_lost(const PgtTracer *tracer);
+
+/*
+ * A process that doesn't let go of the queue keeps its slot from being used
+ * again.  After the end of such a trace, or after a restart of the worker,
+ * pgt_tracer_hold() watches it, and pgt_tracer_release() is called when it is
+ * gone.
+ */
+extern void pgt_tracer_hold(PgtTracer *tracer, int slot);
+extern void pgt_tracer_release(PgtTracer *tracer);
+
+/* The worker stops; its successor continues the file. */
+extern void pgt_tracer_leave(PgtTracer *tracer);
 
 /* Complete and close the file.  reason is the last line's text. */
 extern void pgt_tracer_end(PgtTracer *tracer,

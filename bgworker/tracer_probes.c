@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "bgworker/entry.h"
 #include "bgworker/tracer_probes.h"
 
 /* A library that the process has loaded reports waits. */
@@ -56,13 +57,14 @@ pgt_tracer_libraries(PgtTracer *tracer, PgtProbes *probes)
 	if (tracer->attached)
 		pgt_probes_libraries(probes, tracer->slot, note_library, tracer);
 	pg_atomic_write_u32(&session->libraries_done, wanted);
-	ConditionVariableBroadcast(&session->state_cv);
+	pgt_entry_changed(tracer->slot);
 }
 
 void
 pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
 {
 	enum pgt_probe probe;
+	bool		locked;
 
 	if (!tracer->attached)
 		return;
@@ -70,7 +72,7 @@ pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
 	if (probe == tracer->probe)
 		return;
 	tracer->probe = probe;
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
 	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
-	LWLockRelease(pgt_lock);
+	pgt_entry_unlock(locked);
 }

@@ -191,7 +191,7 @@ find_blockers(PgtTracer *tracer, uint64 start_ns)
 	PgtBlockers *blockers =
 		&tracer->blockers[tracer->next_blockers++ % PGT_KEPT_BLOCKERS];
 
-	if (pgt_blockers_find(tracer->pid, tracer->session->role, blockers))
+	if (pgt_blockers_find(tracer->pid, tracer->own.role, blockers))
 		blockers->start_ns = start_ns;
 }
 

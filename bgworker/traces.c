@@ -16,6 +16,7 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+#include "bgworker/entry.h"
 #include "bgworker/running.h"
 #include "bgworker/sampling.h"
 #include "bgworker/status.h"
@@ -27,6 +28,9 @@
 #include "extension/clock.h"
 #include "extension/guc.h"
 #include "extension/session.h"
+
+/* Rounds after which a trace that has ended is over, whatever it still sends */
+#define MAX_LAST_ROUNDS		100
 
 /* How long a round waits for an event that is just being sent */
 #define RING_PATIENCE_NS	UINT64CONST(200000000)
@@ -41,11 +45,9 @@ static uint64 drained_ns;		/* all events before are formatted */
 void
 pgt_traces_init(void)
 {
-	tracers = MemoryContextAllocHuge(TopMemoryContext,
-									 sizeof(PgtTracer) *
-									 pgt_nsessions);
-	for (int i = 0; i < pgt_nsessions; i++)
-		tracers[i].in_use = false;
+	tracers = MemoryContextAllocExtended(TopMemoryContext,
+										 sizeof(PgtTracer) * pgt_nsessions,
+										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 void
@@ -113,24 +115,24 @@ static void
 refuse(int slot, const char *error)
 {
 	PgtSession *session = &pgt_sessions[slot];
+	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
 
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	strlcpy(session->last_error, error, PGT_ERROR_LEN);
 	session->failed_generation = session->generation;
 	session->state = PGT_SESSION_FREE;
-	LWLockRelease(pgt_lock);
-	ConditionVariableBroadcast(&session->state_cv);
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(slot);
 }
 
 /* If it is a parallel worker, connect its file with its leader's. */
 static void
 link_to_leader(PgtTracer *tracer)
 {
-	if (tracer->session->leader_cursor == 0 || tracer->linked)
+	if (tracer->own.leader_cursor == 0 || tracer->linked)
 		return;
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		if (tracers[i].in_use && tracers[i].pid == tracer->session->leader_pid)
+		if (tracers[i].in_use && tracers[i].pid == tracer->own.leader_pid)
 		{
 			/* so that the leader's file is where the leader is */
 			(void) pgt_traces_drain();
@@ -155,7 +157,8 @@ begin_trace(int slot, bool resume)
 			refuse(slot, error);
 		else
 		{
-			pgt_wakeup_watch(tracer->pidfd, slot);
+			if (!tracer->gone)
+				pgt_wakeup_watch(tracer->pidfd, slot);
 			link_to_leader(tracer);
 		}
 	}
@@ -172,14 +175,23 @@ begin_trace(int slot, bool resume)
 	PG_END_TRY();
 }
 
-static PgtSessionState
-state_of(const PgtSession *session)
+/* A process is in the middle of a record of a trace that has ended. */
+static void
+hold_slot(int slot)
 {
-	PgtSessionState state;
+	pgt_tracer_hold(&tracers[slot], slot);
+	if (tracers[slot].abandoned)
+		pgt_wakeup_watch(tracers[slot].pidfd, slot);
+}
 
-	LWLockAcquire(pgt_lock, LW_SHARED);
-	state = session->state;
-	LWLockRelease(pgt_lock);
+static PgtSessionState
+state_of(int slot)
+{
+	bool		locked = pgt_entry_lock(LW_SHARED);
+	PgtSessionState state =
+		*(volatile PgtSessionState *) &pgt_sessions[slot].state;
+
+	pgt_entry_unlock(locked);
 	return state;
 }
 
@@ -190,6 +202,51 @@ begin_arrival(int slot)
 	begin_trace(slot, false);
 }
 
+/* A trace that goes on: what does its session ask for? */
+static void
+follow_session(PgtTracer *tracer)
+{
+	pgt_tracer_check_entry(tracer);
+	if (tracer->stopping)
+		return;
+	if (tracer->own.leader_cursor != 0 && !tracer->linked)
+	{
+		pgt_tracer_settle(tracer, probes);
+		link_to_leader(tracer);
+	}
+	if (pgt_tracer_wants_libraries(tracer))
+	{
+		(void) pgt_traces_drain();
+		pgt_tracer_libraries(tracer, probes);
+	}
+}
+
+/* A slot that no trace has */
+static void
+look_at_slot(int slot)
+{
+	switch (state_of(slot))
+	{
+		case PGT_SESSION_FREE:
+			break;
+		case PGT_SESSION_STARTING:
+			if (pgt_enabled)
+				begin_trace(slot, false);
+			else
+			{
+				pgt_sessions[slot].refused_disabled = true;
+				refuse(slot, "tracing is disabled");
+			}
+			break;
+		case PGT_SESSION_STOPPING:
+			refuse(slot, "the trace was stopped before it began");
+			break;
+		default:
+			refuse(slot, "its entry in shared memory is corrupt");
+			break;
+	}
+}
+
 void
 pgt_traces_handle_requests(void)
 {
@@ -197,44 +254,10 @@ pgt_traces_handle_requests(void)
 						begin_arrival : NULL);
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_sessions[i];
-
-		switch (state_of(session))
-		{
-			case PGT_SESSION_STARTING:
-				if (tracers[i].in_use)
-					break;
-				if (pgt_enabled)
-					begin_trace(i, false);
-				else
-				{
-					session->refused_disabled = true;
-					refuse(i, "tracing is disabled");
-				}
-				break;
-			case PGT_SESSION_STOPPING:
-				if (tracers[i].in_use)
-					tracers[i].stopping = true;
-				else
-					refuse(i, "the trace was stopped before it began");
-				break;
-			case PGT_SESSION_ACTIVE:
-				if (!tracers[i].in_use)
-					break;
-				if (session->leader_cursor != 0 && !tracers[i].linked)
-				{
-					pgt_tracer_settle(&tracers[i], probes);
-					link_to_leader(&tracers[i]);
-				}
-				if (pgt_tracer_wants_libraries(&tracers[i]))
-				{
-					(void) pgt_traces_drain();
-					pgt_tracer_libraries(&tracers[i], probes);
-				}
-				break;
-			default:
-				break;
-		}
+		if (tracers[i].in_use)
+			follow_session(&tracers[i]);
+		else
+			look_at_slot(i);
 	}
 }
 
@@ -244,12 +267,19 @@ pgt_traces_resume(void)
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtSession *session = &pgt_sessions[i];
-		PgtSessionState state = state_of(session);
+		PgtSessionState state = state_of(i);
 
 		if (state == PGT_SESSION_ACTIVE ||
 			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
 			begin_trace(i, true);
+		else if (state == PGT_SESSION_FREE &&
+				 pg_atomic_read_u32(&session->writing) != 0)
+			hold_slot(i);
 	}
+	/* what processes sent before they ended has been written now */
+	(void) pgt_traces_end();
+	if (!pgt_enabled)
+		pgt_traces_stop();
 }
 
 /* ----------
@@ -320,6 +350,8 @@ drain_round(bool *held)
 		nevents += pgt_tracer_drain(&tracers[i], probes, safe_ns,
 									&session_held);
 		*held |= session_held;
+		/* one with much to write must not keep others from being looked at */
+		pgt_traces_look_for_blockers();
 	}
 	return nevents;
 }
@@ -363,6 +395,29 @@ pgt_traces_drain(void)
 	return nevents + (held ? 1 : 0);
 }
 
+/*
+ * Write what there is of a trace whose probes are detached; one round may not
+ * get through all.
+ */
+static void
+drain_last(PgtTracer *tracer)
+{
+	for (int i = 0; i < MAX_LAST_ROUNDS; i++)
+	{
+		(void) pgt_traces_drain();
+		if (pgt_tracer_is_drained(tracer))
+			break;
+	}
+}
+
+static const char *
+last_line(const PgtTracer *tracer)
+{
+	if (tracer->spoilt)
+		return "TRACE ENDED: ITS ENTRY IN SHARED MEMORY IS CORRUPT";
+	return tracer->gone ? "TRACE ENDED: THE PROCESS HAS ENDED" : "TRACE ENDED";
+}
+
 int
 pgt_traces_end(void)
 {
@@ -381,12 +436,10 @@ pgt_traces_end(void)
 			continue;
 		}
 		last = pgt_tracer_detach(tracer, probes);
-		(void) pgt_traces_drain();
+		drain_last(tracer);
 		ended_hits += tracer->hits;
 		ended_lost += pgt_tracer_lost(tracer);
-		pgt_tracer_end(tracer, &last, tracer->gone ?
-					   "TRACE ENDED: THE PROCESS HAS ENDED" :
-					   "TRACE ENDED");
+		pgt_tracer_end(tracer, &last, last_line(tracer));
 	}
 	return nwaiting;
 }
@@ -417,9 +470,11 @@ pgt_traces_look_for_ended(void)
 	{
 		uint32		slot = ids[i];
 
-		if (slot < (uint32) pgt_nsessions &&
-			tracers[slot].in_use)
-			tracers[slot].gone = true;
+		if (slot >= (uint32) pgt_nsessions ||
+			!(tracers[slot].in_use || tracers[slot].abandoned))
+			continue;
+		tracers[slot].gone = true;
+		pgt_tracer_release(&tracers[slot]);
 	}
 }
 
@@ -490,10 +545,8 @@ pgt_traces_are_drained(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtQueue   *queue = &pgt_sessions[i].queue;
-
 		if (tracers[i].in_use &&
-			pgt_queue_head(queue) != pg_atomic_read_u64(&queue->tail))
+			pgt_queue_head(&tracers[i].queue) != tracers[i].queue.tail)
 			return false;
 	}
 	return true;
@@ -515,9 +568,7 @@ pgt_traces_leave(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		if (!tracers[i].in_use)
-			continue;
-		pgt_format_note(&tracers[i].format, "THE WORKER STOPS");
-		pgt_tracer_flush(&tracers[i]);
+		if (tracers[i].in_use)
+			pgt_tracer_leave(&tracers[i]);
 	}
 }

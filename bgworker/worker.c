@@ -184,6 +184,7 @@ static void
 follow_settings(void)
 {
 	static int	opened_as = -1;
+	static bool first = true;	/* then sessions may be traced already */
 
 	if (!pgt_enabled || (opened_as >= 0 && opened_as != pgt_wait_probe))
 	{
@@ -195,8 +196,15 @@ follow_settings(void)
 	{
 		open_probes();
 		opened_as = pgt_wait_probe;
+		if (!first)
+			pgt_leftovers_complete();
+	}
+	if (first)
+	{
+		pgt_traces_resume();
 		pgt_leftovers_complete();
 	}
+	first = false;
 	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");
 }
 
@@ -235,7 +243,6 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 
 	initialize();
 	follow_settings();
-	pgt_traces_resume();
 
 	while (!ShutdownRequestPending)
 	{

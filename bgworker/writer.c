@@ -154,11 +154,17 @@ pgt_writer_reopen(PgtWriter *writer, const char *path,
 bool
 pgt_writer_has_room(PgtWriter *writer)
 {
+	return pgt_writer_has_room_for(writer, 0);
+}
+
+bool
+pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
+{
 	uint64		limit = (uint64) pgt_max_file_size * 1024 * 1024;
 
 	if (writer->limited)
 		return false;
-	if (limit == 0 || writer->bytes + writer->buffer.len < limit)
+	if (limit == 0 || writer->bytes + writer->buffer.len + bytes < limit)
 		return true;
 
 	appendStringInfo(&writer->buffer,

@@ -42,6 +42,9 @@ extern bool pgt_writer_reopen(PgtWriter *writer, const char *path,
  */
 extern bool pgt_writer_has_room(PgtWriter *writer);
 
+/* The same for bytes that can only be written as a whole */
+extern bool pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes);
+
 /*
  * Write the buffer out.  Returns false, with errno set, if that fails; what
  * was in the buffer is lost then.

@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@
 /* The longest that a child stands still, and how often it looks */
 #define HOLD_NS			UINT64CONST(500000000)
 #define LOOK_US			50
+
+/* How often the worker tries to lock the registry for one of them */
+#define LOCK_ATTEMPTS	1000
 
 enum
 {
@@ -148,29 +152,43 @@ pgt_arrival_local_word(void)
  * ----------
  */
 
+/* Whoever holds the lock may have been stopped: not to be waited for. */
+static bool
+lock_registry(void)
+{
+	for (int i = 0; i < LOCK_ATTEMPTS; i++)
+	{
+		if (LWLockConditionalAcquire(pgt_lock, LW_EXCLUSIVE))
+			return true;
+		sched_yield();
+	}
+	return false;
+}
+
 /* A slot for the process, -1 if its leader isn't traced or there is none. */
 static int
-allocate(const PgtArrival *arrival)
+allocate(int pid, int leader_pid)
 {
 	PgtSession	description;
 	PgtSession *session;
 
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
-	session = pgt_session_find(arrival->leader_pid);
+	if (!lock_registry())
+		return -1;
+	session = pgt_session_find(leader_pid);
 	if (session != NULL && session->state == PGT_SESSION_ACTIVE)
 	{
 		/* the connection's names are the leader's */
-		memcpy(&description, session, offsetof(PgtSession, started_at));
-		description.pid = arrival->pid;
+		pgt_session_copy(&description, session);
+		description.pid = pid;
 		description.proc_number = -1;
-		description.leader_pid = arrival->leader_pid;
+		description.leader_pid = leader_pid;
 		description.backend_type = B_BG_WORKER;
 		strlcpy(description.image, "parallel worker", BGW_MAXLEN);
 		description.leader_cursor = 0;
 		description.remote = false;
 		description.forked = true;
 		description.backend_start = GetCurrentTimestamp();
-		session = pgt_session_find(arrival->pid) == NULL ?
+		session = pgt_session_find(pid) == NULL ?
 			pgt_session_allocate(&description) : NULL;
 	}
 	else
@@ -185,20 +203,26 @@ pgt_arrivals_handle(void (*begin) (int slot))
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtArrival *arrival = &pgt_arrivals[i];
+		int			pid;
+		int			leader_pid;
 		uint32		state = ARRIVAL_WAITING;
 		int			slot = -1;
 
 		if (pg_atomic_read_u32(&arrival->state) != ARRIVAL_WAITING)
 			continue;
+		pg_read_barrier();
+		/* read once; begin finds out whether that is a process of ours */
+		pid = *(volatile int *) &arrival->pid;
+		leader_pid = *(volatile int *) &arrival->leader_pid;
 		if (begin != NULL)
-			slot = allocate(arrival);
+			slot = allocate(pid, leader_pid);
 		if (slot >= 0)
 			begin(slot);
 		pg_atomic_compare_exchange_u32(&arrival->state, &state,
 									   ARRIVAL_ANSWERED);
 		/* whoever was killed meanwhile leaves the entry to others */
 		state = ARRIVAL_ANSWERED;
-		if (kill(arrival->pid, 0) != 0 && errno == ESRCH)
+		if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
 			pg_atomic_compare_exchange_u32(&arrival->state, &state,
 										   ARRIVAL_FREE);
 	}

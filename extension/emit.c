@@ -100,13 +100,12 @@ wait_for_room(uint32 len)
 
 	/* A cancel request must not end a hook halfway. */
 	HOLD_INTERRUPTS();
-	ConditionVariablePrepareToSleep(&session->room_cv);
 	for (;;)
 	{
 		long		left_ms;
 
 		pg_atomic_exchange_u32(&session->waiting, 1);
-		record = pgt_queue_reserve(&session->queue, len, &new_head);
+		record = pgt_queue_reserve(&pgt_queues[my_slot], len, &new_head);
 		if (record != NULL || !pgt_emit_active())
 			break;
 
@@ -115,12 +114,12 @@ wait_for_room(uint32 len)
 		if (left_ms <= 0)
 			break;
 		pgt_session_wake_worker();
-		ConditionVariableTimedSleep(&session->room_cv, left_ms,
-									pgt_wait_event(&wait_event,
-												   "PgTraceQueue"));
+		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
+												  "PgTraceQueue"));
 	}
-	ConditionVariableCancelSleep();
 	pg_atomic_write_u32(&session->waiting, 0);
+	/* whatever else it was set for */
+	SetLatch(MyLatch);
 	RESUME_INTERRUPTS();
 	return record;
 }
@@ -129,8 +128,8 @@ wait_for_room(uint32 len)
 static PgtRecord *
 reserve(uint32 len)
 {
-	PgtQueue   *queue = &pgt_trace.session->queue;
-	PgtRecord  *record = pgt_queue_reserve(queue, len, &new_head);
+	PgtRecord  *record = pgt_queue_reserve(&pgt_queues[my_slot], len,
+										   &new_head);
 
 	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled)
 	{
@@ -143,7 +142,7 @@ reserve(uint32 len)
 	if (record == NULL)
 	{
 		lost_unreported++;
-		pg_atomic_fetch_add_u64(&queue->lost, 1);
+		pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
 	}
 	return record;
 }
@@ -153,10 +152,10 @@ publish(void)
 {
 	PgtSession *session = pgt_trace.session;
 
-	pgt_queue_publish(&session->queue, new_head);
+	pgt_queue_publish(&pgt_queues[my_slot], new_head);
 
 	/* The worker drains at its own pace, unless the queue fills up. */
-	if (pgt_queue_half_full(&session->queue) &&
+	if (pgt_queue_half_full(&pgt_queues[my_slot]) &&
 		pg_atomic_exchange_u32(&session->half_full, 1) == 0)
 		pgt_session_wake_worker();
 }
@@ -177,7 +176,7 @@ static bool
 report_lost(void)
 {
 	PgtLostRecord *lost =
-		(PgtLostRecord *) pgt_queue_reserve(&pgt_trace.session->queue,
+		(PgtLostRecord *) pgt_queue_reserve(&pgt_queues[my_slot],
 											MAXALIGN(sizeof(PgtLostRecord)),
 											&new_head);
 

@@ -68,7 +68,7 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 	/* A cancel request must not end a hook halfway. */
 	HOLD_INTERRUPTS();
-	ConditionVariablePrepareToSleep(&session->state_cv);
+	pgt_session_await(session);
 	while (pgt_emit_active() &&
 		   pg_atomic_read_u32(&session->libraries_done) != wanted)
 	{
@@ -77,11 +77,12 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 		if (left_ms <= 0)
 			break;
-		ConditionVariableTimedSleep(&session->state_cv, left_ms,
-									pgt_wait_event(&wait_event,
-												   "PgTraceLibraries"));
+		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
+												  "PgTraceLibraries"));
 	}
-	ConditionVariableCancelSleep();
+	pgt_session_await(NULL);
+	/* whatever else it was set for */
+	SetLatch(MyLatch);
 	RESUME_INTERRUPTS();
 }
 

@@ -13,6 +13,10 @@
  *
  * A record never wraps: where it doesn't fit before the end of the ring, a
  * PGT_RECORD_PAD record fills the rest.
+ *
+ * Any process of the server can write to shared memory, and the worker has
+ * capabilities that the others don't.  So it reads each word there once, copies
+ * a record before it looks at it, and keeps to itself how far it has read.
  */
 #include "postgres.h"
 
@@ -22,13 +26,10 @@
 #define PAD_SIZE	offsetof(PgtRecord, time_ns)
 
 void
-pgt_queue_init(PgtQueue *queue, char *data, uint32 size)
+pgt_queue_init(PgtQueue *queue)
 {
-	Assert((size & (size - 1)) == 0 && size >= 4 * PGT_RECORD_MAX);
 	StaticAssertStmt(PAD_SIZE <= MAXIMUM_ALIGNOF, "pad record too large");
 
-	queue->size = size;
-	queue->data = data;
 	pg_atomic_init_u64(&queue->head, 0);
 	pg_atomic_init_u64(&queue->tail, 0);
 	pg_atomic_init_u64(&queue->lost, 0);
@@ -42,18 +43,25 @@ pgt_queue_reset(PgtQueue *queue)
 	pg_atomic_write_u64(&queue->lost, 0);
 }
 
-PgtRecord *
-pgt_queue_reserve(PgtQueue *queue, uint32 len, uint64 *head)
+/* Positions are multiples of MAXIMUM_ALIGNOF, whoever has written there. */
+static uint64
+read_position(pg_atomic_uint64 *position)
 {
-	uint64		start = pg_atomic_read_u64(&queue->head);
-	uint64		used = start - pg_atomic_read_u64(&queue->tail);
-	uint32		offset = start & (queue->size - 1);
-	uint32		contiguous = queue->size - offset;
+	return pg_atomic_read_u64(position) & ~(uint64) (MAXIMUM_ALIGNOF - 1);
+}
+
+PgtRecord *
+pgt_queue_reserve(const PgtQueuePlace *place, uint32 len, uint64 *head)
+{
+	uint64		start = read_position(&place->queue->head);
+	uint64		used = start - pg_atomic_read_u64(&place->queue->tail);
+	uint32		offset = start & (place->size - 1);
+	uint32		contiguous = place->size - offset;
 	uint32		pad = len > contiguous ? contiguous : 0;
 
 	Assert(len == MAXALIGN(len) && len <= PGT_RECORD_MAX);
 
-	if (used + pad + len > queue->size)
+	if (used + pad + len > place->size)
 		return NULL;
 
 	/* the bytes below tail may be overwritten only after tail was read */
@@ -61,76 +69,105 @@ pgt_queue_reserve(PgtQueue *queue, uint32 len, uint64 *head)
 
 	if (pad > 0)
 	{
-		PgtRecord  *filler = (PgtRecord *) (queue->data + offset);
+		PgtRecord  *filler = (PgtRecord *) (place->data + offset);
 
 		filler->len = pad;
 		filler->type = PGT_RECORD_PAD;
 		offset = 0;
 	}
 	*head = start + pad + len;
-	return (PgtRecord *) (queue->data + offset);
+	return (PgtRecord *) (place->data + offset);
 }
 
 void
-pgt_queue_publish(PgtQueue *queue, uint64 head)
+pgt_queue_publish(const PgtQueuePlace *place, uint64 head)
 {
 	pg_write_barrier();
-	pg_atomic_write_u64(&queue->head, head);
+	pg_atomic_write_u64(&place->queue->head, head);
 }
 
 bool
-pgt_queue_half_full(PgtQueue *queue)
+pgt_queue_half_full(const PgtQueuePlace *place)
 {
-	return pg_atomic_read_u64(&queue->head) -
-		pg_atomic_read_u64(&queue->tail) >= queue->size / 2;
+	return pg_atomic_read_u64(&place->queue->head) -
+		pg_atomic_read_u64(&place->queue->tail) >= place->size / 2;
+}
+
+void
+pgt_queue_open(PgtQueueReader *reader, PgtQueuePlace place)
+{
+	Assert((place.size & (place.size - 1)) == 0 &&
+		   place.size >= 4 * PGT_RECORD_MAX);
+
+	reader->place = place;
+	reader->tail = read_position(&place.queue->tail);
 }
 
 uint64
-pgt_queue_head(PgtQueue *queue)
+pgt_queue_head(const PgtQueueReader *reader)
 {
-	uint64		head = pg_atomic_read_u64(&queue->head);
+	uint64		head = read_position(&reader->place.queue->head);
 
 	pg_read_barrier();
 	return head;
 }
 
-const PgtRecord *
-pgt_queue_peek(PgtQueue *queue, uint64 head, bool *corrupt)
+static void
+advance(PgtQueueReader *reader, uint64 tail)
 {
-	*corrupt = false;
+	/* reading the record must be over before its room is given back */
+	pg_memory_barrier();
+	reader->tail = tail;
+	pg_atomic_write_u64(&reader->place.queue->tail, tail);
+}
 
-	for (;;)
+/* Could these be the first two fields of a record that has room bytes? */
+static bool
+is_plausible(const PgtRecord *record, uint64 room)
+{
+	if (record->len == 0 || record->len != MAXALIGN(record->len) ||
+		record->len > room)
+		return false;
+	return record->type == PGT_RECORD_PAD ||
+		(record->len >= sizeof(PgtRecord) && record->len <= PGT_RECORD_MAX);
+}
+
+bool
+pgt_queue_peek(PgtQueueReader *reader, uint64 head, PgtRecord *record,
+			   bool *corrupt)
+{
+	uint32		size = reader->place.size;
+
+	*corrupt = head - reader->tail > size;
+	while (!*corrupt && reader->tail != head)
 	{
-		uint64		tail = pg_atomic_read_u64(&queue->tail);
-		uint32		offset = tail & (queue->size - 1);
-		uint64		left = Min(head - tail, queue->size - offset);
-		const PgtRecord *record;
+		uint32		offset = reader->tail & (size - 1);
+		const char *at = reader->place.data + offset;
+		PgtRecord	first;
 
-		if (tail == head)
-			return NULL;
-
-		record = (const PgtRecord *) (queue->data + offset);
-		if (left < PAD_SIZE || record->len != MAXALIGN(record->len) ||
-			record->len > left || record->len == 0 ||
-			(record->type != PGT_RECORD_PAD &&
-			 record->len < sizeof(PgtRecord)))
+		*(uint64 *) &first = *(const volatile uint64 *) at;
+		if (!is_plausible(&first, Min(head - reader->tail, size - offset)))
 		{
 			*corrupt = true;
-			pg_atomic_write_u64(&queue->tail, head);
-			return NULL;
+			break;
 		}
-		if (record->type != PGT_RECORD_PAD)
-			return record;
-		pgt_queue_release(queue, record);
+		if (first.type != PGT_RECORD_PAD)
+		{
+			memcpy(record, at, first.len);
+			/* what was checked, whatever stands there by now */
+			record->len = first.len;
+			record->type = first.type;
+			return true;
+		}
+		advance(reader, reader->tail + first.len);
 	}
+	if (*corrupt)
+		advance(reader, head);
+	return false;
 }
 
 void
-pgt_queue_release(PgtQueue *queue, const PgtRecord *record)
+pgt_queue_release(PgtQueueReader *reader, const PgtRecord *record)
 {
-	uint64		tail = pg_atomic_read_u64(&queue->tail);
-
-	/* reading the record must be over before its room is given back */
-	pg_memory_barrier();
-	pg_atomic_write_u64(&queue->tail, tail + record->len);
+	advance(reader, reader->tail + record->len);
 }

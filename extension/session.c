@@ -20,6 +20,7 @@
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "extension/compat.h"
@@ -41,10 +42,9 @@ int			pgt_nsessions = 0;
 int			pgt_nprocs = 0;
 PgtSession *pgt_sessions = NULL;
 PgtArrival *pgt_arrivals = NULL;
+PgtQueuePlace *pgt_queues = NULL;
 pg_atomic_uint32 *pgt_flags = NULL;
-
-/* Behind all that: [pgt_nsessions] times queue_bytes() */
-static char *queues = NULL;
+pg_atomic_uint32 *pgt_waiters = NULL;
 
 static shmem_request_hook_type prev_shmem_request_hook = NULL;
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
@@ -70,8 +70,9 @@ shared_size(void)
 												  sizeof(PgtSession))));
 	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
 												  sizeof(PgtArrival))));
-	size = add_size(size, CACHELINEALIGN(mul_size(number_of_procs(),
-												  sizeof(pg_atomic_uint32))));
+	/* pgt_flags and pgt_waiters */
+	size = add_size(size, 2 * CACHELINEALIGN(mul_size(number_of_procs(),
+													  sizeof(pg_atomic_uint32))));
 	size = add_size(size, mul_size(pgt_max_sessions, queue_bytes()));
 	return add_size(size, PG_CACHE_LINE_SIZE);
 }
@@ -101,7 +102,20 @@ locate(PgtShared *shared)
 	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtArrival));
 	pgt_flags = (pg_atomic_uint32 *) p;
 	p += CACHELINEALIGN(pgt_nprocs * sizeof(pg_atomic_uint32));
-	queues = p;
+	pgt_waiters = (pg_atomic_uint32 *) p;
+	p += CACHELINEALIGN(pgt_nprocs * sizeof(pg_atomic_uint32));
+
+	/* a crash of another process has the postmaster come here again */
+	if (pgt_queues == NULL)
+		pgt_queues = MemoryContextAlloc(TopMemoryContext,
+										sizeof(PgtQueuePlace) * pgt_nsessions);
+	for (int i = 0; i < pgt_nsessions; i++)
+	{
+		pgt_queues[i].queue = &pgt_sessions[i].queue;
+		pgt_queues[i].data = p;
+		pgt_queues[i].size = queue_bytes();
+		p += queue_bytes();
+	}
 }
 
 static void
@@ -109,10 +123,14 @@ initialize(PgtShared *shared)
 {
 	memset(shared, 0, sizeof(PgtShared));
 	shared->next_generation = 1;
+	shared->worker.proc_number = -1;
 	pg_atomic_init_u32(&shared->worker_asleep, 0);
 
 	for (int i = 0; i < pgt_nprocs; i++)
+	{
 		pg_atomic_init_u32(&pgt_flags[i], 0);
+		pg_atomic_init_u32(&pgt_waiters[i], 0);
+	}
 
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
@@ -121,8 +139,6 @@ initialize(PgtShared *shared)
 		memset(&pgt_arrivals[i], 0, sizeof(PgtArrival));
 		pg_atomic_init_u32(&pgt_arrivals[i].state, 0);
 		memset(session, 0, sizeof(PgtSession));
-		ConditionVariableInit(&session->state_cv);
-		ConditionVariableInit(&session->room_cv);
 		pg_atomic_init_u64(&session->bytes_written, 0);
 		pg_atomic_init_u64(&session->sql_events, 0);
 		pg_atomic_init_u64(&session->wait_events, 0);
@@ -132,8 +148,7 @@ initialize(PgtShared *shared)
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
-		pgt_queue_init(&session->queue, queues + i * queue_bytes(),
-					   queue_bytes());
+		pgt_queue_init(&session->queue);
 	}
 }
 
@@ -213,13 +228,77 @@ pgt_session_describe_self(PgtSession *session)
 		strlcpy(session->application_name, application_name, NAMEDATALEN);
 }
 
+/* A byte of shared memory may be neither true nor false. */
+static bool
+as_bool(const bool *value)
+{
+	return *(const unsigned char *) value != 0;
+}
+
+#define END_STRING(array)	((array)[sizeof(array) - 1] = '\0')
+
+void
+pgt_session_copy(PgtSession *copy, const PgtSession *session)
+{
+	PgtOptions *options = &copy->options;
+
+	memcpy(copy, session, sizeof(PgtSession));
+
+	END_STRING(copy->image);
+	END_STRING(NameStr(copy->database_name));
+	END_STRING(NameStr(copy->role_name));
+	END_STRING(copy->application_name);
+	END_STRING(copy->probe);
+	END_STRING(copy->trace_file);
+	END_STRING(copy->last_error);
+	copy->remote = as_bool(&copy->remote);
+	copy->forked = as_bool(&copy->forked);
+	copy->refused_disabled = as_bool(&copy->refused_disabled);
+
+	END_STRING(options->identifier);
+	options->waits = as_bool(&options->waits);
+	options->binds = as_bool(&options->binds);
+	options->cpu = as_bool(&options->cpu);
+	if (options->plan_stat < PGT_PLAN_STAT_NEVER ||
+		options->plan_stat > PGT_PLAN_STAT_ALL)
+		options->plan_stat = PGT_PLAN_STAT_NEVER;
+	if (options->node_timing < PGT_NODE_TIMING_OFF ||
+		options->node_timing > PGT_NODE_TIMING_EXACT)
+		options->node_timing = PGT_NODE_TIMING_OFF;
+}
+
+/* ----------
+ * Waiting for the worker
+ * ----------
+ *
+ * By latches, not by condition variables: these would stand in our shared
+ * memory, and a process that scribbles there could make others spin on their
+ * spinlocks for ever, or follow their lists anywhere.
+ */
+
 void
 pgt_session_wake_worker(void)
 {
-	Latch	   *latch = pgt_shared->worker.latch;
+	int			proc_number = pgt_shared->worker.proc_number;
 
-	if (latch != NULL)
-		SetLatch(latch);
+	if (proc_number >= 0 && proc_number < pgt_nprocs)
+		SetLatch(&ProcGlobal->allProcs[proc_number].procLatch);
+}
+
+void
+pgt_session_await(const PgtSession *session)
+{
+	/* a full barrier: the worker sees this, or we see what it did */
+	pg_atomic_exchange_u32(&pgt_waiters[PGT_PROC_NUMBER(MyProc)],
+						   session == NULL ? 0 : session - pgt_sessions + 1);
+}
+
+void
+pgt_session_sleep(long timeout_ms, uint32 wait_event)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 timeout_ms, wait_event);
+	ResetLatch(MyLatch);
 }
 
 /*
@@ -234,11 +313,11 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 	TimestampTz deadline;
 	bool		over = false;
 
-	if (pgt_shared->worker.latch == NULL)
+	if (pgt_shared->worker.proc_number < 0)
 		timeout_ms = Min(timeout_ms, RESTART_TIMEOUT_MS);
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 
-	ConditionVariablePrepareToSleep(&session->state_cv);
+	pgt_session_await(session);
 	for (;;)
 	{
 		long		left_ms;
@@ -253,11 +332,11 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 												  deadline);
 		if (left_ms <= 0)
 			break;
-		ConditionVariableTimedSleep(&session->state_cv, left_ms,
-									pgt_wait_event(&wait_event,
-												   "PgTraceControl"));
+		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
+												  "PgTraceControl"));
+		CHECK_FOR_INTERRUPTS();
 	}
-	ConditionVariableCancelSleep();
+	pgt_session_await(NULL);
 	return over;
 }
 
@@ -332,7 +411,7 @@ some_slot_is_ending(void)
 		const PgtSession *session = &pgt_sessions[i];
 
 		if (session->state == PGT_SESSION_STOPPING ||
-			(session->proc_number >= 0 &&
+			(session->proc_number >= 0 && session->proc_number < pgt_nprocs &&
 			 ProcGlobal->allProcs[session->proc_number].pid != session->pid))
 			return true;
 	}

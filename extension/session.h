@@ -8,7 +8,6 @@
 #include "datatype/timestamp.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
-#include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
@@ -38,8 +37,8 @@ typedef struct PgtOptions
 } PgtOptions;
 
 /*
- * A traced process.  The lock protects all but the queue, the atomics and the
- * condition variables.  A slot is in use from PGT_SESSION_STARTING on; who
+ * A traced process.  The lock protects all but the queue and the atomics.
+ * A slot is in use from PGT_SESSION_STARTING on; who
  * asked for the trace sets that state and everything above the line, the
  * worker does the rest.  generation tells one use of a slot from the next.
  */
@@ -79,13 +78,11 @@ typedef struct PgtSession
 	/* Looks at the process's libraries that it asked for, and that were done */
 	pg_atomic_uint32 libraries_wanted;
 	pg_atomic_uint32 libraries_done;
-	ConditionVariable state_cv; /* state, generation or the last one changed */
 
 	/* The backend's end of the queue */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
 	pg_atomic_uint32 waiting;	/* it waits for room in the queue */
 	pg_atomic_uint32 half_full; /* it has told the worker so */
-	ConditionVariable room_cv;
 	PgtQueue	queue;
 } PgtSession;
 
@@ -101,7 +98,8 @@ typedef struct PgtArrival
 typedef struct PgtWorkerStatus
 {
 	int			pid;			/* 0: not running */
-	Latch	   *latch;
+	int			proc_number;	/* index in ProcGlobal->allProcs; -1: not
+								 * running */
 	char		state[PGT_PROBE_LEN];
 	char		capabilities[64];
 	char		probe[PGT_PROBE_LEN];
@@ -137,6 +135,7 @@ extern int	pgt_nsessions;
 extern int	pgt_nprocs;
 extern PgtSession *pgt_sessions;	/* [pgt_nsessions] */
 extern PgtArrival *pgt_arrivals;	/* [pgt_nsessions] */
+extern PgtQueuePlace *pgt_queues;	/* [pgt_nsessions] */
 
 /*
  * [pgt_nprocs], by proc number: slot + 1 of the session that a process belongs
@@ -144,8 +143,21 @@ extern PgtArrival *pgt_arrivals;	/* [pgt_nsessions] */
  */
 extern pg_atomic_uint32 *pgt_flags;
 
+/*
+ * [pgt_nprocs], by proc number: slot + 1 of the session whose state that
+ * process waits for, 0 is none.  The worker sets its latch then.
+ */
+extern pg_atomic_uint32 *pgt_waiters;
+
 /* Postmaster, at load. */
 extern void pgt_session_install(void);
+
+/*
+ * Copy a session out of shared memory, where anything may stand: in the copy,
+ * strings end, and options are among those that there are.  The lock makes
+ * the copy consistent.
+ */
+extern void pgt_session_copy(PgtSession *copy, const PgtSession *session);
 
 /* The process with that pid, of whatever kind, or NULL. */
 extern PGPROC *pgt_session_find_proc(int pid);
@@ -184,5 +196,14 @@ extern bool pgt_session_stop(int pid, int timeout_ms,
 
 /* Set the worker's latch, if there is a worker. */
 extern void pgt_session_wake_worker(void);
+
+/*
+ * From now on, this process's latch is set when the worker has done something
+ * about session; NULL: no longer.  To be called before the first look.
+ */
+extern void pgt_session_await(const PgtSession *session);
+
+/* Wait for that, or timeout_ms.  May be woken for nothing. */
+extern void pgt_session_sleep(long timeout_ms, uint32 wait_event);
 
 #endif							/* PGT_SESSION_H */

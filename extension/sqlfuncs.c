@@ -323,8 +323,7 @@ pg_trace_status(PG_FUNCTION_ARGS)
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (pgt_sessions[i].state != PGT_SESSION_FREE)
-			memcpy(&copies[ncopies++], &pgt_sessions[i],
-				   sizeof(PgtSession));
+			pgt_session_copy(&copies[ncopies++], &pgt_sessions[i]);
 	}
 	LWLockRelease(pgt_lock);
 
@@ -351,6 +350,12 @@ pg_trace_worker(PG_FUNCTION_ARGS)
 	LWLockAcquire(pgt_lock, LW_SHARED);
 	worker = pgt_shared->worker;
 	LWLockRelease(pgt_lock);
+	/* anything may stand in shared memory, but strings have to end */
+	worker.state[sizeof(worker.state) - 1] = '\0';
+	worker.capabilities[sizeof(worker.capabilities) - 1] = '\0';
+	worker.probe[sizeof(worker.probe) - 1] = '\0';
+	worker.libbpf[sizeof(worker.libbpf) - 1] = '\0';
+	worker.last_error[sizeof(worker.last_error) - 1] = '\0';
 	if (uname(&kernel) != 0)
 		kernel.release[0] = '\0';
 

@@ -268,7 +268,7 @@ sub parse_stars
 	return add($parser, 'EXIT', fields => { code => $1 })
 	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
 	return add($parser, 'ENDED', text => $text)
-	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: THE SERVER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
+	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: ITS ENTRY IN SHARED MEMORY IS CORRUPT|: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
 	return add($parser, 'NOTE', text => $text) if $text =~ /^$note$/;
 	refuse($parser, "unknown note: $text");
 	return;

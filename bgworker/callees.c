@@ -16,6 +16,7 @@
 
 #include "bgworker/callees.h"
 #include "bgworker/elf_dynamic.h"
+#include "bgworker/sites.h"
 #include "bpf/pg_trace.h"
 
 /* Instructions to look at behind a store; 30 is the most that is needed. */
@@ -105,6 +106,8 @@ static const Name names[] = {
 	{"pgaio_shutdown", PGT_ENTRY_AIO_OLDEST, PGT_SITE_ENTRY},
 	/* void pgaio_closing_fd(int fd) */
 	{"pgaio_closing_fd", PGT_ENTRY_AIO_UNKNOWN, PGT_SITE_ENTRY},
+
+	{PGT_PROOF_FUNCTION, PGT_FILE_CALL_NONE, PGT_CALLEE_PROOF},
 };
 
 #define NNAMES	((int) (sizeof(names) / sizeof(names[0])))

@@ -11,13 +11,17 @@
 
 #define PGT_MAX_CALLEES		128
 
+/* Among flags of sites: it is PGT_PROOF_FUNCTION, which has no site */
+#define PGT_CALLEE_PROOF	0x80
+
 /* Where calls of a known function go to. */
 typedef struct PgtCallee
 {
 	uint64_t	addr;			/* the function, or what holds its address */
 	uint8_t		file_call;		/* enum pgt_file_call if flags is 0 */
-	uint8_t		flags;			/* PGT_SITE_RELATION, PGT_SITE_ENTRY or 0: its
-								 * start is of interest, not calls of it */
+	uint8_t		flags;			/* PGT_SITE_RELATION, PGT_SITE_ENTRY,
+								 * PGT_CALLEE_PROOF or 0: its start is of
+								 * interest, not calls of it */
 	bool		slot;			/* addr holds the address */
 } PgtCallee;
 

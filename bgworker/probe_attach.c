@@ -10,7 +10,6 @@
 
 #include <bpf/bpf.h>
 
-#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
@@ -236,43 +235,23 @@ pgt_detach_common(PgtAttacher *attacher)
 	}
 }
 
+const char *
+pgt_attach_explain(int rc)
+{
+	static char reason[128];
+
+	if (rc == -EPERM || rc == -EACCES)
+		snprintf(reason, sizeof(reason), "the kernel did not permit it: %s",
+				 strerror(-rc));
+	else
+		strlcpy(reason, strerror(-rc), sizeof(reason));
+	return reason;
+}
+
 /* ----------
  * Opening and closing
  * ----------
  */
-
-int
-pgt_attacher_try(PgtAttacher *attacher, enum pgt_probe probe)
-{
-	static uint32 word;
-	const PgtProbeFile *server = pgt_probe_file(attacher->files,
-												PGT_SERVER_FILE);
-	int			program = attacher->loaded.programs[probe];
-	uint64_t	cookie = 0;
-	int			fd = -1;
-	int			rc;
-
-	if (program < 0)
-		return -EOPNOTSUPP;
-	if (probe == PGT_PROBE_WATCHPOINT)
-		rc = fd = pgt_link_watchpoint(program, MyProcPid, (uintptr_t) &word,
-									  cookie);
-	else if (!has_sites(server))
-		return -ENODATA;
-	else if (probe == PGT_PROBE_PERF_UPROBE)
-	{
-		pgt_privilege_use_admin(true);
-		rc = pgt_link_perf_uprobes(program, server->path, server->offsets,
-								   &cookie, 1, &fd);
-		pgt_privilege_use_admin(false);
-	}
-	else
-		rc = fd = pgt_link_uprobes(program, server->path, server->offsets,
-								   &cookie, 1, MyProcPid);
-	if (rc >= 0)
-		pgt_closer_close(attacher->closer, fd);
-	return Min(rc, 0);
-}
 
 void
 pgt_attacher_open(PgtAttacher *attacher, const PgtLoaded *loaded)

@@ -13,7 +13,8 @@ typedef struct PgtLoaded
 {
 	int			programs[PGT_PROBE_WATCHPOINT + 1]; /* by enum pgt_probe */
 	int			processes_map;
-	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
+	struct pgt_wait_state *states;	/* [nslots + 1], shared with the kernel:
+									 * the last one is the self-test's */
 	int			nslots;
 } PgtLoaded;
 
@@ -46,11 +47,6 @@ extern void pgt_attacher_open(PgtAttacher *attacher, const PgtLoaded *loaded);
 /* The caller has detached everything. */
 extern void pgt_attacher_close(PgtAttacher *attacher);
 
-/*
- * Try a kind of probes on this process.  Returns 0 or a negative errno.
- */
-extern int	pgt_attacher_try(PgtAttacher *attacher, enum pgt_probe probe);
-
 /* An attachment to nothing */
 extern void pgt_attachment_init(PgtAttachment *attachment);
 
@@ -61,6 +57,9 @@ extern void pgt_attachment_init(PgtAttachment *attachment);
  */
 extern int	pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 					   enum pgt_probe probe, uint32 mask);
+
+/* A negative errno of these in words; valid until the next call */
+extern const char *pgt_attach_explain(int rc);
 
 /* Detach them, but for links that are for all processes. */
 extern void pgt_detach(PgtAttacher *attacher, PgtAttachment *attachment,

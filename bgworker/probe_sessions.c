@@ -22,6 +22,7 @@
 
 #include "bgworker/probe_attach.h"
 #include "bgworker/probe_files.h"
+#include "bgworker/probe_selftest.h"
 #include "bgworker/probe_sessions.h"
 #include "extension/clock.h"
 
@@ -71,6 +72,8 @@ struct PgtProbeSessions
 	PgtAttacher attacher;
 	PgtWaitProbe setting;
 	int			first;			/* candidate that new sessions get */
+	char		problem[256];	/* why uprobes don't show all waits, or "" */
+	char		library_problem[256];	/* the same of the last library */
 	bool		sharing;		/* and this is so: uprobes are shared */
 	bool		cant_share;
 	bool		fell_back;		/* was logged */
@@ -78,19 +81,6 @@ struct PgtProbeSessions
 	struct pgt_wait_state *states;	/* [nslots] */
 	Session    *sessions;		/* [nslots] */
 };
-
-static const char *
-explain(int rc)
-{
-	static char reason[128];
-
-	if (rc == -EPERM || rc == -EACCES)
-		snprintf(reason, sizeof(reason), "the kernel did not permit it: %s",
-				 strerror(-rc));
-	else
-		strlcpy(reason, strerror(-rc), sizeof(reason));
-	return reason;
-}
 
 /* If nobody needs the common links any more, rid untraced processes of them. */
 static void
@@ -163,6 +153,32 @@ continue_move(PgtProbeSessions *sessions, int slot)
 	}
 }
 
+static void
+move_failed(PgtProbeSessions *sessions, const char *reason)
+{
+	ereport(LOG,
+			(errmsg("uprobes could not be changed to %s: %s",
+					sessions->sharing ? "shared ones" :
+					"ones of each process", reason)));
+	/* all stay as they are until the number of sessions changes again */
+	sessions->cant_share |= sessions->sharing;
+	sessions->sharing = !sessions->sharing;
+}
+
+/* Before uprobes are shared for the first time, that has to be proved. */
+static bool
+can_share(PgtProbeSessions *sessions)
+{
+	const char *reason = pgt_selftest(&sessions->attacher,
+									  PGT_PROBE_UPROBE_SHARED);
+
+	if (reason == NULL)
+		return true;
+	sessions->sharing = true;
+	move_failed(sessions, reason);
+	return false;
+}
+
 /* The number of sessions has changed, or is about to by add. */
 static void
 decide_sharing(PgtProbeSessions *sessions, int add)
@@ -183,7 +199,7 @@ decide_sharing(PgtProbeSessions *sessions, int add)
 		sessions->setting != PGT_WAIT_PROBE_UPROBE)
 		sessions->sharing = false;
 	else if (nsessions > SHARE_ABOVE && !sessions->cant_share)
-		sessions->sharing = true;
+		sessions->sharing = can_share(sessions);
 	else if (nsessions < UNSHARE_BELOW)
 		sessions->sharing = false;
 }
@@ -198,18 +214,6 @@ wanted(const PgtProbeSessions *sessions, enum pgt_probe probe)
 		sessions->setting != PGT_WAIT_PROBE_UPROBE_SHARED)
 		return PGT_PROBE_UPROBE;
 	return probe;
-}
-
-static void
-move_failed(PgtProbeSessions *sessions, int rc)
-{
-	ereport(LOG,
-			(errmsg("uprobes could not be changed to %s: %s",
-					sessions->sharing ? "shared ones" :
-					"ones of each process", explain(rc))));
-	/* all stay as they are until the number of sessions changes again */
-	sessions->cant_share |= sessions->sharing;
-	sessions->sharing = !sessions->sharing;
 }
 
 long
@@ -233,7 +237,7 @@ pgt_probe_sessions_maintain(PgtProbeSessions *sessions)
 
 			/* whoever has just ended will be detached presently */
 			if (rc != 0 && rc != -ESRCH)
-				move_failed(sessions, rc);
+				move_failed(sessions, pgt_attach_explain(rc));
 		}
 		else if (is_moving(session))
 			continue_move(sessions, i);
@@ -267,17 +271,13 @@ reset_state(PgtProbeSessions *sessions, int slot, enum pgt_probe probe)
 
 /* The first thing that doesn't work is what matters; the rest follows. */
 static void
-fall_back(PgtProbeSessions *sessions, const char *from, const char *reason,
-		  char *error, size_t error_len)
+append_reason(enum pgt_probe probe, const char *reason,
+			  char *error, size_t error_len)
 {
 	Size		len = strlen(error);
 
 	snprintf(error + len, error_len - len, "%s%s: %s", len > 0 ? "; " : "",
-			 from, reason);
-	if (sessions->fell_back)
-		return;
-	ereport(LOG,
-			(errmsg("waits can't be traced by %s: %s", from, reason)));
+			 pgt_probe_name(probe), reason);
 }
 
 bool
@@ -299,6 +299,7 @@ pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
 	for (int i = sessions->first; i < MAX_CANDIDATES; i++)
 	{
 		enum pgt_probe probe = candidates[sessions->setting][i];
+		const char *unusable;
 		int			rc;
 
 		if (probe == PGT_PROBE_NONE)
@@ -306,6 +307,12 @@ pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
 		/* whoever has uprobe_multi links needs no other uprobes */
 		if (i > sessions->first && probe == PGT_PROBE_PERF_UPROBE)
 			continue;
+		unusable = pgt_selftest(&sessions->attacher, probe);
+		if (unusable != NULL)
+		{
+			append_reason(probe, unusable, error, error_len);
+			continue;
+		}
 		probe = wanted(sessions, probe);
 		reset_state(sessions, slot, probe);
 		rc = pgt_attach(&sessions->attacher, &session->attachment, probe,
@@ -325,12 +332,15 @@ pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
 		if (probe == PGT_PROBE_UPROBE_SHARED && sessions->sharing)
 		{
 			/* once more, with its own */
-			move_failed(sessions, rc);
+			move_failed(sessions, pgt_attach_explain(rc));
 			i--;
 			continue;
 		}
-		fall_back(sessions, pgt_probe_name(probe), explain(rc),
-				  error, error_len);
+		append_reason(probe, pgt_attach_explain(rc), error, error_len);
+		if (!sessions->fell_back)
+			ereport(LOG,
+					(errmsg("waits can't be traced by %s: %s",
+							pgt_probe_name(probe), pgt_attach_explain(rc))));
 		sessions->fell_back = true;
 	}
 	sessions->states[slot].generation = 0;
@@ -372,12 +382,10 @@ pgt_probe_sessions_of(const PgtProbeSessions *sessions, int slot)
 const char *
 pgt_probe_sessions_problem(const PgtProbeSessions *sessions, int slot)
 {
-	const PgtProbeFile *server = pgt_probe_file(sessions->attacher.files,
-												PGT_SERVER_FILE);
 	enum pgt_probe probe = pgt_probe_sessions_of(sessions, slot);
 
-	return probe == PGT_PROBE_WATCHPOINT || server->problem[0] == '\0' ?
-		NULL : server->problem;
+	return probe == PGT_PROBE_WATCHPOINT || sessions->problem[0] == '\0' ?
+		NULL : sessions->problem;
 }
 
 /* ----------
@@ -385,21 +393,42 @@ pgt_probe_sessions_problem(const PgtProbeSessions *sessions, int slot)
  * ----------
  */
 
+/*
+ * Have a session's word watched, since there is code that uprobes don't do for.
+ * Returns false if that can't be, for the reason that is appended to problem.
+ */
+static bool
+change_to_watchpoint(PgtProbeSessions *sessions, int slot,
+					 char *problem, size_t len)
+{
+	Session    *session = &sessions->sessions[slot];
+	const char *unusable = pgt_selftest(&sessions->attacher,
+										PGT_PROBE_WATCHPOINT);
+
+	if (unusable == NULL)
+		return session->next == PGT_PROBE_WATCHPOINT ||
+			(!is_moving(session) &&
+			 begin_move(sessions, slot, PGT_PROBE_WATCHPOINT) == 0);
+	strlcat(problem, "; ", len);
+	strlcat(problem, unusable, len);
+	return false;
+}
+
 /* Probe what a session has loaded; returns why that isn't enough, or NULL. */
 static const char *
 attach_library(PgtProbeSessions *sessions, int slot, int i)
 {
 	Session    *session = &sessions->sessions[slot];
-	const PgtProbeFile *file = pgt_probe_file(sessions->attacher.files, i);
+	char	   *problem = sessions->library_problem;
 	int			rc;
 
+	strlcpy(problem, pgt_probe_file(sessions->attacher.files, i)->problem,
+			sizeof(sessions->library_problem));
 	if (session->probe == PGT_PROBE_WATCHPOINT)
 		return NULL;
-	if (file->problem[0] != '\0' &&
-		sessions->setting == PGT_WAIT_PROBE_AUTO &&
-		(session->next == PGT_PROBE_WATCHPOINT ||
-		 (!is_moving(session) &&
-		  begin_move(sessions, slot, PGT_PROBE_WATCHPOINT) == 0)))
+	if (problem[0] != '\0' && sessions->setting == PGT_WAIT_PROBE_AUTO &&
+		change_to_watchpoint(sessions, slot, problem,
+							 sizeof(sessions->library_problem)))
 		return NULL;
 
 	rc = pgt_attach(&sessions->attacher, &session->attachment, session->probe,
@@ -408,8 +437,8 @@ attach_library(PgtProbeSessions *sessions, int slot, int i)
 		rc = pgt_attach(&sessions->attacher, &session->attachment,
 						session->next, 1U << i);
 	if (rc != 0 && rc != -ESRCH)
-		return explain(rc);
-	return file->problem[0] != '\0' ? file->problem : NULL;
+		return pgt_attach_explain(rc);
+	return problem[0] != '\0' ? problem : NULL;
 }
 
 void
@@ -438,30 +467,19 @@ pgt_probe_sessions_libraries(PgtProbeSessions *sessions, int slot,
  * ----------
  */
 
-/* Does a kind of probes work here?  Returns why not, or NULL. */
-static const char *
-try_kind(PgtProbeSessions *sessions, enum pgt_probe probe)
-{
-	const PgtProbeFile *server = pgt_probe_file(sessions->attacher.files,
-												PGT_SERVER_FILE);
-	int			rc;
-
-	if (probe != PGT_PROBE_WATCHPOINT && server->problem[0] != '\0' &&
-		(server->sites == NULL ||
-		 sessions->setting == PGT_WAIT_PROBE_AUTO))
-		return server->problem;
-	rc = pgt_attacher_try(&sessions->attacher, probe);
-	return rc != 0 ? explain(rc) : NULL;
-}
-
-/* The first of the allowed kinds that works.  Returns false if none does. */
+/*
+ * The first of the allowed kinds that works, and, for uprobes, that shows all
+ * waits, if that is asked for.  Returns false if none does.
+ */
 static bool
-choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
+find_kind(PgtProbeSessions *sessions, bool complete,
+		  char *error, size_t error_len)
 {
 	const PgtProbeFile *server = pgt_probe_file(sessions->attacher.files,
 												PGT_SERVER_FILE);
 	bool		told = false;
 
+	error[0] = '\0';
 	for (int i = 0; i < MAX_CANDIDATES; i++)
 	{
 		enum pgt_probe probe = candidates[sessions->setting][i];
@@ -469,7 +487,11 @@ choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
 
 		if (probe == PGT_PROBE_NONE)
 			break;
-		reason = try_kind(sessions, probe);
+		if (probe != PGT_PROBE_WATCHPOINT && server->problem[0] != '\0' &&
+			(server->sites == NULL || complete))
+			reason = server->problem;
+		else
+			reason = pgt_selftest(&sessions->attacher, probe);
 		if (reason == NULL)
 		{
 			sessions->first = i;
@@ -477,11 +499,48 @@ choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
 		}
 		/* what keeps all uprobes from being used is told once */
 		if (!told || reason != server->problem)
-			fall_back(sessions, pgt_probe_name(probe), reason,
-					  error, error_len);
+			append_reason(probe, reason, error, error_len);
 		told |= reason == server->problem;
 	}
 	return false;
+}
+
+/*
+ * What new sessions get.  A watchpoint is better than uprobes that don't show
+ * all waits, and these are better than nothing.
+ */
+static bool
+choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
+{
+	const char *server = pgt_probe_file(sessions->attacher.files,
+										PGT_SERVER_FILE)->problem;
+	const char *unusable = pgt_selftest(&sessions->attacher,
+										PGT_PROBE_WATCHPOINT);
+	bool		automatic = sessions->setting == PGT_WAIT_PROBE_AUTO;
+
+	strlcpy(sessions->problem, server, sizeof(sessions->problem));
+	if (find_kind(sessions, automatic, error, error_len))
+	{
+		if (error[0] != '\0')
+			ereport(LOG,
+					(errmsg("waits can't be traced by %s", error)));
+	}
+	else if (automatic && unusable != NULL &&
+			 find_kind(sessions, false, error, error_len))
+	{
+		strlcat(sessions->problem, "; ", sizeof(sessions->problem));
+		strlcat(sessions->problem, unusable, sizeof(sessions->problem));
+		ereport(LOG,
+				(errmsg("waits may be missing: %s", sessions->problem)));
+	}
+	else
+		return false;
+
+	/* whoever wants uprobes is to know what they miss */
+	if (error[0] == '\0' &&
+		candidates[sessions->setting][sessions->first] != PGT_PROBE_WATCHPOINT)
+		strlcpy(error, sessions->problem, error_len);
+	return true;
 }
 
 PgtProbeSessions *
@@ -489,9 +548,9 @@ pgt_probe_sessions_open(const PgtLoaded *loaded, PgtWaitProbe setting,
 						char *error, size_t error_len)
 {
 	PgtProbeSessions *sessions = palloc0(sizeof(PgtProbeSessions));
-	const PgtProbeFile *server;
 
 	error[0] = '\0';
+	pgt_selftest_reset();
 	sessions->setting = setting;
 	sessions->nslots = loaded->nslots;
 	sessions->states = loaded->states;
@@ -503,11 +562,6 @@ pgt_probe_sessions_open(const PgtLoaded *loaded, PgtWaitProbe setting,
 		return NULL;
 	}
 
-	/* whoever wants uprobes is to know what they miss */
-	server = pgt_probe_file(sessions->attacher.files, PGT_SERVER_FILE);
-	if (error[0] == '\0' &&
-		candidates[setting][sessions->first] != PGT_PROBE_WATCHPOINT)
-		strlcpy(error, server->problem, error_len);
 	return sessions;
 }
 

@@ -47,7 +47,8 @@ struct PgtProbes
 	struct pg_trace_bpf *skeleton;
 	PgtRing		ring;			/* of waits */
 	PgtRing		lock_ring;
-	struct pgt_wait_state *states;	/* [nslots], shared with the kernel */
+	struct pgt_wait_state *states;	/* [nslots + 1], shared with the kernel:
+									 * the last one is the self-test's */
 	Size		states_size;	/* of the mapping */
 	int			nslots;
 	PgtProbeSessions *sessions;
@@ -177,18 +178,18 @@ static int
 try_load(PgtProbes *probes, Size ring_size, bool with_multi)
 {
 	struct pg_trace_bpf *skeleton = pg_trace_bpf__open();
+	int			nstates = probes->nslots + 1;
 	int			rc = skeleton == NULL ? -errno : 0;
 
 	probes->skeleton = skeleton;
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.events, ring_size);
 	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.sessions, probes->nslots);
+		rc = bpf_map__set_max_entries(skeleton->maps.sessions, nstates);
 	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.targets, probes->nslots);
+		rc = bpf_map__set_max_entries(skeleton->maps.targets, nstates);
 	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.processes,
-									  probes->nslots);
+		rc = bpf_map__set_max_entries(skeleton->maps.processes, nstates);
 	if (rc == 0)
 	{
 		set_pid_namespace(skeleton);
@@ -239,7 +240,8 @@ map_states(PgtProbes *probes, char *error, size_t error_len)
 	void	   *mapping;
 
 	probes->states_size =
-		TYPEALIGN(page, sizeof(struct pgt_wait_state) * probes->nslots);
+		TYPEALIGN(page,
+				  sizeof(struct pgt_wait_state) * (probes->nslots + 1));
 	mapping = mmap(NULL, probes->states_size, PROT_READ | PROT_WRITE,
 				   MAP_SHARED,
 				   bpf_map__fd(probes->skeleton->maps.sessions), 0);

@@ -83,6 +83,7 @@ static int	compare_sites(const void *a, const void *b);
 static bool list_targets(Search *search);
 static void list_calls(Search *search, PgtSite *site);
 static void list_entry(Search *search, const PgtCallee *callee);
+static void list_proof(Search *search, const PgtCallee *callee);
 static void list_target(Search *search, uint64_t addr, bool cheap,
 						uint8_t file_call, uint8_t flags);
 
@@ -483,8 +484,14 @@ list_targets(Search *search)
 	}
 	for (int i = 0; i < callees->nitems; i++)
 	{
-		if (callees->items[i].flags != 0 && !callees->items[i].slot)
-			list_entry(search, &callees->items[i]);
+		const PgtCallee *callee = &callees->items[i];
+
+		if (callee->slot)
+			continue;
+		if (callee->flags == PGT_CALLEE_PROOF)
+			list_proof(search, callee);
+		else if (callee->flags != 0)
+			list_entry(search, callee);
 	}
 	return true;
 }
@@ -507,6 +514,19 @@ list_entry(Search *search, const PgtCallee *callee)
 		cheap = true;
 	}
 	list_target(search, probe, cheap, kind, callee->flags);
+}
+
+static void
+list_proof(Search *search, const PgtCallee *callee)
+{
+	uint64_t	offset;
+	uint64_t	probe;
+	uint64_t	size;
+	bool		cheap;
+
+	if (pgt_callees_entry(search->decoder, callee->addr, &probe, &cheap) &&
+		pgt_elf_image_at(search->image, probe, &offset, &size))
+		search->result->proof_offset = offset;
 }
 
 static void

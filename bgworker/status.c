@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 
 #include "bgworker/entry.h"
+#include "bgworker/probe_selftest.h"
 #include "bgworker/status.h"
 #include "extension/compat.h"
 #include "extension/session.h"
@@ -67,6 +68,7 @@ pgt_status_set_probes(const PgtProbes *probes, const char *error)
 	status->probe_sites = info.nsites;
 	status->expensive_sites = info.nexpensive;
 	status->ring_buffer_size = info.ring_size;
+	pgt_selftest_unusable(status->unusable_probes, PGT_ERROR_LEN);
 	strlcpy(status->last_error, error, PGT_ERROR_LEN);
 	pgt_entry_unlock(locked);
 }
@@ -84,6 +86,7 @@ pgt_status_set_counters(const PgtProbes *probes, uint64 hits, uint64 lost,
 
 	locked = pgt_entry_lock(LW_EXCLUSIVE);
 	strlcpy(status->probe, pgt_probe_name(info.probe), PGT_PROBE_LEN);
+	pgt_selftest_unusable(status->unusable_probes, PGT_ERROR_LEN);
 	status->ring_buffer_max_used = info.ring_max_used;
 	status->drained_events = info.drained;
 	status->probe_hits = hits;

@@ -13,6 +13,7 @@
 
 #include "access/parallel.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "extension/activation.h"
 #include "extension/compat.h"
@@ -35,6 +36,7 @@ int			pgt_ring_buffer_size = 16384;
 int			pgt_max_sessions = 64;
 int			pgt_max_file_size = 1024;
 char	   *pgt_output_directory = NULL;
+char	   *pgt_debug_failing_probes = NULL;
 char	   *pgt_tracefile_identifier = NULL;
 
 /*
@@ -142,6 +144,34 @@ check_tracefile_identifier(char **newval, void **extra pg_attribute_unused(),
 		return false;
 	}
 	return true;
+}
+
+/* Names that the views have for kinds of probes */
+static bool
+check_failing_probes(char **newval, void **extra pg_attribute_unused(),
+					 GucSource source pg_attribute_unused())
+{
+	static const char *const names[] = {
+		"watchpoint", "uprobe", "uprobe_shared", "perf_uprobe"
+	};
+	char	   *copy = pstrdup(*newval);
+	List	   *list;
+	ListCell   *cell;
+	bool		valid = SplitGUCList(copy, ',', &list);
+
+	foreach(cell, list)
+	{
+		bool		found = false;
+
+		for (int i = 0; i < (int) lengthof(names); i++)
+			found |= strcmp(lfirst(cell), names[i]) == 0;
+		valid &= found;
+	}
+	list_free(list);
+	pfree(copy);
+	if (!valid)
+		GUC_check_errdetail("The list may have watchpoint, uprobe, uprobe_shared and perf_uprobe.");
+	return valid;
 }
 
 static void
@@ -310,6 +340,19 @@ define_server_settings(void)
 							check_power_of_two_kb, NULL, NULL);
 }
 
+static void
+define_developer_settings(void)
+{
+	DefineCustomStringVariable("pg_trace.debug_failing_probes",
+							   "Kinds of probes whose self-test is to fail, for tests.",
+							   "This is a developer option: a list of watchpoint, uprobe, uprobe_shared, perf_uprobe.",
+							   &pgt_debug_failing_probes, "",
+							   PGC_POSTMASTER,
+							   GUC_LIST_INPUT | GUC_NOT_IN_SAMPLE |
+							   GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
+							   check_failing_probes, NULL, NULL);
+}
+
 void
 pgt_guc_define(void)
 {
@@ -317,6 +360,7 @@ pgt_guc_define(void)
 	define_context_settings();
 	define_internal_settings();
 	define_server_settings();
+	define_developer_settings();
 	MarkGUCPrefixReserved("pg_trace");
 }
 

@@ -54,6 +54,7 @@ extern int	pgt_ring_buffer_size;	/* kB */
 extern int	pgt_max_sessions;
 extern int	pgt_max_file_size;		/* MB */
 extern char *pgt_output_directory;
+extern char *pgt_debug_failing_probes;	/* list of kinds of probes */
 extern char *pgt_tracefile_identifier;
 extern int	pgt_leader_cursor;
 extern int	pgt_leader_location;

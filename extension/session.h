@@ -104,6 +104,7 @@ typedef struct PgtWorkerStatus
 	char		capabilities[64];
 	char		probe[PGT_PROBE_LEN];
 	char		libbpf[16];
+	char		unusable_probes[PGT_ERROR_LEN]; /* kinds, and why */
 	char		last_error[PGT_ERROR_LEN];
 	int			probe_sites;
 	int			expensive_sites;

@@ -332,7 +332,7 @@ pg_trace_status(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-#define WORKER_COLUMNS	16
+#define WORKER_COLUMNS	17
 
 Datum
 pg_trace_worker(PG_FUNCTION_ARGS)
@@ -379,6 +379,8 @@ pg_trace_worker(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(worker.lost_events);
 	values[i++] = Int32GetDatum(worker.sessions);
 	values[i++] = Int32GetDatum(pgt_nsessions);
+	set_text(&values[i], &nulls[i], worker.unusable_probes);
+	i++;
 	set_text(&values[i], &nulls[i], worker.last_error);
 	Assert(i + 1 == WORKER_COLUMNS);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

@@ -71,6 +71,7 @@ CREATE FUNCTION pg_trace_worker(
     OUT lost_events bigint,
     OUT sessions int,
     OUT max_sessions int,
+    OUT unusable_probes text,
     OUT last_error text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_trace_worker'

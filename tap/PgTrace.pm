@@ -52,7 +52,8 @@ use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 
 A node that has the library and pg_trace.enabled = on in its configuration and
 isn't started yet.  C<%init> goes to the node's init(), except for install_path,
-where another server than the usual one is installed.
+where another server than the usual one is installed.  The environment variable
+PGT_FAILING_PROBES becomes its pg_trace.debug_failing_probes.
 
 =cut
 
@@ -66,6 +67,7 @@ sub create_node
 	%settings = (
 		'shared_preload_libraries' => 'pg_trace_bgw',
 		'pg_trace.enabled' => 'on',
+		'pg_trace.debug_failing_probes' => $ENV{PGT_FAILING_PROBES} // '',
 		%settings);
 	$node->init(%init);
 	$node->append_conf('postgresql.conf',
@@ -215,6 +217,30 @@ sub set_probe
 		"SELECT probe = '$probe' FROM pg_trace_worker")
 	  or die "probes are not $probe";
 	return;
+}
+
+=pod
+
+=item watchpoint_problem(node)
+
+Why hardware watchpoints can't be used here, as the worker's self-test has found
+out, or undef if they can.  The node is running, with pg_trace.enabled = on and
+any pg_trace.wait_probe but off.
+
+=cut
+
+sub watchpoint_problem
+{
+	my ($node) = @_;
+
+	$node->poll_query_until('postgres',
+		"SELECT probe <> 'none' OR unusable_probes IS NOT NULL"
+		  . ' FROM pg_trace_worker')
+	  or die 'watchpoints are not tried';
+	my $problem = $node->safe_psql('postgres',
+		q{SELECT substring(unusable_probes FROM 'watchpoint: ([^;]*)')}
+		  . ' FROM pg_trace_worker');
+	return $problem eq '' ? undef : $problem;
 }
 
 =pod

@@ -62,9 +62,9 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 # ---- Tests and demo ----
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/ring_order .build/sites_dump \
-	.build/stepper .build/watchpoint
+	.build/stepper
 TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/locks.so \
-	.build/next_oid.so .build/waiter.so
+	.build/next_oid.so .build/waiter.so .build/word_watch.so
 
 # The library with functions that measure, and with its merge's input recorded
 BENCH_LIBRARY = .build/bench/pg_trace_bgw.so
@@ -98,7 +98,6 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
 # The sources that find probe sites know nothing of PostgreSQL and libbpf.
 .build/sites_dump: $(shell grep -LE '"postgres.h"|<bpf/' bgworker/*.c)
-.build/watchpoint: .build/watchpoint.skel.h
 .build/ring_order: bgworker/ring.c .build/ring_order.skel.h
 
 $(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
@@ -127,12 +126,5 @@ $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
 .build/hidden_waiter.so: tap/waiter.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -DWITH_HIDDEN_STORE -shared -o $@ $<
-
-.build/%.bpf.o: tap/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-
-.build/%.skel.h: .build/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 .DELETE_ON_ERROR:

@@ -9,6 +9,8 @@ use GroundTruth;
 use PgTrace;
 use Test::More;
 
+plan skip_all => GroundTruth::problem() if GroundTruth::problem();
+
 my $node = PgTrace::new_node(
 	'main',
 	'shared_buffers' => '1MB',
@@ -59,7 +61,7 @@ my @idle_files =
 all_have('uprobe', 'a few sessions');
 
 # What never pauses meets the changes in the middle of everything.
-my $truth = GroundTruth->start($node, $busy->pid);
+my $truth = GroundTruth->start($busy);
 $busy->send(<<'SQL');
 DO $$
 BEGIN

@@ -12,6 +12,8 @@ use PgTrace;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => GroundTruth::problem() if GroundTruth::problem();
+
 my $node = PgTrace::new_node(
 	'main',
 	'autovacuum' => 'off',
@@ -79,7 +81,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my $session = PgTrace::Session->new($node);
 	$session->query("SELECT $names[0](1, 0)");
 	my $file = $session->query('SELECT pg_trace_start_trace()');
-	my $truth = GroundTruth->start($node, $session->pid);
+	my $truth = GroundTruth->start($session);
 	$session->query("SELECT $names[0](5, 10)");
 	# the first use of a library; the executor's start loads it
 	$session->query("SELECT $names[1](7, 10)");
@@ -91,8 +93,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
 	my $records = PgTrace::File::parse($file);
-	my $count =
-	  $truth->compare($records, $setting, $probe eq 'watchpoint' ? 10_000 : 0);
+	my $count = $truth->compare($records, $setting);
 	is($count->{'Timeout:PgSleep'}, 23, "$setting: all waits of the module");
 	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 3,
@@ -130,8 +131,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my ($truth, $file) =
 	  GroundTruth->of_worker($node, $session, $module, 't');
 	my $records = PgTrace::File::parse($file);
-	my $count =
-	  $truth->compare($records, $what, $probe eq 'watchpoint' ? 10_000 : 0);
+	my $count = $truth->compare($records, $what);
 	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100, "$what: waits of the module");
 	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 1,
@@ -155,14 +155,14 @@ foreach my $loaded (1, 0)
 	my $session = PgTrace::Session->new($node);
 	$session->query('SELECT hidden(1, 0)') if $loaded;
 	my $file = $session->query('SELECT pg_trace_start_trace()');
-	my $truth = GroundTruth->start($node, $session->pid);
+	my $truth = GroundTruth->start($session);
 	$session->query('SELECT hidden(3, 10)');
 	ok( $node->poll_query_until(
 			'postgres', "SELECT probe = 'watchpoint' FROM pg_trace_status"),
 		"$what: a watchpoint");
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
-	my $count = $truth->compare(PgTrace::File::parse($file), $what, 1000);
+	my $count = $truth->compare(PgTrace::File::parse($file), $what);
 	is($count->{'Timeout:PgSleep'}, 3, "$what: all waits");
 	$session->close;
 }
@@ -216,7 +216,7 @@ PgTrace::set_probe($node, 'auto', 'uprobe');
 my $other = PgTrace::Session->new($node);
 $other->query('SELECT pg_trace_start_trace()');
 $file = $session->query('SELECT pg_trace_start_trace()');
-my $truth = GroundTruth->start($node, $session->pid);
+my $truth = GroundTruth->start($session);
 $session->query('SELECT replaced(3, 10)');
 $node->poll_query_until('postgres',
 	'SELECT probe = \'watchpoint\' FROM pg_trace_status WHERE pid = '
@@ -227,7 +227,7 @@ is($other->query('SELECT probe FROM pg_trace_status WHERE pid = '
 	'uprobe', 'replaced, auto: other sessions go on');
 $truth->finish;
 $session->query('SELECT pg_trace_stop_trace()');
-my $count = $truth->compare(PgTrace::File::parse($file), 'replaced, auto', 1000);
+my $count = $truth->compare(PgTrace::File::parse($file), 'replaced, auto');
 is($count->{'Timeout:PgSleep'}, 3, 'replaced, auto: waits of the module');
 $other->close;
 $session->close;

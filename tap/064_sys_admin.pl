@@ -109,7 +109,7 @@ my $file = $session->query('SELECT pg_trace_start_trace()');
 $other->query('SELECT pg_trace_start_trace()');
 is($session->query('SELECT DISTINCT probe FROM pg_trace_status'),
 	'perf_uprobe', 'perf_uprobe: two sessions');
-my $truth = GroundTruth->start($node, $session->pid);
+my $truth = GroundTruth->start($session);
 $session->query('SELECT waits(1000, 0)');
 $session->query("SET work_mem = '64kB'");
 $session->query('SELECT count(*) FROM (SELECT * FROM t ORDER BY filler OFFSET 1) s');

@@ -109,31 +109,35 @@ my $file = $session->query('SELECT pg_trace_start_trace()');
 $other->query('SELECT pg_trace_start_trace()');
 is($session->query('SELECT DISTINCT probe FROM pg_trace_status'),
 	'perf_uprobe', 'perf_uprobe: two sessions');
-my $truth = GroundTruth->start($session);
-$session->query('SELECT waits(1000, 0)');
-$session->query("SET work_mem = '64kB'");
-$session->query('SELECT count(*) FROM (SELECT * FROM t ORDER BY filler OFFSET 1) s');
-$session->query('CREATE TABLE u AS SELECT * FROM t');
-$session->query('SELECT pg_sleep(0.01)');
-$truth->finish;
-$session->query('SELECT pg_trace_stop_trace()');
-my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
-ok($count->{$_}, "perf_uprobe: $_ is among them")
-  foreach (map { 'IO:' . PgTrace::event($_) } qw(BufFileRead BufFileWrite)),
-  qw(Extension:Extension Timeout:PgSleep);
+SKIP:
+{
+	skip GroundTruth::problem(), 1 if GroundTruth::problem();
 
-# a parallel worker, in a library that it loads itself
-$session->query('SET parallel_leader_participation = off');
-$session->query('SELECT pg_trace_start_trace()');
-($truth, $file) = GroundTruth->of_worker($node, $session,
-	"$ENV{PGT_TEST_BIN}/waiter", 'p');
-$session->query('SELECT pg_trace_stop_trace()');
-$count =
-  $truth->compare(PgTrace::File::parse($file), 'perf_uprobe, parallel worker');
-cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100,
-	'perf_uprobe, parallel worker: waits of the module');
+	my $truth = GroundTruth->start($session);
+	$session->query('SELECT waits(1000, 0)');
+	$session->query("SET work_mem = '64kB'");
+	$session->query('SELECT count(*) FROM (SELECT * FROM t ORDER BY filler OFFSET 1) s');
+	$session->query('CREATE TABLE u AS SELECT * FROM t');
+	$session->query('SELECT pg_sleep(0.01)');
+	$truth->finish;
+	$session->query('SELECT pg_trace_stop_trace()');
+	my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
+	ok($count->{$_}, "perf_uprobe: $_ is among them")
+	  foreach (map { 'IO:' . PgTrace::event($_) } qw(BufFileRead BufFileWrite)),
+	  qw(Extension:Extension Timeout:PgSleep);
 
-$other->query('SELECT pg_trace_stop_trace()');
+	# a parallel worker, in a library that it loads itself
+	$session->query('SET parallel_leader_participation = off');
+	$session->query('SELECT pg_trace_start_trace()');
+	($truth, $file) = GroundTruth->of_worker($node, $session,
+		"$ENV{PGT_TEST_BIN}/waiter", 'p');
+	$count =
+	  $truth->compare(PgTrace::File::parse($file), 'perf_uprobe, parallel worker');
+	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100,
+		'perf_uprobe, parallel worker: waits of the module');
+}
+
+$_->query('SELECT pg_trace_stop_trace()') foreach $session, $other;
 is($session->query('SELECT count(*) FROM pg_trace_status'),
 	0, 'perf_uprobe: no trace is left');
 

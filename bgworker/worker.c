@@ -28,6 +28,8 @@
 #include "extension/privilege.h"
 #include "extension/session.h"
 
+#define LIBRARY_NAME		"pg_trace_bgw"
+#define WORKER_MAIN			"pgt_worker_main"
 #define RESTART_SECONDS		1
 
 /* Between two rounds while there is work; a file is never older than this. */
@@ -57,11 +59,18 @@ pgt_worker_register(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
 	worker.bgw_restart_time = RESTART_SECONDS;
-	strlcpy(worker.bgw_library_name, PGT_LIBRARY_NAME, BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, PGT_WORKER_MAIN, BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, LIBRARY_NAME, BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, WORKER_MAIN, BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "pg_trace_bgw", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "pg_trace_bgw", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
+}
+
+bool
+pgt_worker_is_own(const BackgroundWorker *entry)
+{
+	return strcmp(entry->bgw_library_name, LIBRARY_NAME) == 0 &&
+		strcmp(entry->bgw_function_name, WORKER_MAIN) == 0;
 }
 
 /* ----------

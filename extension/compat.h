@@ -164,9 +164,9 @@ pgt_forget_open_files(void)
  * the background worker that this child is going to be, or NULL if it is no
  * background worker.  The postmaster assigns a child slot before it forks and
  * stores the pid after it, so the worker being started is the one that has
- * the former but not the latter.
+ * the former but not the latter.  In other processes the lists are freed memory.
  */
-static inline BackgroundWorker *
+static inline const BackgroundWorker *
 pgt_starting_worker(void)
 {
 #if PG_VERSION_NUM >= 180000

@@ -62,7 +62,7 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 # ---- Tests and demo ----
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watchpoint
-TEST_MODULES = .build/custom_scan.so .build/forker.so \
+TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 	.build/hidden_waiter.so .build/locks.so \
 	.build/next_oid.so .build/waiter.so
 

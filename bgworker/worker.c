@@ -9,6 +9,11 @@
  */
 #include "postgres.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -24,10 +29,13 @@
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
 #include "bgworker/worker.h"
+#include "extension/compat.h"
+#include "extension/fork.h"
 #include "extension/guc.h"
 #include "extension/privilege.h"
 #include "extension/session.h"
 
+#define WORKER_MAIN			"pgt_worker_main"
 #define RESTART_SECONDS		1
 
 /* Between two rounds while there is work; a file is never older than this. */
@@ -44,9 +52,47 @@
 #define NO_CAPABILITIES_HINT \
 	"Start the server with both as ambient capabilities, e.g. with AmbientCapabilities=CAP_BPF CAP_PERFMON in a systemd drop-in."
 
+/* What was registered; set in the postmaster */
+static const BackgroundWorker *own_entry = NULL;
+static char own_library[MAXPGPATH];
+
 static PgtProbes *probes = NULL;	/* NULL: waits aren't observed */
 static char probe_error[PGT_ERROR_LEN] = "";	/* why not */
 static bool has_capabilities = false;
+
+/* ----------
+ * Registration
+ * ----------
+ */
+
+/*
+ * A name by which each start of the worker finds this library, and no other.
+ *
+ * PostgreSQL looks the library up anew in each worker, which has capabilities
+ * by then.  A bare name, and from 18 on one that begins with $libdir/ as well,
+ * leads to where dynamic_library_path does at that time, and a path may lead to
+ * another file by then, and be too long for 15 and 16.  A descriptor leads to
+ * this very file wherever it has gone, and by its device and inode PostgreSQL
+ * knows that it is loaded.  The postmaster keeps it open, for its children.
+ */
+static void
+name_library(char *name, size_t len)
+{
+	Dl_info		library;
+	struct stat opened;
+	struct stat named;
+	int			fd = -1;
+
+	if (dladdr((void *) pgt_worker_main, &library) != 0)
+		fd = open(library.dli_fname, O_RDONLY | O_CLOEXEC);
+	snprintf(name, len, "/proc/self/fd/%d", fd);
+	if (fd < 0 || fstat(fd, &opened) != 0 || stat(name, &named) != 0 ||
+		named.st_dev != opened.st_dev || named.st_ino != opened.st_ino)
+		ereport(FATAL,
+				(errcode_for_file_access(),
+				 errmsg("could not open the library of pg_trace_bgw: %m"),
+				 errhint("The library's file must be readable, and /proc be mounted.")));
+}
 
 void
 pgt_worker_register(void)
@@ -57,11 +103,29 @@ pgt_worker_register(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
 	worker.bgw_restart_time = RESTART_SECONDS;
-	strlcpy(worker.bgw_library_name, PGT_LIBRARY_NAME, BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, PGT_WORKER_MAIN, BGW_MAXLEN);
+	name_library(own_library, sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_library_name, own_library,
+			sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, WORKER_MAIN, BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "pg_trace_bgw", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "pg_trace_bgw", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
+
+	/* if that was refused, this is another one, or none */
+	own_entry = pgt_newest_worker();
+}
+
+/*
+ * An entry of the same names, as others can make it, is at another address.
+ * They can also have the postmaster free ours, and get its address for another
+ * one; if that has our names, it is ours.
+ */
+bool
+pgt_worker_is_own(const BackgroundWorker *entry)
+{
+	return entry == own_entry &&
+		strcmp(entry->bgw_library_name, own_library) == 0 &&
+		strcmp(entry->bgw_function_name, WORKER_MAIN) == 0;
 }
 
 /* ----------
@@ -236,6 +300,18 @@ void
 pgt_worker_main(Datum arg pg_attribute_unused())
 {
 	bool		busy = false;
+
+	/*
+	 * Of this library only what the postmaster has loaded knows that it has
+	 * forked this process to be the worker.
+	 */
+	if (!pgt_fork_is_worker())
+	{
+		ereport(LOG,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the background worker of pg_trace_bgw can't be started by others than the server itself")));
+		return;
+	}
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);

@@ -4,9 +4,9 @@
  *
  * No hook of PostgreSQL runs in a parallel worker before it has connected to
  * the database, and that may take long: think of a lock on the database, or of
- * many workers that start at once.  But a fork handler runs in each child of
- * the postmaster before anything else, and knows what the child is going to
- * be, and who asked for it.  If that leader is traced, the child leaves its pid
+ * many workers that start at once.  But a fork handler (fork.c) runs in each
+ * child of the postmaster before anything else, and knows what the child is
+ * going to be, and who asked for it.  If that leader is traced, the child leaves its pid
  * in shared memory, wakes our worker, and stands still until that has attached
  * the probes.  It has no PGPROC yet, so no latch and no locks: an atomic is
  * what both sides look at.
@@ -30,7 +30,6 @@
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
-#include "extension/privilege.h"
 #include "extension/session.h"
 
 /* The longest that a child stands still, and how often it looks */
@@ -99,22 +98,22 @@ take_arrival(void)
  * Signals are blocked here, and nothing may be called that needs MyProc or
  * more than the postmaster has.
  */
-static void
-hold_in_child(void)
+void
+pgt_arrival_hold(const BackgroundWorker *starting)
 {
-	const BackgroundWorker *worker = pgt_starting_worker();
 	PgtArrival *arrival;
 	uint64		deadline_ns;
 
-	if (worker == NULL || pgt_shared == NULL || !is_parallel_worker(worker) ||
-		pgt_shared->worker.pid == 0 || !is_traced(worker->bgw_notify_pid))
+	if (pointer == NULL || pgt_shared == NULL ||
+		!is_parallel_worker(starting) || pgt_shared->worker.pid == 0 ||
+		!is_traced(starting->bgw_notify_pid))
 		return;
 	arrival = take_arrival();
 	if (arrival == NULL)
 		return;
 
 	arrival->pid = getpid();
-	arrival->leader_pid = worker->bgw_notify_pid;
+	arrival->leader_pid = starting->bgw_notify_pid;
 	pg_atomic_exchange_u32(&arrival->state, ARRIVAL_WAITING);
 	pgt_session_wake_worker();
 	deadline_ns = pgt_clock_now() + HOLD_NS;
@@ -129,10 +128,8 @@ void
 pgt_arrival_install(void)
 {
 	pointer = dlsym(RTLD_DEFAULT, "my_wait_event_info");
-	if (pointer == NULL)
-		return;
-	local_word = *pointer;
-	pgt_call_in_children(hold_in_child);
+	if (pointer != NULL)
+		local_word = *pointer;
 }
 
 const void *

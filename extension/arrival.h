@@ -5,8 +5,17 @@
 #ifndef PGT_ARRIVAL_H
 #define PGT_ARRIVAL_H
 
-/* Postmaster, at load; after privileges are dropped in each child. */
+#include "postmaster/bgworker.h"
+
+/* Postmaster, at load. */
 extern void pgt_arrival_install(void);
+
+/*
+ * In a child that the postmaster has just forked to be that background worker:
+ * if it is a parallel worker of a traced session, wait until it is traced, for
+ * half a second at the most.
+ */
+extern void pgt_arrival_hold(const BackgroundWorker *starting);
 
 /*
  * The address of a process's my_wait_event_info, and where that leads as long as

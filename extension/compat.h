@@ -159,14 +159,31 @@ pgt_forget_open_files(void)
 /* Query identifiers are signed from 19 on; they are printed unsigned. */
 #define PGT_QUERY_ID(id) ((uint64) (id))
 
+/* In the postmaster: the background worker that was registered last, or NULL */
+static inline const BackgroundWorker *
+pgt_newest_worker(void)
+{
+#if PG_VERSION_NUM >= 180000
+	if (dlist_is_empty(&BackgroundWorkerList))
+		return NULL;
+	return &dlist_head_element(RegisteredBgWorker, rw_lnode,
+							   &BackgroundWorkerList)->rw_worker;
+#else
+	if (slist_is_empty(&BackgroundWorkerList))
+		return NULL;
+	return &slist_head_element(RegisteredBgWorker, rw_lnode,
+							   &BackgroundWorkerList)->rw_worker;
+#endif
+}
+
 /*
  * In the child of a fork by the postmaster, before any PostgreSQL code ran:
  * the background worker that this child is going to be, or NULL if it is no
  * background worker.  The postmaster assigns a child slot before it forks and
  * stores the pid after it, so the worker being started is the one that has
- * the former but not the latter.
+ * the former but not the latter.  In other processes the lists are freed memory.
  */
-static inline BackgroundWorker *
+static inline const BackgroundWorker *
 pgt_starting_worker(void)
 {
 #if PG_VERSION_NUM >= 180000

@@ -25,6 +25,7 @@
 #include "bgworker/worker.h"
 #include "extension/arrival.h"
 #include "extension/errors.h"
+#include "extension/fork.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/privilege.h"
@@ -52,6 +53,7 @@ _PG_init(void)
 	{
 		pgt_privilege_install();
 		pgt_arrival_install();
+		pgt_fork_install();
 	}
 	pgt_session_install();
 	pgt_worker_register();

@@ -6,9 +6,10 @@
  * setpriv) or from the binary's file capabilities.  When the library is
  * loaded, the postmaster gives up all but these two, and keeps them only as
  * permitted: it can't use them itself, and nothing that it executes inherits
- * them.  Each process that it forks passes through drop_in_child() before it
- * has run a line of PostgreSQL, and loses them for good unless it is going to
- * be our worker.  So no user's code ever runs with a capability.
+ * them.  Each process that is forked loses them for good before it has run a
+ * line of PostgreSQL, unless it is going to be our worker (fork.c), and that
+ * runs no code but what the postmaster has loaded (worker.c).  So no user's
+ * code ever runs with a capability.
  *
  * Where uprobe_multi links don't exist (before Linux 6.6), uprobes may take
  * CAP_SYS_ADMIN.  If the administrator has given that to the server as well,
@@ -16,20 +17,16 @@
  * moments in which it attaches uprobes.  Everywhere else it is dropped like
  * any other, so that it does no harm to have given it in vain.
  *
- * See capabilities(7) for the sets, pthread_atfork(3) for the handler.
+ * See capabilities(7) for the sets.
  */
 #include "postgres.h"
 
-#include <pthread.h>
+#include <linux/capability.h>
 #include <sys/capability.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "miscadmin.h"
-#include "postmaster/bgworker.h"
-
-#include "bgworker/worker.h"
-#include "extension/compat.h"
 #include "extension/guc.h"
 #include "extension/privilege.h"
 
@@ -106,24 +103,6 @@ reduce(bool keep, bool effective, bool admin_effective)
 	return ok ? nleft : -1;
 }
 
-static void
-drop_in_child(void)
-{
-	BackgroundWorker *worker = pgt_starting_worker();
-
-	if (worker != NULL &&
-		strcmp(worker->bgw_library_name, PGT_LIBRARY_NAME) == 0 &&
-		strcmp(worker->bgw_function_name, PGT_WORKER_MAIN) == 0)
-		return;
-
-	/*
-	 * Giving up capabilities needs no permission, so this can't fail; if it
-	 * does, there is no such process rather than one with capabilities.
-	 */
-	if (reduce(false, false, false) != 0)
-		_exit(1);
-}
-
 void
 pgt_privilege_install(void)
 {
@@ -133,22 +112,24 @@ pgt_privilege_install(void)
 		ereport(FATAL,
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("could not reduce the capabilities of the server: %m")));
-
-	pgt_call_in_children(drop_in_child);
 }
 
+/*
+ * Not by libcap, which allocates memory: whoever forked may have been in the
+ * middle of that.
+ */
 void
-pgt_call_in_children(void (*in_child) (void))
+pgt_privilege_drop(void)
 {
-	int			rc = pthread_atfork(NULL, NULL, in_child);
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
-	if (rc != 0)
-	{
-		errno = rc;
-		ereport(FATAL,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("could not register a fork handler: %m")));
-	}
+	/*
+	 * Giving up capabilities needs no permission, so this can't fail; if it
+	 * does, there is no such process rather than one with capabilities.
+	 */
+	if (syscall(SYS_capset, &header, none) != 0)
+		_exit(1);
 }
 
 bool

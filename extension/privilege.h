@@ -5,8 +5,11 @@
 #ifndef PGT_PRIVILEGE_H
 #define PGT_PRIVILEGE_H
 
-/* Postmaster, at load: no process but the worker keeps any capability. */
+/* Postmaster, at load: keep no capability but those for the worker. */
 extern void pgt_privilege_install(void);
+
+/* In a process that has just been forked: have no capability for good. */
+extern void pgt_privilege_drop(void);
 
 /*
  * Worker: make the two capabilities effective.  Describes in buffer, of len
@@ -17,11 +20,5 @@ extern bool pgt_privilege_raise(char *buffer, size_t len);
 
 /* Worker: make CAP_SYS_ADMIN effective, if it is there, or no longer. */
 extern void pgt_privilege_use_admin(bool use);
-
-/*
- * Postmaster, at load: have each child call in_child right after the fork, in
- * the order of these calls.
- */
-extern void pgt_call_in_children(void (*in_child) (void));
 
 #endif							/* PGT_PRIVILEGE_H */

@@ -44,34 +44,6 @@ $standby->append_conf('postgresql.conf',
 );
 $standby->start;
 
-# A server's processes: {pid => title}, without the postmaster
-sub children
-{
-	my ($postmaster) = @_;
-	my %children;
-
-	foreach my $file (glob('/proc/[0-9]*/stat'))
-	{
-		open(my $stat, '<', $file) or next;
-		my $line = <$stat>;
-		close $stat;
-		next unless defined $line;
-		my ($pid, $state, $parent) = $line =~ /^(\d+) \(.*\) (\S) (\d+) /s;
-		next if $parent != $postmaster || $state eq 'Z';
-
-		open(my $cmdline, '<', "/proc/$pid/cmdline") or next;
-		local $/;
-		my $title = <$cmdline> // '';
-		close $cmdline;
-		$title =~ tr/\0/ /;
-		$title =~ s/\s+$//;
-		$title =~ s/^postgres: \w+: //
-		  or $title =~ s/^postgres: //;
-		$children{$pid} = $title;
-	}
-	return %children;
-}
-
 # The threads of a process that don't have just these permitted and effective
 # capabilities, as strings
 sub wrong
@@ -96,9 +68,8 @@ sub wrong
 sub check_server
 {
 	my ($node, $when, $worker) = @_;
-	my $postmaster =
-	  (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-	my %children = children($postmaster);
+	my $postmaster = PgTrace::postmaster_pid($node);
+	my %children = PgTrace::children($node);
 	my @wrong;
 
 	is_deeply([ wrong($postmaster, CapPrm => $both) ],

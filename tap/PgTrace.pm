@@ -264,6 +264,51 @@ sub worker_pid
 
 =pod
 
+=item postmaster_pid(node)
+
+=item children(node)
+
+A server's processes, without the postmaster, as {pid => title}.
+
+=cut
+
+sub postmaster_pid
+{
+	my ($node) = @_;
+
+	return (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+}
+
+sub children
+{
+	my ($node) = @_;
+	my $postmaster = postmaster_pid($node);
+	my %children;
+
+	foreach my $file (glob('/proc/[0-9]*/stat'))
+	{
+		open(my $stat, '<', $file) or next;
+		my $line = <$stat>;
+		close $stat;
+		next unless defined $line;
+		my ($pid, $state, $parent) = $line =~ /^(\d+) \(.*\) (\S) (\d+) /s;
+		next if $parent != $postmaster || $state eq 'Z';
+
+		open(my $cmdline, '<', "/proc/$pid/cmdline") or next;
+		local $/;
+		my $title = <$cmdline> // '';
+		close $cmdline;
+		$title =~ tr/\0/ /;
+		$title =~ s/\s+$//;
+		$title =~ s/^postgres: \w+: //
+		  or $title =~ s/^postgres: //;
+		$children{$pid} = $title;
+	}
+	return %children;
+}
+
+=pod
+
 =item trace_files(node, [pid])
 
 The paths of all trace files, or those of one process, the oldest first.

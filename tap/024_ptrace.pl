@@ -1,0 +1,62 @@
+# Other processes of the same user can't use the worker's capabilities by using
+# the worker: the kernel lets none read or change the memory of a process that
+# has capabilities that it doesn't have itself, nor take its files.  The same
+# goes for the postmaster, which could give them to another child.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PgTrace::new_node('main');
+my $all = 'mem maps fd vm pidfd ptrace';
+$node->safe_psql('postgres', <<"SQL");
+CREATE FUNCTION attack(int) RETURNS text
+AS '$ENV{PGT_TEST_BIN}/attacker', 'attack' LANGUAGE C STRICT;
+SQL
+
+my $postmaster = PgTrace::postmaster_pid($node);
+my $worker = PgTrace::worker_pid($node);
+my $attacker = PgTrace::Session->new($node);
+my $other = PgTrace::Session->new($node);
+
+sub attack
+{
+	my ($pid) = @_;
+
+	return $attacker->query("SELECT attack($pid)");
+}
+
+# Where Yama confines debuggers, all but what ptrace() is for is left.
+my $yama = '/proc/sys/kernel/yama/ptrace_scope';
+my $possible = -e $yama && slurp_file($yama) > 0 ? 'maps' : $all;
+is(attack($other->pid), $possible, 'a backend can do it to another one');
+is(attack($worker), '', 'not to the worker');
+is(attack($postmaster), '', 'not to the postmaster');
+
+# tracing a session changes nothing about that
+$attacker->query('SELECT pg_trace_start_trace()');
+is(attack($worker), '', 'a traced backend can do nothing to the worker');
+is($attacker->query("SELECT probe FROM pg_trace_status"),
+	'uprobe', 'which traces it');
+$attacker->query('SELECT pg_trace_stop_trace()');
+
+# nor can what it executes
+my $result = $node->data_dir . '/result';
+foreach my $pid ($other->pid, $worker, $postmaster)
+{
+	my $open = qq{open(my \$mem, "+<", "/proc/$pid/mem") ? "open" : "\$!"};
+
+	$attacker->query(
+		"COPY (SELECT 1) TO PROGRAM \$\$cat >/dev/null; perl -e 'print $open' >$result\$\$"
+	);
+	is( slurp_file($result),
+		$pid == $other->pid && $possible eq $all ? 'open' : 'Permission denied',
+		"memory of $pid");
+}
+
+is(PgTrace::worker_pid($node), $worker, 'the worker is the same');
+$node->stop;
+done_testing();

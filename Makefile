@@ -61,7 +61,8 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 
 # ---- Tests and demo ----
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
-TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watchpoint
+TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/sites_dump \
+	.build/stepper .build/watchpoint
 TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/locks.so \
 	.build/next_oid.so .build/waiter.so
 
@@ -98,6 +99,11 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 # The sources that find probe sites know nothing of PostgreSQL and libbpf.
 .build/sites_dump: $(shell grep -LE '"postgres.h"|<bpf/' bgworker/*.c)
 .build/watchpoint: .build/watchpoint.skel.h
+# Nor does what hides secrets in texts.
+.build/redact_text: extension/redact_sql.c extension/secret_names.c \
+	extension/sql_lexer.c $(wildcard extension/*.h)
+.build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
 
 $(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
 	@mkdir -p $(@D)

@@ -154,12 +154,12 @@ send_text(PgtCursor *cursor, const char *text, uint32 command,
 		  uint64 queryid, const Node *utility)
 {
 	Size		len = cursor->len;
-	char	   *redacted;
+	char	   *redacted = pgt_redact(text, &len, utility,
+									  pgt_calls_hide_values(),
+									  &cursor->hides_values);
 	char		traceparent[PGT_TRACEPARENT_LEN];
 	PgtCursorRecord *record;
 
-	cursor->hides_values = pgt_calls_hide_values();
-	redacted = pgt_redact(text, &len, utility, &cursor->hides_values);
 	pgt_traceparent_find(text, cursor->len, pgt_strings_are_standard(),
 						 traceparent);
 	record = pgt_emit_begin(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),

@@ -181,8 +181,9 @@ write_text(const PgtSqlRedaction *redaction, const char *text, Size *len)
 	return result;
 }
 
+/* nested: in a statement that is sensitive.  Leaves what it is by itself. */
 static char *
-redact(PgtSqlRedaction *redaction, const char *text, Size *len)
+redact(PgtSqlRedaction *redaction, const char *text, Size *len, bool nested)
 {
 	char	   *result = NULL;
 	bool		hide = true;
@@ -191,9 +192,13 @@ redact(PgtSqlRedaction *redaction, const char *text, Size *len)
 	redaction->scratch = try_alloc(*len);
 	if (redaction->scratch != NULL)
 	{
-		hide = pgt_redact_sql_look(redaction, text, *len);
+		PgtSqlRedaction shown;
+
+		hide = pgt_redact_sql_look(redaction, text, *len) || nested;
+		shown = *redaction;
+		shown.sensitive |= nested;
 		if (hide)
-			result = write_text(redaction, text, len);
+			result = write_text(&shown, text, len);
 		pfree(redaction->scratch);
 	}
 	else
@@ -208,12 +213,9 @@ redact(PgtSqlRedaction *redaction, const char *text, Size *len)
 
 char *
 pgt_redact(const char *text, Size *len, const Node *utility,
-		   bool *hides_values)
+		   bool nested_in_secret, bool *hides_values)
 {
-	PgtSqlRedaction redaction = {
-		.mode = PGT_REDACT_STATEMENT,
-		.sensitive = *hides_values
-	};
+	PgtSqlRedaction redaction = {.mode = PGT_REDACT_STATEMENT};
 	char	   *result;
 
 	*hides_values = false;
@@ -222,7 +224,7 @@ pgt_redact(const char *text, Size *len, const Node *utility,
 	redaction.standard_strings = pgt_strings_are_standard();
 	if (utility != NULL)
 		look_at_tree(utility, &redaction);
-	result = redact(&redaction, text, len);
+	result = redact(&redaction, text, len, nested_in_secret);
 	*hides_values = redaction.sensitive;
 	return result;
 }
@@ -237,7 +239,7 @@ pgt_redact_failed(const char *text, Size *len, bool parsed)
 	if (secret_names.n == 0)
 		return NULL;
 	redaction.standard_strings = pgt_strings_are_standard();
-	return redact(&redaction, text, len);
+	return redact(&redaction, text, len, false);
 }
 
 char *
@@ -250,7 +252,7 @@ pgt_redact_foreign(const char *text, Size *len)
 
 	if (secret_names.n == 0)
 		return NULL;
-	return redact(&redaction, text, len);
+	return redact(&redaction, text, len, false);
 }
 
 bool

@@ -20,11 +20,12 @@ extern void pgt_redact_set_names(const char *list);
 
 /*
  * A statement of this session: its text, and its parse tree if it is a utility
- * statement.  If *hides_values is true, it runs in one whose constants are
- * hidden, and so are its own; it is set if its binds have to be hidden as well.
+ * statement.  Its constants are hidden, too, if it is nested in a statement
+ * whose constants are.  *hides_values is set if it is by itself one whose binds
+ * have to be hidden.
  */
 extern char *pgt_redact(const char *text, Size *len, const Node *utility,
-						bool *hides_values);
+						bool nested_in_secret, bool *hides_values);
 
 /* The text of a statement that failed before it was executed */
 extern char *pgt_redact_failed(const char *text, Size *len, bool parsed);

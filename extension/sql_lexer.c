@@ -448,11 +448,15 @@ read_escape(const char **p, const char *end, PgtQuoting quoting)
 		case 'U':
 			return read_code(p, end, 16, 8);
 		case 'n':
+			return '\n';
 		case 'r':
+			return '\r';
 		case 't':
+			return '\t';
 		case 'b':
+			return '\b';
 		case 'f':
-			return ' ';
+			return '\f';
 	}
 	if (c < '0' || c > '7')
 		return c;

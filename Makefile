@@ -61,8 +61,8 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 
 # ---- Tests and demo ----
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
-TEST_PROGRAMS = .build/breakpoints .build/ring_order .build/sites_dump \
-	.build/stepper
+TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/ring_order \
+	.build/sites_dump .build/stepper
 TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 	.build/hidden_waiter.so .build/locks.so .build/next_oid.so \
 	.build/waiter.so .build/word_watch.so
@@ -100,6 +100,11 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 # The sources that find probe sites know nothing of PostgreSQL and libbpf.
 .build/sites_dump: $(shell grep -LE '"postgres.h"|<bpf/' bgworker/*.c)
 .build/ring_order: bgworker/ring.c .build/ring_order.skel.h
+# Nor does what hides secrets in texts.
+.build/redact_text: extension/redact_sql.c extension/secret_names.c \
+	extension/sql_lexer.c $(wildcard extension/*.h)
+.build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
 
 $(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
 	@mkdir -p $(@D)

@@ -22,6 +22,7 @@
 #include "bgworker/put.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
+#include "extension/redact.h"
 
 
 static const char *const call_names[] = {
@@ -156,7 +157,10 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 	put_context(format, "CLIENT ID", "", now_us);
 	put_context(format, "SERVICE NAME", NameStr(session->database_name),
 				now_us);
-	put_context(format, "MODULE NAME", session->application_name, now_us);
+	put_context(format, "MODULE NAME",
+				pgt_redact_value(session->application_name,
+								 strlen(session->application_name)) ?
+				"***" : session->application_name, now_us);
 	put_context(format, "ACTION NAME", "", now_us);
 	put_string(format, "\n");
 }

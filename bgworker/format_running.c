@@ -14,7 +14,7 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 							 bool running, uint64 since_ns)
 {
 	Size		len = strlen(text);
-	char	   *redacted = pgt_redact(text, &len);
+	char	   *redacted = pgt_redact_foreign(text, &len);
 
 	put_string(format, SEPARATOR "PARSING IN CURSOR #");
 	put_number(format, "", PGT_FIRST_CURSOR);

@@ -157,6 +157,12 @@ pgt_call_leave(const PgtCall *call)
 		pgt_leader_cursor = 0;
 }
 
+bool
+pgt_calls_hide_values(void)
+{
+	return innermost != NULL && innermost->hides_values;
+}
+
 void
 pgt_call_enter(PgtCall *call)
 {
@@ -164,6 +170,7 @@ pgt_call_enter(PgtCall *call)
 	/* what an error may have left behind doesn't outlive the client's call */
 	call->plan_node = call->depth > 0 ? pgt_plan_node : 0;
 	pgt_plan_node = 0;
+	call->hides_values = call->cursor->hides_values || pgt_calls_hide_values();
 	call->outer = innermost;
 	innermost = call;
 	show_cursor_to_workers(call->cursor);

@@ -18,6 +18,7 @@ typedef struct PgtCall
 	uint32		generation;
 	PgtCallKind kind;
 	int			depth;
+	bool		hides_values;	/* of it, and of what runs in it */
 	uint64		plan_node;		/* while it is entered: the caller's */
 	uint64		begin_ns;
 	uint64		begin_cpu_ns;
@@ -60,6 +61,9 @@ extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor);
  */
 extern void pgt_call_leave(const PgtCall *call);
 extern void pgt_call_enter(PgtCall *call);
+
+/* Is one of the calls that are entered of a statement that hides its values? */
+extern bool pgt_calls_hide_values(void);
 
 /* Is it the one that was entered last, and not left since? */
 extern bool pgt_call_is_innermost(const PgtCall *call);

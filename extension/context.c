@@ -15,6 +15,7 @@
 #include "extension/context.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
+#include "extension/redact.h"
 
 /* Longer values are cut; a key of this length isn't one. */
 #define VALUE_LEN	256
@@ -53,9 +54,11 @@ current_value(PgtContextKind kind)
 static bool
 send(PgtContextKind kind, const char *value)
 {
+	Size		len = strnlen(value, VALUE_LEN - 1);
+	bool		hide = pgt_redact_value(value, len);
 	PgtContextRecord *record =
 		pgt_emit_begin(PGT_RECORD_CONTEXT, sizeof(PgtContextRecord),
-					   value, strnlen(value, VALUE_LEN - 1),
+					   hide ? "***" : value, hide ? 3 : len,
 					   0, pgt_call_depth);
 
 	if (record == NULL)

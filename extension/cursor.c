@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
 #include "extension/cursor.h"
@@ -143,27 +144,38 @@ free_entry(int depth)
 	return cursor;
 }
 
-/* Send PARSING IN CURSOR. */
+/*
+ * Send PARSING IN CURSOR.  What is hidden of a text must not be found by trying
+ * which one has the same hash; before 16, the query identifier of a utility
+ * statement is one, too.
+ */
 static bool
-send_text(const PgtCursor *cursor, const char *text, uint32 command,
-		  uint64 queryid)
+send_text(PgtCursor *cursor, const char *text, uint32 command,
+		  uint64 queryid, const Node *utility)
 {
 	Size		len = cursor->len;
-	char	   *redacted = pgt_redact(text, &len);
+	char	   *redacted = pgt_redact(text, &len, utility,
+									  pgt_calls_hide_values(),
+									  &cursor->hides_values);
+	char		traceparent[PGT_TRACEPARENT_LEN];
 	PgtCursorRecord *record;
 
+	pgt_traceparent_find(text, cursor->len, pgt_strings_are_standard(),
+						 traceparent);
 	record = pgt_emit_begin(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),
 							redacted != NULL ? redacted : text, len,
 							cursor->number, cursor->depth);
 	if (record != NULL)
 	{
 		record->total_len = len;
-		record->hash = cursor->hash;
-		record->queryid = queryid;
+		record->hash = redacted == NULL ? cursor->hash :
+			hash_bytes_extended((const unsigned char *) redacted, len,
+								cursor->depth);
+		record->queryid = redacted == NULL || utility == NULL ? queryid : 0;
 		record->userid = GetUserId();
 		record->loginid = GetSessionUserId();
 		record->command = command;
-		pgt_traceparent_find(text, cursor->len, record->traceparent);
+		memcpy(record->traceparent, traceparent, sizeof(traceparent));
 		pgt_emit_commit();
 	}
 	if (redacted != NULL)
@@ -219,7 +231,8 @@ include_comments(const char *query, int *location, int *len)
 
 PgtCursor *
 pgt_cursor_get(const char *query, int location, int len,
-			   uint32 command, uint64 queryid, int depth)
+			   uint32 command, uint64 queryid, int depth,
+			   const Node *utility)
 {
 	dlist_head *bucket;
 	dlist_iter	iter;
@@ -270,7 +283,7 @@ pgt_cursor_get(const char *query, int location, int len,
 	dlist_push_head(bucket, &cursor->chain);
 	dlist_push_tail(&table.lru, &cursor->lru);
 
-	cursor->sent = send_text(cursor, query, command, queryid);
+	cursor->sent = send_text(cursor, query, command, queryid, utility);
 	if (!cursor->sent)
 	{
 		/* the next execution tries again, under another number */

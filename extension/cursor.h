@@ -18,6 +18,7 @@ typedef struct PgtCursor
 	int			location;		/* of the text in the string it came in last */
 	int			pins;			/* executions that are open */
 	bool		sent;			/* the worker knows the text */
+	bool		hides_values;	/* its binds aren't sent (redact.h) */
 	bool		stat_sent;		/* STAT lines were sent once */
 	uint64		time_ns;		/* of its EXECs and FETCHes since then */
 	uint32		command;		/* Oracle's command code */
@@ -34,11 +35,12 @@ extern void pgt_cursor_reset(uint32 first_number);
  * The cursor of a statement at a depth.  query is the client's or function's
  * whole string, of which location and len, as in PlannedStmt, name the
  * statement.  What is new is sent as PARSING IN CURSOR, redacted, with the
- * given command code and query identifier.  Returns NULL if it can't be sent
- * or all cursors are open.
+ * given command code and query identifier.  utility is the tree of a utility
+ * statement, or NULL.  Returns NULL if it can't be sent or all cursors are open.
  */
 extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
-								 uint32 command, uint64 queryid, int depth);
+								 uint32 command, uint64 queryid, int depth,
+								 const Node *utility);
 
 /* While pinned, a cursor keeps its number. */
 extern void pgt_cursor_pin(PgtCursor *cursor);

@@ -24,6 +24,7 @@
 #include "extension/emit.h"
 #include "extension/emit_binds.h"
 #include "extension/guc.h"
+#include "extension/redact.h"
 
 /*
  * Values that are larger than this many times pg_trace.max_bind_length, and
@@ -194,12 +195,16 @@ send_param(ParamListInfo params, int index, const PgtCursor *cursor)
 	type = lookup_type(param->ptype);
 	if (type == NULL)
 		set_omitted(&bind, "type does not exist");
+	else if (cursor->hides_values || pgt_calls_hide_values())
+		set_omitted(&bind, "redacted");
 	else if (param->isnull)
 		;
 	else if (!OidIsValid(type->output))
 		set_omitted(&bind, "type is only a shell");
 	else
 		convert_value(type, param->value, &bind);
+	if (bind.state == PGT_BIND_VALUE && pgt_redact_value(bind.text, bind.len))
+		set_omitted(&bind, "redacted");
 
 	send_bind(index, param->ptype, type, &bind, cursor);
 }

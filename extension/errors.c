@@ -27,7 +27,9 @@ send_parse_error(const ErrorData *edata)
 {
 	const char *text = debug_query_string != NULL ? debug_query_string : "";
 	Size		len = strlen(text);
-	char	   *redacted = pgt_redact(text, &len);
+	char	   *redacted =
+		pgt_redact_failed(text, &len,
+						  edata->sqlerrcode != ERRCODE_SYNTAX_ERROR);
 	PgtParseErrorRecord *record;
 
 	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,

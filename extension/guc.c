@@ -19,6 +19,8 @@
 #include "extension/compat.h"
 #include "extension/event.h"
 #include "extension/guc.h"
+#include "extension/redact.h"
+#include "extension/secret_names.h"
 
 bool		pgt_enabled = false;
 bool		pgt_session = false;
@@ -38,6 +40,7 @@ int			pgt_max_file_size = 1024;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_debug_failing_probes = NULL;
 char	   *pgt_tracefile_identifier = NULL;
+static char *redact_names = NULL;	/* as redact.c has them */
 
 /*
  * The cursor of the innermost call that is open, and where its text is in the
@@ -174,6 +177,24 @@ check_failing_probes(char **newval, void **extra pg_attribute_unused(),
 	return valid;
 }
 
+static bool
+check_redact_names(char **newval, void **extra pg_attribute_unused(),
+				   GucSource source pg_attribute_unused())
+{
+	PgtSecretNames names;
+	const char *problem = pgt_secret_names_parse(*newval, &names);
+
+	if (problem != NULL)
+		GUC_check_errdetail("%s", problem);
+	return problem == NULL;
+}
+
+static void
+assign_redact_names(const char *newval, void *extra pg_attribute_unused())
+{
+	pgt_redact_set_names(newval);
+}
+
 static void
 define_session_settings(void)
 {
@@ -232,6 +253,12 @@ define_session_settings(void)
 							   &pgt_tracefile_identifier, "",
 							   PGC_USERSET, 0,
 							   check_tracefile_identifier, NULL, NULL);
+	DefineCustomStringVariable("pg_trace.redact_names",
+							   "Names of what is kept out of traces.",
+							   "The constants and binds of a statement with such a name are hidden; empty hides nothing.",
+							   &redact_names, PGT_SECRET_NAMES_DEFAULT,
+							   PGC_SUSET, GUC_LIST_INPUT,
+							   check_redact_names, assign_redact_names, NULL);
 }
 
 /* Oracle's end-to-end identifiers; anyone may set them, and SET LOCAL. */

@@ -74,7 +74,7 @@ is_of_utility(const char *string)
 /* pgt_cursor_get() for a statement at the current depth */
 static PgtCursor *
 find_cursor(const char *string, int location, int len,
-			uint32 command, uint64 queryid)
+			uint32 command, uint64 queryid, const Node *tree)
 {
 	if (len <= 0 && location <= 0 && is_of_utility(string))
 	{
@@ -90,7 +90,7 @@ find_cursor(const char *string, int location, int len,
 		len = pgt_leader_length;
 	}
 	return pgt_cursor_get(string, location, len, command, queryid,
-						  pgt_call_depth);
+						  pgt_call_depth, tree);
 }
 
 /* ----------
@@ -107,7 +107,7 @@ trace_planner(PGT_PLANNER_PARAMS)
 
 	cursor = find_cursor(query_string, parse->stmt_location, parse->stmt_len,
 						 pgt_command_of_operation(parse->commandType),
-						 PGT_QUERY_ID(parse->queryId));
+						 PGT_QUERY_ID(parse->queryId), NULL);
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
@@ -155,7 +155,7 @@ cursor_of_query(const QueryDesc *query)
 	cursor = find_cursor(query->sourceText, plan->stmt_location,
 						 plan->stmt_len,
 						 pgt_command_of_operation(query->operation),
-						 PGT_QUERY_ID(plan->queryId));
+						 PGT_QUERY_ID(plan->queryId), NULL);
 	if (cursor != NULL && cursor->plan != plan)
 	{
 		cursor->plan = plan;
@@ -464,7 +464,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
 						 pgt_command_of_utility(pstmt->utilityStmt),
-						 PGT_QUERY_ID(pstmt->queryId));
+						 PGT_QUERY_ID(pstmt->queryId), pstmt->utilityStmt);
 	if (cursor == NULL)
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,

@@ -1,361 +1,263 @@
 /*
  * redact.c
- *		Keeps passwords in SQL text out of the trace.
+ *		Keeps passwords and the like out of the trace.
  *
- * Works on the text of any statement, not on parse trees: a password can
- * stand in CREATE ROLE and in a user mapping, but as well inside the string
- * that a DO block executes, in a connection string, in JSON, in a statement
- * that doesn't parse, or be set as a custom setting.  Whatever value follows
- * a word with "password" in it is taken for one, and so is the middle part of
- * scheme://user:password@host.  To hide too much does no harm.
+ * Whatever is sent to the worker that a client has written comes through here:
+ * the texts of statements, binds, the identifiers of a session.  What is hidden
+ * of a text is decided in redact_sql.c; here is what the server knows about it
+ * in addition: the parse tree of a utility statement and the prepared statement
+ * that EXECUTE runs.
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
+#include "commands/prepare.h"
+#include "nodes/parsenodes.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "extension/redact.h"
+#include "extension/redact_sql.h"
 
-#define WORD		"password"
-#define REPLACEMENT	"<redacted>"
+/* pg_trace.redact_names */
+static PgtSecretNames secret_names;
 
-/* A text that is read from p to end, which belongs to no byte */
-typedef struct Scan
+void
+pgt_redact_set_names(const char *list)
 {
-	const char *p;
-	const char *end;
-} Scan;
-
-static bool
-at(const Scan *scan, const char *string)
-{
-	size_t		len = strlen(string);
-
-	return scan->end - scan->p >= (ptrdiff_t) len &&
-		pg_strncasecmp(scan->p, string, len) == 0;
+	if (pgt_secret_names_parse(list, &secret_names) != NULL)
+		secret_names.n = 0;
 }
 
-static bool
-at_any(const Scan *scan, const char *chars)
+static void *
+try_alloc(Size size)
 {
-	return scan->p < scan->end && *scan->p != '\0' &&
-		strchr(chars, *scan->p) != NULL;
+	return MemoryContextAllocExtended(CurrentMemoryContext, Max(size, 1),
+									  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 }
 
-static bool
-at_identifier(const Scan *scan)
+bool
+pgt_strings_are_standard(void)
 {
-	return scan->p < scan->end &&
-		(IS_HIGHBIT_SET(*scan->p) || *scan->p == '_' ||
-		 isalnum((unsigned char) *scan->p));
+	/* not all versions have a variable that one can see */
+	const char *setting = GetConfigOption("standard_conforming_strings",
+										  true, false);
+
+	return setting == NULL || strcmp(setting, "off") != 0;
+}
+
+/* ----------
+ * Parse trees
+ * ----------
+ */
+
+static bool
+is_name_secret(const char *name)
+{
+	return name != NULL &&
+		pgt_secret_names_find(&secret_names, name, strlen(name));
+}
+
+/* A role's options are harmless unless it is given a password. */
+static void
+look_at_role(List *options, PgtSqlRedaction *redaction)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "password") == 0 && option->arg != NULL)
+			redaction->sensitive = true;
+	}
+	redaction->harmless = !redaction->sensitive;
+}
+
+/* Is a prepared statement's text sensitive?  If that can't be known, it is. */
+static bool
+is_prepared_sensitive(const char *name)
+{
+	PreparedStatement *prepared = FetchPreparedStatement(name, false);
+	PgtSqlRedaction redaction = {.names = &secret_names};
+	const char *text;
+	Size		len;
+
+	if (prepared == NULL)
+		return true;
+	text = prepared->plansource->query_string;
+	len = strlen(text);
+	redaction.standard_strings = pgt_strings_are_standard();
+	redaction.scratch = try_alloc(len);
+	if (redaction.scratch == NULL)
+		return true;
+	pgt_redact_sql_look(&redaction, text, len);
+	pfree(redaction.scratch);
+	return redaction.sensitive;
+}
+
+static void look_at_tree(const Node *utility, PgtSqlRedaction *redaction);
+
+/* The query of EXPLAIN or CREATE TABLE AS may be a utility statement. */
+static void
+look_at_query(const Node *query, PgtSqlRedaction *redaction)
+{
+	if (query != NULL && IsA(query, Query) &&
+		((const Query *) query)->utilityStmt != NULL)
+		look_at_tree(((const Query *) query)->utilityStmt, redaction);
 }
 
 static void
-skip_any(Scan *scan, const char *chars)
+look_at_setting(const VariableSetStmt *statement, PgtSqlRedaction *redaction)
 {
-	while (at_any(scan, chars))
-		scan->p++;
+	redaction->sensitive |= is_name_secret(statement->name);
 }
 
-/* White space and comments.  Returns whether there was a line's end. */
-static bool
-skip_space(Scan *scan)
+/* What the parse tree says about a text; the rest is a matter of its names. */
+static void
+look_at_tree(const Node *utility, PgtSqlRedaction *redaction)
 {
-	const char *start = scan->p;
-
-	for (;;)
+	switch (nodeTag(utility))
 	{
-		if (at_any(scan, " \t\r\n\f\v"))
-			scan->p++;
-		else if (at(scan, "--"))
-		{
-			while (scan->p < scan->end && *scan->p != '\n')
-				scan->p++;
-		}
-		else if (at(scan, "/*"))
-		{
-			scan->p += 2;
-			while (scan->p < scan->end && !at(scan, "*/"))
-				scan->p++;
-			scan->p += at(scan, "*/") ? 2 : 0;
-		}
-		else
+		case T_CreateRoleStmt:
+			look_at_role(((const CreateRoleStmt *) utility)->options, redaction);
+			break;
+		case T_AlterRoleStmt:
+			look_at_role(((const AlterRoleStmt *) utility)->options, redaction);
+			break;
+		case T_CreateUserMappingStmt:
+		case T_AlterUserMappingStmt:
+		case T_CreateForeignServerStmt:
+		case T_AlterForeignServerStmt:
+		case T_CreateFdwStmt:
+		case T_AlterFdwStmt:
+		case T_CreateSubscriptionStmt:
+		case T_AlterSubscriptionStmt:
+			redaction->sensitive = true;
+			break;
+		case T_VariableSetStmt:
+			look_at_setting((const VariableSetStmt *) utility, redaction);
+			break;
+		case T_AlterSystemStmt:
+			look_at_setting(((const AlterSystemStmt *) utility)->setstmt,
+							redaction);
+			break;
+		case T_AlterRoleSetStmt:
+			look_at_setting(((const AlterRoleSetStmt *) utility)->setstmt,
+							redaction);
+			break;
+		case T_AlterDatabaseSetStmt:
+			look_at_setting(((const AlterDatabaseSetStmt *) utility)->setstmt,
+							redaction);
+			break;
+		case T_ExecuteStmt:
+			redaction->sensitive |=
+				is_prepared_sensitive(((const ExecuteStmt *) utility)->name);
+			break;
+		case T_ExplainStmt:
+			look_at_query(((const ExplainStmt *) utility)->query, redaction);
+			break;
+		case T_CreateTableAsStmt:
+			look_at_query(((const CreateTableAsStmt *) utility)->query,
+						  redaction);
+			break;
+		default:
 			break;
 	}
-	return memchr(start, '\n', scan->p - start) != NULL;
 }
 
-/*
- * What stands between a word and its value.  Returns whether there is an
- * assignment, after which a value needs no quotes.
+/* ----------
+ * Texts
+ * ----------
  */
-static bool
-skip_separator(Scan *scan)
-{
-	const char *start = scan->p;
-	bool		quoted = at_any(scan, "'\"\\");
-	bool		assigned = false;
 
-	/* the end of a name in quotes, doubled or escaped inside a literal */
-	skip_any(scan, "'\"\\");
-	if (!quoted)
-		while (at_identifier(scan))
-			scan->p++;
-	skip_space(scan);
-	if (*start == '\'' && quoted && !at_any(scan, ":=,"))
-	{
-		scan->p = start;		/* it is the beginning of the value */
-		return false;
-	}
-	if (at_any(scan, ":="))
-	{
-		skip_any(scan, ":=");
-		assigned = true;
-	}
-	else if (at(scan, "to") && scan->end - scan->p > 2 &&
-			 strchr(" \t\r\n\f\v'", scan->p[2]) != NULL)
-	{
-		scan->p += 2;
-		assigned = true;
-	}
-	else if (quoted)
-		skip_any(scan, ",");
-	skip_space(scan);
-	skip_any(scan, "(");
-	skip_space(scan);
-	return assigned;
+static char *
+write_text(const PgtSqlRedaction *redaction, const char *text, Size *len)
+{
+	Size		result_len = pgt_redact_sql_write(redaction, text, *len, NULL);
+	char	   *result = try_alloc(result_len);
+
+	if (result != NULL)
+		*len = pgt_redact_sql_write(redaction, text, *len, result);
+	return result;
 }
 
-/*
- * Past a literal in single quotes.  Inside another literal its quotes are
- * doubled, or more, and so are those in it.
- */
-static void
-skip_single_quoted(Scan *scan, bool escapes)
+/* nested: in a statement that is sensitive.  Leaves what it is by itself. */
+static char *
+redact(PgtSqlRedaction *redaction, const char *text, Size *len, bool nested)
 {
-	int			quotes = 0;
+	char	   *result = NULL;
+	bool		hide = true;
 
-	while (at_any(scan, "'"))
+	redaction->names = &secret_names;
+	redaction->scratch = try_alloc(*len);
+	if (redaction->scratch != NULL)
 	{
-		scan->p++;
-		quotes++;
-	}
-	if (quotes > 1 && (scan->p == scan->end || at_any(scan, " \t\r\n;,)")))
-		return;					/* an empty one */
+		PgtSqlRedaction shown;
 
-	while (scan->p < scan->end)
+		hide = pgt_redact_sql_look(redaction, text, *len) || nested;
+		shown = *redaction;
+		shown.sensitive |= nested;
+		if (hide)
+			result = write_text(&shown, text, len);
+		pfree(redaction->scratch);
+	}
+	else
+		redaction->sensitive = true;
+	if (hide && result == NULL)
 	{
-		int			run = 0;
-
-		if ((escapes || quotes > 1) && *scan->p == '\\')
-		{
-			scan->p++;
-			for (int i = 0; i < quotes && at_any(scan, "'"); i++)
-				run++, scan->p++;
-			if (run == 0 && scan->p < scan->end)
-				scan->p++;
-			continue;
-		}
-		while (at_any(scan, "'"))
-		{
-			scan->p++;
-			run++;
-		}
-		if (run == 0)
-			scan->p++;
-		else if (run % (2 * quotes) != 0)
-			return;
+		*len = 0;
+		result = try_alloc(1);
 	}
-}
-
-/* Past a string in double quotes, as in JSON; perhaps escaped itself. */
-static void
-skip_double_quoted(Scan *scan)
-{
-	scan->p++;
-	while (scan->p < scan->end && *scan->p != '"')
-		scan->p += *scan->p == '\\' && scan->end - scan->p > 1 ? 2 : 1;
-	if (scan->p < scan->end)
-		scan->p++;
-}
-
-/* Past a dollar-quoted literal, or not at all if there is none. */
-static void
-skip_dollar_quoted(Scan *scan)
-{
-	Scan		tag = {scan->p + 1, scan->end};
-	size_t		tag_len;
-
-	while (at_identifier(&tag))
-		tag.p++;
-	if (!at_any(&tag, "$"))
-		return;
-	tag_len = tag.p + 1 - scan->p;
-	for (const char *q = tag.p + 1; scan->end - q >= (ptrdiff_t) tag_len; q++)
-	{
-		if (memcmp(q, scan->p, tag_len) == 0)
-		{
-			scan->p = q + tag_len;
-			return;
-		}
-	}
-	scan->p = scan->end;
-}
-
-/* Past a bare word, and its arguments if it is a function's name. */
-static void
-skip_bare(Scan *scan)
-{
-	int			depth = 0;
-
-	while (scan->p < scan->end)
-	{
-		if (*scan->p == '(')
-			depth++;
-		else if (*scan->p == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && at_any(scan, " \t\r\n;,)'\"&}"))
-			return;
-		scan->p++;
-	}
-}
-
-/* Past the value at scan->p, or not at all if what stands there isn't one. */
-static void
-skip_value(Scan *scan, bool assigned)
-{
-	const char *start = scan->p;
-	bool		escapes = false;
-
-	if (at(scan, "e'") || at(scan, "n'") || at(scan, "b'") || at(scan, "x'"))
-	{
-		escapes = at(scan, "e'");
-		scan->p++;
-	}
-	else if (at(scan, "u&'"))
-		scan->p += 2;
-
-	if (at_any(scan, "'"))
-	{
-		for (;;)
-		{
-			Scan		next;
-
-			skip_single_quoted(scan, escapes);
-			/* SQL joins literals that a line's end separates */
-			next = *scan;
-			if (!skip_space(&next) || !at_any(&next, "'"))
-				return;
-			*scan = next;
-		}
-	}
-	scan->p = start;
-	if (at(scan, "\\\"") || at_any(scan, "\""))
-	{
-		skip_any(scan, "\\");
-		skip_double_quoted(scan);
-	}
-	else if (at_any(scan, "$"))
-		skip_dollar_quoted(scan);
-	else if (assigned)
-		skip_bare(scan);
-}
-
-/*
- * Past the password of scheme://user:password@, if that is where scan is, with
- * its beginning in *value.
- */
-static bool
-skip_uri(Scan *scan, const char **value)
-{
-	const char *colon = NULL;
-	const char *last_at = NULL;
-	Scan		authority = *scan;
-
-	if (!at(scan, "://"))
-		return false;
-	for (authority.p += 3;
-		 authority.p < authority.end && !at_any(&authority, " \t\r\n/?#'\"");
-		 authority.p++)
-	{
-		if (*authority.p == ':' && colon == NULL)
-			colon = authority.p;
-		else if (*authority.p == '@')
-			last_at = authority.p;
-	}
-	if (colon == NULL || last_at == NULL || last_at <= colon + 1)
-		return false;
-	*value = colon + 1;
-	scan->p = last_at;
-	return true;
-}
-
-/*
- * The next secret at or behind scan->p: its beginning in *value, and scan is
- * behind it.  Returns false at the end of the text.
- */
-static bool
-next_secret(Scan *scan, const char **value)
-{
-	while (scan->p < scan->end)
-	{
-		if (skip_uri(scan, value))
-			return true;
-		if (at(scan, WORD))
-		{
-			Scan		found = *scan;
-			bool		assigned;
-
-			found.p += strlen(WORD);
-			assigned = skip_separator(&found);
-			*value = found.p;
-			skip_value(&found, assigned);
-			scan->p += strlen(WORD);
-			if (found.p > *value)
-			{
-				scan->p = found.p;
-				return true;
-			}
-		}
-		else
-			scan->p++;
-	}
-	return false;
+	return result;
 }
 
 char *
-pgt_redact(const char *text, Size *len)
+pgt_redact(const char *text, Size *len, const Node *utility,
+		   bool nested_in_secret, bool *hides_values)
 {
-	Scan		scan = {text, text + *len};
-	const char *value;
+	PgtSqlRedaction redaction = {.mode = PGT_REDACT_STATEMENT};
 	char	   *result;
-	char	   *out;
 
-	if (!next_secret(&scan, &value))
+	*hides_values = false;
+	if (secret_names.n == 0)
 		return NULL;
-
-	/* each secret has at least one byte, and three before it */
-	result = MemoryContextAllocExtended(CurrentMemoryContext, *len * 4 + 1,
-										MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-	if (result == NULL)
-	{
-		*len = 0;
-		return MemoryContextAllocExtended(CurrentMemoryContext, 1,
-										  MCXT_ALLOC_NO_OOM);
-	}
-
-	out = result;
-	do
-	{
-		memcpy(out, text, value - text);
-		out += value - text;
-		memcpy(out, REPLACEMENT, strlen(REPLACEMENT));
-		out += strlen(REPLACEMENT);
-		text = scan.p;
-	} while (next_secret(&scan, &value));
-	memcpy(out, text, scan.end - text);
-	out += scan.end - text;
-	*len = out - result;
+	redaction.standard_strings = pgt_strings_are_standard();
+	if (utility != NULL)
+		look_at_tree(utility, &redaction);
+	result = redact(&redaction, text, len, nested_in_secret);
+	*hides_values = redaction.sensitive;
 	return result;
+}
+
+char *
+pgt_redact_failed(const char *text, Size *len, bool parsed)
+{
+	PgtSqlRedaction redaction = {
+		.mode = parsed ? PGT_REDACT_FAILED : PGT_REDACT_UNPARSED
+	};
+
+	if (secret_names.n == 0)
+		return NULL;
+	redaction.standard_strings = pgt_strings_are_standard();
+	return redact(&redaction, text, len, false);
+}
+
+char *
+pgt_redact_foreign(const char *text, Size *len)
+{
+	PgtSqlRedaction redaction = {
+		.mode = PGT_REDACT_FOREIGN,
+		.standard_strings = true
+	};
+
+	if (secret_names.n == 0)
+		return NULL;
+	return redact(&redaction, text, len, false);
+}
+
+bool
+pgt_redact_value(const char *value, Size len)
+{
+	return secret_names.n > 0 &&
+		pgt_secret_names_in_value(&secret_names, value, len, PGT_VALUE_OTHER);
 }

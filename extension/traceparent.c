@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 
+#include "extension/sql_lexer.h"
 #include "extension/traceparent.h"
 
 #define KEY		"traceparent"
@@ -34,78 +35,43 @@ is_value(const char *p, const char *end)
 	return true;
 }
 
-/* Past a part of the text from p on that the string ends */
-static const char *
-skip_to(const char *p, const char *end, const char *string)
-{
-	Size		len = strlen(string);
-
-	for (; end - p >= (ptrdiff_t) len; p++)
-	{
-		if (memcmp(p, string, len) == 0)
-			return p + len;
-	}
-	return end;
-}
-
-/*
- * Is the place at p in a comment?  Data could say anything, so quoted text
- * before it is told from comments.
- */
+/* Copy the first value in a comment, if there is one. */
 static bool
-in_comment(const char *text, const char *p, const char *end)
+find_value(const char *p, const char *end, char *result)
 {
-	const char *q = text;
-
-	while (q < p)
+	while ((p = memmem(p, end - p, KEY, strlen(KEY))) != NULL)
 	{
-		const char *start = q;
-		bool		comment = false;
-
-		if (*q == '\'' || *q == '"')
-			q = skip_to(q + 1, end, *q == '"' ? "\"" : "'");
-		else if (*q == '-' && q + 1 < end && q[1] == '-')
+		p += strlen(KEY);
+		while (p < end && strchr(" =:'\"", *p) != NULL && *p != '\0')
+			p++;
+		if (is_value(p, end))
 		{
-			q = skip_to(q, end, "\n");
-			comment = true;
+			memcpy(result, p, PGT_TRACEPARENT_LEN - 1);
+			result[PGT_TRACEPARENT_LEN - 1] = '\0';
+			return true;
 		}
-		else if (*q == '/' && q + 1 < end && q[1] == '*')
-		{
-			q = skip_to(q + 2, end, "*/");
-			comment = true;
-		}
-		else
-			q++;
-		if (start < p && p < q)
-			return comment;
 	}
 	return false;
 }
 
 void
-pgt_traceparent_find(const char *text, Size len, char *result)
+pgt_traceparent_find(const char *text, Size len, bool standard_strings,
+					 char *result)
 {
-	const char *end = text + len;
-	const char *p = text;
+	PgtLexer	lexer;
+	PgtToken	token;
 
 	result[0] = '\0';
-	while ((p = memchr(p, 't', end - p)) != NULL)
+	if (memmem(text, len, KEY, strlen(KEY)) == NULL)
+		return;
+
+	/* data could say anything, so strings are told from comments */
+	pgt_lexer_init(&lexer, text, len, standard_strings);
+	do
 	{
-		if (end - p < (ptrdiff_t) strlen(KEY))
+		pgt_lexer_next(&lexer, &token);
+		if (token.type == PGT_TOKEN_COMMENT &&
+			find_value(token.content, token.content_end, result))
 			return;
-		if (memcmp(p, KEY, strlen(KEY)) != 0)
-		{
-			p++;
-			continue;
-		}
-		p += strlen(KEY);
-		while (p < end && strchr(" =:'\"", *p) != NULL && *p != '\0')
-			p++;
-		if (is_value(p, end) && in_comment(text, p, end))
-		{
-			memcpy(result, p, PGT_TRACEPARENT_LEN - 1);
-			result[PGT_TRACEPARENT_LEN - 1] = '\0';
-			return;
-		}
-	}
+	} while (token.type != PGT_TOKEN_END);
 }

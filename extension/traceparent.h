@@ -10,8 +10,10 @@
 
 /*
  * Find a traceparent in a statement's comments and copy it to result, of
- * PGT_TRACEPARENT_LEN bytes, which becomes empty if there is none.
+ * PGT_TRACEPARENT_LEN bytes, which becomes empty if there is none.  Takes time
+ * that is linear in the text's length.
  */
-extern void pgt_traceparent_find(const char *text, Size len, char *result);
+extern void pgt_traceparent_find(const char *text, Size len,
+								 bool standard_strings, char *result);
 
 #endif							/* PGT_TRACEPARENT_H */

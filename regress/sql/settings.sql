@@ -1,5 +1,5 @@
 -- Contexts, defaults and ranges of the settings, and what they refuse
-SELECT name, boot_val AS default, coalesce(unit, '') AS unit, context,
+SELECT name, left(boot_val, 15) AS default, coalesce(unit, '') AS unit, context,
     vartype AS type, coalesce(min_val || '..' || max_val, '') AS range,
     coalesce(array_to_string(enumvals, ' '), '') AS values
 FROM pg_settings
@@ -35,6 +35,16 @@ SET pg_trace.tracefile_identifier = '../x';
 SET pg_trace.tracefile_identifier = 'a b';
 SET pg_trace.tracefile_identifier = 'a23456789b23456789c23456789d23456789e23456789f23456789g23456789h234';
 SET pg_trace.tracefile_identifier = '';
+SET pg_trace.redact_names = 'pin, shoe_size';
+SET pg_trace.redact_names = 'Pin', tan;
+SHOW pg_trace.redact_names;
+SET pg_trace.redact_names = 'a b';
+SET pg_trace.redact_names = 'a,';
+SET pg_trace.redact_names = 'a-b';
+SET pg_trace.redact_names = 'a23456789b23456789c23456789d23456789e23456789f23456789g23456789h234';
+DO $$ BEGIN PERFORM set_config('pg_trace.redact_names', string_agg('n' || i, ','), false) FROM generate_series(1, 65) i; END $$;
+SET pg_trace.redact_names = '';
+SHOW pg_trace.redact_names;
 RESET ALL;
 
 -- Settings of the server
@@ -70,6 +80,7 @@ SET pg_trace.node_timing = 'off';
 SET pg_trace.node_waits = off;
 SET pg_trace.max_bind_length = 0;
 SET pg_trace.on_overflow = 'discard';
+SET pg_trace.redact_names = '';
 SET pg_trace.tracefile_identifier = 'mine';
 SET pg_trace.client_id = 'me';
 SET pg_trace.module = 'mine';

@@ -331,11 +331,11 @@ set_flag(const PgtTracer *tracer)
 }
 
 /*
- * No longer.  The process may be gone and its PGPROC, with the flag, another
- * one's by now, whose trace has begun.
+ * The process may be gone and its PGPROC, with the flag, another one's by now,
+ * whose trace has begun.
  */
-static void
-clear_flag(const PgtTracer *tracer)
+void
+pgt_tracer_clear_flag(const PgtTracer *tracer)
 {
 	uint32		mine = tracer->slot + 1;
 
@@ -415,8 +415,8 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	if (!watch_process(tracer, error, error_len))
 		return false;
 	if (resume)
-		opened = pgt_writer_reopen(&tracer->writer, session->trace_file,
-								   error, error_len);
+		opened = pgt_writer_reopen(&tracer->writer, tracer->pid,
+								   session->trace_file, error, error_len);
 	else
 		opened = pgt_writer_create(&tracer->writer, tracer->pid,
 								   session->options.identifier,
@@ -493,7 +493,7 @@ pgt_tracer_can_end(const PgtTracer *tracer)
 	if (!tracer->stopping)
 		return false;
 	/* first the flag, then the look at the writer: see emit.c */
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	return pg_atomic_read_u32(&tracer->session->writing) == 0;
 }
 
@@ -502,7 +502,7 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 {
 	struct pgt_wait_state last = {0};
 
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	if (tracer->attached)
 	{
 		last = pgt_tracer_look_at_lock(tracer, probes);
@@ -542,7 +542,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session->state = PGT_SESSION_FREE;
 	/* a parallel worker may have set it after pgt_tracer_can_end() */
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	LWLockRelease(pgt_lock);
 	ConditionVariableBroadcast(&session->state_cv);
 }

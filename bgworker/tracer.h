@@ -83,6 +83,9 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
 extern PgtProbedProcess pgt_tracer_process(const PgtTracer *tracer);
 
+/* The process's hooks are to send no records any longer. */
+extern void pgt_tracer_clear_flag(const PgtTracer *tracer);
+
 /*
  * worker is a parallel worker of leader, and both have just been drained: say
  * so in both files.

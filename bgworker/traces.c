@@ -138,19 +138,19 @@ link_to_leader(PgtTracer *tracer)
 	tracer->linked = true;
 }
 
-static void
-begin_trace(int slot, bool resume)
+/* Returns false with a reason in error (PGT_ERROR_LEN bytes). */
+static bool
+try_begin(int slot, bool resume, char *error)
 {
 	PgtTracer  *tracer = &tracers[slot];
 	MemoryContext caller = CurrentMemoryContext;
-	char		error[PGT_ERROR_LEN];
+	bool		begun;
 
 	PG_TRY();
 	{
-		if (!pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
-							  error, sizeof(error)))
-			refuse(slot, error);
-		else
+		begun = pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
+								 error, PGT_ERROR_LEN);
+		if (begun)
 		{
 			pgt_wakeup_watch(tracer->pidfd, slot);
 			link_to_leader(tracer);
@@ -161,12 +161,22 @@ begin_trace(int slot, bool resume)
 		MemoryContextSwitchTo(caller);
 		EmitErrorReport();
 		FlushErrorState();
-		if (tracer->in_use)
-			tracer->stopping = true;
-		else
-			refuse(slot, "an error occurred; see the server log");
+		strlcpy(error, "an error occurred; see the server log",
+				PGT_ERROR_LEN);
+		begun = tracer->in_use;
+		tracer->stopping = true;
 	}
 	PG_END_TRY();
+	return begun;
+}
+
+static void
+begin_trace(int slot)
+{
+	char		error[PGT_ERROR_LEN];
+
+	if (!try_begin(slot, false, error))
+		refuse(slot, error);
 }
 
 static PgtSessionState
@@ -180,18 +190,11 @@ state_of(const PgtSession *session)
 	return state;
 }
 
-/* A parallel worker that was just forked waits to be traced. */
-static void
-begin_arrival(int slot)
-{
-	begin_trace(slot, false);
-}
-
 void
 pgt_traces_handle_requests(void)
 {
 	pgt_arrivals_handle(pgt_enabled && pgt_probes_follow_pointers(probes) ?
-						begin_arrival : NULL);
+						begin_trace : NULL);
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtSession *session = &pgt_sessions[i];
@@ -202,7 +205,7 @@ pgt_traces_handle_requests(void)
 				if (tracers[i].in_use)
 					break;
 				if (pgt_enabled)
-					begin_trace(i, false);
+					begin_trace(i);
 				else
 				{
 					session->refused_disabled = true;
@@ -235,6 +238,46 @@ pgt_traces_handle_requests(void)
 	}
 }
 
+/*
+ * The trace that was active in a slot can't be continued in its file: in its
+ * place another one begins, in a file of its own, which says why.  That is in
+ * another use of the slot, or another slot, so that the process, which knows
+ * nothing of it yet, sends anew what the file needs, such as the statements
+ * that its cursors stand for.
+ */
+static void
+begin_another_file(int slot, const char *reason)
+{
+	PgtSession *session = &pgt_sessions[slot];
+	PgtSession	description;
+	char		note[PGT_ERROR_LEN + 64];
+
+	ereport(LOG,
+			(errmsg("the trace of process %d can't be continued in its file: %s",
+					session->pid, reason)));
+
+	/* first the flag, then the look at the writer: see emit.c */
+	pgt_tracer_clear_flag(&tracers[slot]);
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
+	memcpy(&description, session, offsetof(PgtSession, started_at));
+	/* the process may be in the middle of a statement */
+	description.remote = true;
+	session->state = PGT_SESSION_FREE;
+	session = pgt_session_allocate(&description);
+	LWLockRelease(pgt_lock);
+	ConditionVariableBroadcast(&pgt_sessions[slot].state_cv);
+	if (session == NULL)
+		return;
+
+	slot = session - pgt_sessions;
+	begin_trace(slot);
+	if (!tracers[slot].in_use)
+		return;
+	snprintf(note, sizeof(note), "CONTINUED IN A NEW FILE: %s", reason);
+	pgt_format_note(&tracers[slot].format, note);
+	pgt_tracer_set_error(&tracers[slot], note);
+}
+
 void
 pgt_traces_resume(void)
 {
@@ -242,10 +285,19 @@ pgt_traces_resume(void)
 	{
 		PgtSession *session = &pgt_sessions[i];
 		PgtSessionState state = state_of(session);
+		char		error[PGT_ERROR_LEN];
 
-		if (state == PGT_SESSION_ACTIVE ||
-			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
-			begin_trace(i, true);
+		/* one in the place of another may have begun already */
+		if (tracers[i].in_use ||
+			(state != PGT_SESSION_ACTIVE &&
+			 (state != PGT_SESSION_STOPPING || session->trace_file[0] == '\0')))
+			continue;
+		if (try_begin(i, true, error))
+			continue;
+		if (state == PGT_SESSION_ACTIVE)
+			begin_another_file(i, error);
+		else
+			refuse(i, error);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "extension/compat.h"
 #include "extension/event.h"
 #include "extension/guc.h"
+#include "extension/server_folders.h"
 
 bool		pgt_enabled = false;
 bool		pgt_session = false;
@@ -123,6 +124,12 @@ check_output_directory(char **newval, void **extra pg_attribute_unused(),
 	{
 		GUC_check_errdetail("The directory's name must have 1 to %d bytes.",
 							MAXPGPATH / 2);
+		return false;
+	}
+	if (pgt_server_folder_named(*newval))
+	{
+		GUC_check_errdetail("This is the data directory, or in one of the server's own directories there.");
+		GUC_check_errhint("Name a directory of its own, such as \"pg_trace\".");
 		return false;
 	}
 	return true;

@@ -420,7 +420,7 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	else
 		opened = pgt_writer_create(&tracer->writer, tracer->pid,
 								   session->options.identifier,
-								   error, error_len);
+								   session->owner, error, error_len);
 	if (!opened)
 	{
 		stop_watching(tracer);

@@ -40,6 +40,7 @@ typedef struct PgtTracer
 	bool		attached;
 	enum pgt_probe probe;		/* as shown */
 	bool		sampling;		/* right now */
+	bool		sampling_tried; /* whether it is possible */
 	uint32		first_value;	/* wait event when the probes were attached */
 	uint64		first_ns;		/* time of that */
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */

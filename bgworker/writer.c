@@ -16,6 +16,7 @@
 
 #include "storage/fd.h"
 
+#include "bgworker/role_files.h"
 #include "bgworker/trace_directory.h"
 #include "bgworker/trace_name.h"
 #include "bgworker/writer.h"
@@ -35,7 +36,7 @@ set_up(PgtWriter *writer, const char *directory, const char *name)
 
 bool
 pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
-				  char *error, size_t error_len)
+				  Oid role, char *error, size_t error_len)
 {
 	char		directory[MAXPGPATH];
 	char		name[PGT_TRACE_NAME_LEN];
@@ -46,10 +47,18 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 	directory_fd = pgt_trace_directory_open(directory, error, error_len);
 	if (directory_fd < 0)
 		return false;
+	if (OidIsValid(role) && !pgt_role_files_take(directory_fd, role))
+	{
+		snprintf(error, error_len,
+				 "the role with OID %u has %d trace files, and may have no more",
+				 role, pgt_max_files_per_role);
+		close(directory_fd);
+		return false;
+	}
 
 	for (int number = 1; writer->fd < 0 && number <= MAX_ATTEMPTS; number++)
 	{
-		pgt_trace_name_make(name, pid, time(NULL), number, identifier, 0);
+		pgt_trace_name_make(name, pid, time(NULL), number, identifier, role);
 		writer->fd = openat(directory_fd, name,
 							O_WRONLY | O_CREAT | O_EXCL | O_APPEND |
 							O_NOFOLLOW | O_CLOEXEC,

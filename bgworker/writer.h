@@ -19,11 +19,12 @@ typedef struct PgtWriter
 
 /*
  * Create a file for process pid in pg_trace.output_directory, which is
- * created if it is missing.  Returns false with a reason in error; errors may
+ * created if it is missing.  role is who began the trace, InvalidOid if that
+ * was a superuser.  Returns false with a reason in error; errors may
  * be raised as well.
  */
 extern bool pgt_writer_create(PgtWriter *writer, int pid,
-							  const char *identifier,
+							  const char *identifier, Oid role,
 							  char *error, size_t error_len);
 
 /*

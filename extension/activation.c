@@ -43,6 +43,7 @@ pg_atomic_uint32 *pgt_trace_flag = &always_set;
 static bool checking = false;	/* in check() */
 static bool setting_followed = false;	/* pg_trace.session was acted upon */
 static bool started_by_setting = false;
+static Oid	setting_owner;		/* then, whose setting that was */
 
 /* The process ends: the last record of its trace. */
 static void
@@ -147,6 +148,7 @@ follow_setting(void)
 		self.options.node_timing = pgt_node_timing;
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
+		setting_owner = self.owner;
 		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
 											   path, error, &hint, &sqlstate);
 		if (!started_by_setting)
@@ -156,8 +158,9 @@ follow_setting(void)
 	{
 		started_by_setting = false;
 		if (pgt_emit_active())
-			(void) pgt_session_stop(MyProcPid, InvalidOid, START_TIMEOUT_MS,
-									path, error, &hint, &sqlstate);
+			(void) pgt_session_stop(MyProcPid, setting_owner,
+									START_TIMEOUT_MS, path, error, &hint,
+									&sqlstate);
 	}
 }
 

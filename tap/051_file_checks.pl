@@ -348,6 +348,17 @@ foreach my $value ("$tempdir/open/inner/traces", "$tempdir/open/link/traces")
 		"'$value' isn't, if others can't rename what isn't theirs");
 }
 
+# In the configuration file: neither a start nor a reload is kept back by it.
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_trace.output_directory');
+$node->append_conf('postgresql.conf', "pg_trace.output_directory = 'base'\n");
+$node->restart;
+is($node->safe_psql('postgres', 'SHOW pg_trace.output_directory'),
+	'pg_trace', 'a start with such a directory: the default is used');
+like($node->safe_psql('postgres', 'SELECT pg_trace_start_trace()'),
+	qr/\Q$directory\E/, 'and is written to');
+unlike($node->safe_psql('postgres', "SELECT pg_ls_dir('base')"),
+	qr/pg_trace/, 'and not the one that is configured');
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal/,
 	'no process crashed');
 $node->stop;

@@ -134,6 +134,14 @@ like((PgTrace::trace_files($node, $chooser->pid))[0],
 	qr/\.$oid{chooser}\.trc$/, 'that is the role\'s own');
 like(attempt_in($chooser, 'SELECT pg_trace_stop_trace()'),
 	qr/\.$oid{chooser}\.trc$/, 'which can end it');
+$chooser->query('SET pg_trace.session = off');
+$chooser->query('SET pg_trace.session = on');
+$chooser->query('SELECT 1');
+$node->safe_psql('postgres', 'SELECT pg_trace_session(' . $chooser->pid . ')');
+$chooser->query('SET pg_trace.session = off');
+$chooser->query('SELECT 1');
+is(is_traced($chooser->pid), 1,
+	'but not by the setting either, once a superuser has asked for it');
 $chooser->close;
 $app->close;
 PgTrace::wait_until_untraced($node);

@@ -154,8 +154,8 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 				   {.queue = &session->queue,.data = recording->queue,
 					   .size = recording->queue_size});
 	pgt_merge_init(&tracer->merge);
-	if (!pgt_writer_create(&tracer->writer, MyProcPid, "replay", error,
-						   sizeof(error)))
+	if (!pgt_writer_create(&tracer->writer, MyProcPid, "replay", InvalidOid,
+						   error, sizeof(error)))
 		ereport(ERROR, (errmsg("%s", error)));
 	pgt_format_init(&tracer->format, &tracer->writer.buffer);
 	tracer->format.has_waits = tracer->format.has_samples = true;

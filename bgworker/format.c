@@ -441,6 +441,14 @@ put_changed_context(PgtFormat *format, const PgtContextRecord *record)
 	uint64		age_us = (pgt_clock_now() - record->header.time_ns) / NS_IN_US;
 	char		value[1024];
 
+	if (record->kind == PGT_CONTEXT_OPTIONS)
+	{
+		snprintf(value, sizeof(value), "TRACING OPTIONS: %.*s",
+				 (int) Min(record->header.text_len, sizeof(value)),
+				 (const char *) (record + 1));
+		pgt_format_note(format, value);
+		return;
+	}
 	if (record->kind >= PGT_CONTEXT_KINDS)
 		return;
 	if (record->kind == PGT_CONTEXT_USER)

@@ -17,28 +17,14 @@
 #include <unistd.h>
 
 #include "bgworker/leftovers.h"
-#include "bgworker/writer.h"
+#include "bgworker/trace_directory.h"
+#include "bgworker/trace_name.h"
 
 #define END_OF_TRACE	"\n*** TRACE ENDED"
 #define LAST_LINE		"*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
 
 /* The last line of a complete file is within this many bytes of its end. */
 #define TAIL_LEN		128
-
-/* The pid in a trace file's name, or 0 if it isn't one. */
-static int
-pid_of_name(const char *name)
-{
-	int			pid;
-	int			matched = 0;
-
-	if (sscanf(name, "pg_trace_%d_%n", &pid, &matched) != 1 || matched == 0 ||
-		pid <= 0)
-		return 0;
-	if (strlen(name) < 4 || strcmp(name + strlen(name) - 4, ".trc") != 0)
-		return 0;
-	return pid;
-}
 
 /* Another server that writes to the same directory may have it open. */
 static bool
@@ -55,7 +41,7 @@ complete_file(int fd)
 	ssize_t		len;
 	const char *line = LAST_LINE;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+	if (fstat(fd, &st) != 0)
 		return;
 	len = pread(fd, tail, TAIL_LEN, Max(st.st_size - TAIL_LEN, 0));
 	if (len < 0)
@@ -73,11 +59,36 @@ complete_file(int fd)
 				 errmsg("could not complete a trace file: %m")));
 }
 
+/* Complete the file of that name if it is the trace of a process that is gone. */
+static void
+look_at_file(int directory_fd, const char *name)
+{
+	char		error[MAXPGPATH + 256];
+	int			pid;
+	unsigned	role;
+	int			fd;
+
+	if (!pgt_trace_name_parse(name, &pid, &role) || is_alive(pid))
+		return;
+	fd = pgt_trace_directory_open_file(directory_fd, name, O_RDWR | O_APPEND,
+									   error, sizeof(error));
+	if (fd < 0)
+	{
+		ereport(LOG,
+				(errmsg("could not complete a trace file: %s", error)));
+		return;
+	}
+	complete_file(fd);
+	close(fd);
+}
+
 void
 pgt_leftovers_complete(void)
 {
+	char		path[MAXPGPATH];
 	char		error[MAXPGPATH + 256];
-	int			directory_fd = pgt_writer_open_directory(error, sizeof(error));
+	int			directory_fd = pgt_trace_directory_open(path, error,
+														sizeof(error));
 	DIR		   *directory;
 	struct dirent *entry;
 
@@ -90,18 +101,6 @@ pgt_leftovers_complete(void)
 		return;
 	}
 	while ((entry = readdir(directory)) != NULL)
-	{
-		int			pid = pid_of_name(entry->d_name);
-		int			fd;
-
-		if (pid == 0 || is_alive(pid))
-			continue;
-		fd = openat(directory_fd, entry->d_name,
-					O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		complete_file(fd);
-		close(fd);
-	}
+		look_at_file(directory_fd, entry->d_name);
 	closedir(directory);
 }

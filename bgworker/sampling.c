@@ -14,6 +14,7 @@
 
 #include "bgworker/sampling.h"
 #include "extension/clock.h"
+#include "extension/guc.h"
 
 /*
  * A call of the client's is sampled from this age on.  Shorter ones would have
@@ -40,6 +41,7 @@ pgt_sampling_try(PgtTracer *tracer, PgtProbes *probes)
 	static bool works = false;
 	char		error[PGT_ERROR_LEN];
 
+	tracer->sampling_tried = true;
 	/* if waits aren't traced, the file has the reason already */
 	if (!tracer->attached)
 		return;
@@ -71,23 +73,39 @@ cpu_of_call(const PgtTracer *tracer)
 	return now_ns > before_ns ? now_ns - before_ns : 0;
 }
 
+/* Samples are for STAT lines, which may be switched on later. */
+static bool
+is_wanted(const PgtTracer *tracer)
+{
+	const PgtOptions *options = &tracer->session->options;
+
+	return options->node_timing == PGT_NODE_TIMING_SAMPLED &&
+		options->plan_stat != PGT_PLAN_STAT_NEVER;
+}
+
 long
 pgt_sampling_follow(PgtTracer *tracer, PgtProbes *probes, uint64 now_ns)
 {
 	const PgtFormat *format = &tracer->format;
 	char		error[PGT_ERROR_LEN];
+	bool		wanted = is_wanted(tracer);
 	uint64		due_ns;
 
-	if (!format->has_samples || !tracer->attached ||
-		format->text_left > 0)
+	if (!tracer->attached || format->text_left > 0)
+		return -1;
+	if (wanted && !tracer->sampling_tried)
+		pgt_sampling_try(tracer, probes);
+	if (!format->has_samples)
 		return -1;
 	due_ns = format->calls[0].begin_ns + SAMPLING_BEGINS_NS;
-	if (format->depth == 0 || now_ns < due_ns)
+	if (!wanted || format->depth == 0 || now_ns < due_ns)
 	{
 		if (tracer->sampling)
 			pgt_probes_sample_end(probes, tracer->slot);
 		tracer->sampling = false;
-		return format->depth == 0 ? -1 : (long) ((due_ns - now_ns) / NS_IN_MS + 1);
+		if (!wanted || format->depth == 0)
+			return -1;
+		return (long) ((due_ns - now_ns) / NS_IN_MS + 1);
 	}
 	if (!tracer->sampling)
 	{

@@ -100,7 +100,7 @@ values_are_sound(const PgtRecord *record)
 		case PGT_RECORD_STAT:
 			return ((const PgtStatRecord *) record)->timing <= PGT_NODE_TIMING_EXACT;
 		case PGT_RECORD_CONTEXT:
-			return ((const PgtContextRecord *) record)->kind < PGT_CONTEXT_KINDS;
+			return ((const PgtContextRecord *) record)->kind <= PGT_CONTEXT_OPTIONS;
 		default:
 			return true;
 	}

@@ -133,11 +133,11 @@ set_flag(const PgtTracer *tracer)
 }
 
 /*
- * No longer.  The process may be gone and its PGPROC, with the flag, another
- * one's by now, whose trace has begun.
+ * The process may be gone and its PGPROC, with the flag, another one's by now,
+ * whose trace has begun.
  */
-static void
-clear_flag(const PgtTracer *tracer)
+void
+pgt_tracer_clear_flag(const PgtTracer *tracer)
 {
 	uint32		mine = tracer->slot + 1;
 
@@ -308,12 +308,12 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 		tracer->gone = true;
 	}
 	if (resume)
-		opened = pgt_writer_reopen(&tracer->writer, tracer->own.trace_file,
-								   error, error_len);
+		opened = pgt_writer_reopen(&tracer->writer, tracer->pid,
+								   tracer->own.trace_file, error, error_len);
 	else
 		opened = pgt_writer_create(&tracer->writer, tracer->pid,
 								   tracer->own.options.identifier,
-								   error, error_len);
+								   tracer->own.owner, error, error_len);
 	if (!opened)
 	{
 		stop_watching(tracer);
@@ -390,7 +390,7 @@ pgt_tracer_can_end(PgtTracer *tracer)
 	if (!tracer->stopping)
 		return false;
 	/* first the flag, then the look at the writer: see emit.c */
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	if (pg_atomic_read_u32(&tracer->session->writing) == 0)
 		return true;
 
@@ -439,7 +439,7 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 {
 	struct pgt_wait_state last = {0};
 
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	if (tracer->attached)
 	{
 		last = pgt_tracer_look_at_lock(tracer, probes);
@@ -487,7 +487,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	if (tracer->proc_number < 0 &&
 		pgt_entry_proc(session->proc_number, tracer->pid) != NULL)
 		tracer->proc_number = session->proc_number;
-	clear_flag(tracer);
+	pgt_tracer_clear_flag(tracer);
 	pgt_entry_unlock(locked);
 	pgt_entry_changed(tracer->slot);
 }

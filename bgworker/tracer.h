@@ -47,6 +47,7 @@ typedef struct PgtTracer
 	bool		attached;
 	enum pgt_probe probe;		/* as shown */
 	bool		sampling;		/* right now */
+	bool		sampling_tried; /* whether it is possible */
 	uint32		first_value;	/* wait event when the probes were attached */
 	uint64		first_ns;		/* time of that */
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
@@ -92,6 +93,9 @@ extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
  */
 extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
 extern PgtProbedProcess pgt_tracer_process(const PgtTracer *tracer);
+
+/* The process's hooks are to send no records any longer. */
+extern void pgt_tracer_clear_flag(const PgtTracer *tracer);
 
 /*
  * worker is a parallel worker of leader, and both have just been drained: say

@@ -143,19 +143,19 @@ link_to_leader(PgtTracer *tracer)
 	tracer->linked = true;
 }
 
-static void
-begin_trace(int slot, bool resume)
+/* Returns false with a reason in error (PGT_ERROR_LEN bytes). */
+static bool
+try_begin(int slot, bool resume, char *error)
 {
 	PgtTracer  *tracer = &tracers[slot];
 	MemoryContext caller = CurrentMemoryContext;
-	char		error[PGT_ERROR_LEN];
+	bool		begun;
 
 	PG_TRY();
 	{
-		if (!pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
-							  error, sizeof(error)))
-			refuse(slot, error);
-		else
+		begun = pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
+								 error, PGT_ERROR_LEN);
+		if (begun)
 		{
 			if (!tracer->gone)
 				pgt_wakeup_watch(tracer->pidfd, slot);
@@ -167,12 +167,22 @@ begin_trace(int slot, bool resume)
 		MemoryContextSwitchTo(caller);
 		EmitErrorReport();
 		FlushErrorState();
-		if (tracer->in_use)
-			tracer->stopping = true;
-		else
-			refuse(slot, "an error occurred; see the server log");
+		strlcpy(error, "an error occurred; see the server log",
+				PGT_ERROR_LEN);
+		begun = tracer->in_use;
+		tracer->stopping = true;
 	}
 	PG_END_TRY();
+	return begun;
+}
+
+static void
+begin_trace(int slot)
+{
+	char		error[PGT_ERROR_LEN];
+
+	if (!try_begin(slot, false, error))
+		refuse(slot, error);
 }
 
 /* A process is in the middle of a record of a trace that has ended. */
@@ -193,13 +203,6 @@ state_of(int slot)
 
 	pgt_entry_unlock(locked);
 	return state;
-}
-
-/* A parallel worker that was just forked waits to be traced. */
-static void
-begin_arrival(int slot)
-{
-	begin_trace(slot, false);
 }
 
 /* A trace that goes on: what does its session ask for? */
@@ -231,7 +234,7 @@ look_at_slot(int slot)
 			break;
 		case PGT_SESSION_STARTING:
 			if (pgt_enabled)
-				begin_trace(slot, false);
+				begin_trace(slot);
 			else
 			{
 				pgt_sessions[slot].refused_disabled = true;
@@ -251,7 +254,7 @@ void
 pgt_traces_handle_requests(void)
 {
 	pgt_arrivals_handle(pgt_enabled && pgt_probes_follow_pointers(probes) ?
-						begin_arrival : NULL);
+						begin_trace : NULL);
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (tracers[i].in_use)
@@ -261,6 +264,47 @@ pgt_traces_handle_requests(void)
 	}
 }
 
+/*
+ * The trace that was active in a slot can't be continued in its file: in its
+ * place another one begins, in a file of its own, which says why.  That is in
+ * another use of the slot, or another slot, so that the process, which knows
+ * nothing of it yet, sends anew what the file needs, such as the statements
+ * that its cursors stand for.
+ */
+static void
+begin_another_file(int slot, const char *reason)
+{
+	PgtSession *session = &pgt_sessions[slot];
+	PgtSession	description;
+	char		note[PGT_ERROR_LEN + 64];
+	bool		locked;
+
+	ereport(LOG,
+			(errmsg("the trace of process %d can't be continued in its file: %s",
+					tracers[slot].pid, reason)));
+
+	/* first the flag, then the look at the writer: see emit.c */
+	pgt_tracer_clear_flag(&tracers[slot]);
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
+	pgt_session_copy(&description, session);
+	/* the process may be in the middle of a statement */
+	description.remote = true;
+	session->state = PGT_SESSION_FREE;
+	session = locked ? pgt_session_allocate(&description) : NULL;
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(slot);
+	if (session == NULL)
+		return;
+
+	slot = session - pgt_sessions;
+	begin_trace(slot);
+	if (!tracers[slot].in_use)
+		return;
+	snprintf(note, sizeof(note), "CONTINUED IN A NEW FILE: %s", reason);
+	pgt_format_note(&tracers[slot].format, note);
+	pgt_tracer_set_error(&tracers[slot], note);
+}
+
 void
 pgt_traces_resume(void)
 {
@@ -268,13 +312,22 @@ pgt_traces_resume(void)
 	{
 		PgtSession *session = &pgt_sessions[i];
 		PgtSessionState state = state_of(i);
+		char		error[PGT_ERROR_LEN];
 
-		if (state == PGT_SESSION_ACTIVE ||
-			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
-			begin_trace(i, true);
-		else if (state == PGT_SESSION_FREE &&
-				 pg_atomic_read_u32(&session->writing) != 0)
+		if (state == PGT_SESSION_FREE &&
+			pg_atomic_read_u32(&session->writing) != 0)
 			hold_slot(i);
+		/* one in the place of another may have begun already */
+		if (tracers[i].in_use ||
+			(state != PGT_SESSION_ACTIVE &&
+			 (state != PGT_SESSION_STOPPING || session->trace_file[0] == '\0')))
+			continue;
+		if (try_begin(i, true, error))
+			continue;
+		if (state == PGT_SESSION_ACTIVE)
+			begin_another_file(i, error);
+		else
+			refuse(i, error);
 	}
 	/* what processes sent before they ended has been written now */
 	(void) pgt_traces_end();

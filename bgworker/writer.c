@@ -4,8 +4,8 @@
  *
  * Lines are appended to a buffer by format.c and go to the file when the
  * worker has drained what there is, so they are never older than a second or
- * so.  Files are created exclusively, 0600, in a directory that is created
- * 0700 and may not be a symbolic link.
+ * so.  Files are created exclusively, 0600, and those of an earlier worker are
+ * continued only if they are what that has left: see trace_directory.c.
  */
 #include "postgres.h"
 
@@ -14,99 +14,51 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/file_perm.h"
-#include "miscadmin.h"
-#include "pgstat.h"
 #include "storage/fd.h"
 
+#include "bgworker/role_files.h"
+#include "bgworker/trace_directory.h"
+#include "bgworker/trace_name.h"
 #include "bgworker/writer.h"
-#include "extension/compat.h"
 #include "extension/guc.h"
 
 /* Files of one process that begin in the same second */
 #define MAX_ATTEMPTS	1000
 
+/* What a file that is now open needs. */
 static void
-absolute_directory(char *directory)
+set_up(PgtWriter *writer, const char *directory, const char *name)
 {
-	if (is_absolute_path(pgt_output_directory))
-		strlcpy(directory, pgt_output_directory, MAXPGPATH);
-	else
-		snprintf(directory, MAXPGPATH, "%s/%s", DataDir,
-				 pgt_output_directory);
-	canonicalize_path(directory);
-}
-
-int
-pgt_writer_open_directory(char *error, size_t error_len)
-{
-	char		directory[MAXPGPATH];
-	struct stat st;
-	int			fd;
-
-	absolute_directory(directory);
-	if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
-	{
-		snprintf(error, error_len, "could not create directory \"%s\": %m",
-				 directory);
-		return -1;
-	}
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-	{
-		snprintf(error, error_len, "could not open directory \"%s\": %m",
-				 directory);
-		return -1;
-	}
-	/* whoever could write into it could have put links there */
-	if (fstat(fd, &st) != 0 || st.st_uid != geteuid() ||
-		(st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-	{
-		snprintf(error, error_len,
-				 "directory \"%s\" must be owned by the server's user and writable by nobody else",
-				 directory);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* pg_trace_<pid>_<UTC time>[_<number>][_<identifier>].trc */
-static void
-make_name(char *name, size_t len, int pid, const char *identifier,
-		  int attempt)
-{
-	time_t		now = time(NULL);
-	struct tm	tm;
-	char		stamp[32];
-	char		number[16] = "";
-
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%S", &tm);
-	if (attempt > 0)
-		snprintf(number, sizeof(number), "_%d", attempt + 1);
-	snprintf(name, len, "pg_trace_%d_%s%s%s%s.trc", pid, stamp, number,
-			 identifier[0] != '\0' ? "_" : "", identifier);
+	ReserveExternalFD();
+	snprintf(writer->path, MAXPGPATH, "%s/%s", directory, name);
+	initStringInfo(&writer->buffer);
 }
 
 bool
 pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
-				  char *error, size_t error_len)
+				  Oid role, char *error, size_t error_len)
 {
 	char		directory[MAXPGPATH];
-	char		name[NAMEDATALEN * 3];
+	char		name[PGT_TRACE_NAME_LEN];
 	int			directory_fd;
 
 	memset(writer, 0, sizeof(*writer));
 	writer->fd = -1;
-	absolute_directory(directory);
-	directory_fd = pgt_writer_open_directory(error, error_len);
+	directory_fd = pgt_trace_directory_open(directory, error, error_len);
 	if (directory_fd < 0)
 		return false;
-
-	for (int attempt = 0; writer->fd < 0 && attempt < MAX_ATTEMPTS; attempt++)
+	if (OidIsValid(role) && !pgt_role_files_take(directory_fd, role))
 	{
-		make_name(name, sizeof(name), pid, identifier, attempt);
+		snprintf(error, error_len,
+				 "the role with OID %u has %d trace files, and may have no more",
+				 role, pgt_max_files_per_role);
+		close(directory_fd);
+		return false;
+	}
+
+	for (int number = 1; writer->fd < 0 && number <= MAX_ATTEMPTS; number++)
+	{
+		pgt_trace_name_make(name, pid, time(NULL), number, identifier, role);
 		writer->fd = openat(directory_fd, name,
 							O_WRONLY | O_CREAT | O_EXCL | O_APPEND |
 							O_NOFOLLOW | O_CLOEXEC,
@@ -115,40 +67,65 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 			break;
 	}
 	if (writer->fd < 0)
-	{
 		snprintf(error, error_len, "could not create file \"%s/%s\": %m",
 				 directory, name);
-		close(directory_fd);
-		return false;
-	}
+	else
+		set_up(writer, directory, name);
 	close(directory_fd);
-	ReserveExternalFD();
-	snprintf(writer->path, MAXPGPATH, "%s/%s", directory, name);
-	initStringInfo(&writer->buffer);
-	return true;
+	return writer->fd >= 0;
+}
+
+/* Open the file of that name if the directory is still the one of path. */
+static int
+open_again(int directory_fd, const char *directory, const char *path,
+		   const char *name, char *error, size_t error_len)
+{
+	if (strlen(directory) != (size_t) (name - path) - 1 ||
+		strncmp(directory, path, strlen(directory)) != 0)
+	{
+		strlcpy(error, "pg_trace.output_directory has changed", error_len);
+		return -1;
+	}
+	return pgt_trace_directory_open_file(directory_fd, name,
+										 O_WRONLY | O_APPEND,
+										 error, error_len);
 }
 
 bool
-pgt_writer_reopen(PgtWriter *writer, const char *path,
+pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
 				  char *error, size_t error_len)
 {
+	char		path[MAXPGPATH];
+	char		directory[MAXPGPATH];
+	const char *name;
 	struct stat st;
+	int			name_pid;
+	unsigned	role;
+	int			directory_fd;
 
 	memset(writer, 0, sizeof(*writer));
-	writer->fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-	if (writer->fd < 0 || fstat(writer->fd, &st) != 0)
+	writer->fd = -1;
+	snprintf(path, sizeof(path), "%.*s", MAXPGPATH - 1, shared_path);
+	name = strrchr(path, '/');
+	if (name == NULL || !pgt_trace_name_parse(++name, &name_pid, &role) ||
+		name_pid != pid)
 	{
-		snprintf(error, error_len, "could not open file \"%s\": %m", path);
-		if (writer->fd >= 0)
-			close(writer->fd);
-		writer->fd = -1;
+		strlcpy(error, "its name is not known any longer", error_len);
 		return false;
 	}
-	ReserveExternalFD();
-	strlcpy(writer->path, path, MAXPGPATH);
-	writer->bytes = st.st_size;
-	initStringInfo(&writer->buffer);
-	return true;
+	directory_fd = pgt_trace_directory_open(directory, error, error_len);
+	if (directory_fd < 0)
+		return false;
+
+	writer->fd = open_again(directory_fd, directory, path, name,
+							error, error_len);
+	if (writer->fd >= 0)
+	{
+		set_up(writer, directory, name);
+		writer->bytes = fstat(writer->fd, &st) == 0 ? st.st_size : 0;
+	}
+	close(directory_fd);
+	return writer->fd >= 0;
 }
 
 bool

@@ -18,22 +18,23 @@ typedef struct PgtWriter
 } PgtWriter;
 
 /*
- * Open pg_trace.output_directory, creating it if it is missing.  Returns -1
- * with a reason in error.
- */
-extern int	pgt_writer_open_directory(char *error, size_t error_len);
-
-/*
  * Create a file for process pid in pg_trace.output_directory, which is
- * created if it is missing.  Returns false with a reason in error; errors may
+ * created if it is missing.  role is who began the trace, InvalidOid if that
+ * was a superuser.  Returns false with a reason in error; errors may
  * be raised as well.
  */
 extern bool pgt_writer_create(PgtWriter *writer, int pid,
-							  const char *identifier,
+							  const char *identifier, Oid role,
 							  char *error, size_t error_len);
 
-/* Open the file at path, which this has created earlier, to continue it. */
-extern bool pgt_writer_reopen(PgtWriter *writer, const char *path,
+/*
+ * Open process pid's file, which an earlier worker has created, to continue
+ * it.  shared_path is what shared memory says of it and isn't trusted.  Returns
+ * false with a reason in error if that file can't be, or must not be, written;
+ * another one can be created then.
+ */
+extern bool pgt_writer_reopen(PgtWriter *writer, int pid,
+							  const char *shared_path,
 							  char *error, size_t error_len);
 
 /*

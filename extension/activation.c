@@ -26,6 +26,7 @@
 #include "extension/executions.h"
 #include "extension/guc.h"
 #include "extension/libraries.h"
+#include "extension/options.h"
 #include "extension/session.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
@@ -42,6 +43,7 @@ pg_atomic_uint32 *pgt_trace_flag = &always_set;
 static bool checking = false;	/* in check() */
 static bool setting_followed = false;	/* pg_trace.session was acted upon */
 static bool started_by_setting = false;
+static Oid	setting_owner;		/* then, whose setting that was */
 
 /* The process ends: the last record of its trace. */
 static void
@@ -91,6 +93,36 @@ join_trace(uint32 slot)
 	pgt_libraries_reset(session->remote, session->forked);
 }
 
+/*
+ * The session is to be traced and isn't.  Its user need not be one who may know
+ * how the server is set up, so the reason is in the server's log alone, unless
+ * a superuser is at work.
+ */
+static void
+warn(const char *error, const char *hint, int sqlstate)
+{
+	const char *superuser = GetConfigOption("is_superuser", true, false);
+
+	if (superuser != NULL && strcmp(superuser, "on") == 0)
+	{
+		ereport(WARNING,
+				(errcode(sqlstate),
+				 errmsg("this session could not be traced: %s", error),
+				 hint != NULL ? errhint("%s", hint) : 0));
+		return;
+	}
+	/* not LOG, which a client can have sent to it */
+	ereport(LOG_SERVER_ONLY,
+			(errcode(sqlstate),
+			 errmsg("session of process %d could not be traced: %s",
+					MyProcPid, error),
+			 hint != NULL ? errhint("%s", hint) : 0));
+	ereport(WARNING,
+			(errcode(sqlstate),
+			 errmsg("this session could not be traced"),
+			 errdetail("The reason is in the server log.")));
+}
+
 /* Start or stop as pg_trace.session says. */
 static void
 follow_setting(void)
@@ -99,6 +131,7 @@ follow_setting(void)
 	char		path[MAXPGPATH];
 	char		error[PGT_ERROR_LEN];
 	const char *hint;
+	int			sqlstate;
 
 	setting_followed = true;
 	if (wanted && !pgt_emit_active())
@@ -107,6 +140,7 @@ follow_setting(void)
 
 		memset(&self, 0, sizeof(self));
 		pgt_session_describe_self(&self);
+		self.owner = pgt_session_owner;
 		self.options.waits = pgt_waits;
 		self.options.binds = pgt_binds;
 		self.options.cpu = pgt_cpu;
@@ -114,20 +148,19 @@ follow_setting(void)
 		self.options.node_timing = pgt_node_timing;
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
+		setting_owner = self.owner;
 		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
-											   path, error, &hint);
+											   path, error, &hint, &sqlstate);
 		if (!started_by_setting)
-			ereport(WARNING,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("this session could not be traced: %s", error),
-					 hint != NULL ? errhint("%s", hint) : 0));
+			warn(error, hint, sqlstate);
 	}
 	else if (!wanted && started_by_setting)
 	{
 		started_by_setting = false;
 		if (pgt_emit_active())
-			(void) pgt_session_stop(MyProcPid, START_TIMEOUT_MS,
-									path, error, &hint);
+			(void) pgt_session_stop(MyProcPid, setting_owner,
+									START_TIMEOUT_MS, path, error, &hint,
+									&sqlstate);
 	}
 }
 
@@ -146,6 +179,7 @@ follow_leader(void)
 	char		path[MAXPGPATH];
 	char		error[PGT_ERROR_LEN];
 	const char *hint;
+	int			sqlstate;
 	bool		traced;
 
 	setting_followed = true;
@@ -180,12 +214,13 @@ follow_leader(void)
 
 	/* the connection's names are the leader's */
 	pgt_session_describe_self(&self);
-	if (pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint))
+	if (pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint,
+						  &sqlstate))
 		/* nothing to do, unless the trace asked for at the fork came late */
 		(void) pgt_arrival_complete();
 	else
-		ereport(LOG,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+		ereport(LOG_SERVER_ONLY,
+				(errcode(sqlstate),
 				 errmsg("parallel worker of traced process %d could not be traced: %s",
 						leader->pid, error),
 				 hint != NULL ? errhint("%s", hint) : 0));
@@ -234,6 +269,7 @@ pgt_trace_look(void)
 	if (pgt_trace_flag == &always_set || !pgt_emit_active())
 		check();
 	pgt_calls_follow();
+	pgt_options_follow();
 	return pgt_emit_active();
 }
 

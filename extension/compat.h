@@ -14,6 +14,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "storage/smgr.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
@@ -154,6 +155,13 @@ pgt_forget_open_files(void)
 #define PGT_TRANSAM_VARIABLES	TransamVariables
 #else
 #define PGT_TRANSAM_VARIABLES	ShmemVariableCache
+#endif
+
+/* Memory for what a setting's check hook leaves to its assign hook */
+#if PG_VERSION_NUM >= 160000
+#define pgt_guc_malloc(size) guc_malloc(LOG, size)
+#else
+#define pgt_guc_malloc(size) malloc(size)
 #endif
 
 /* Query identifiers are signed from 19 on; they are printed unsigned. */

@@ -46,6 +46,7 @@ current_value(PgtContextKind kind)
 			value = pgt_action;
 			break;
 		case PGT_CONTEXT_USER:
+		case PGT_CONTEXT_OPTIONS:
 			break;
 	}
 	return value != NULL ? value : "";

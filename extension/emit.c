@@ -43,6 +43,8 @@ pgt_emit_attach(PgtSession *session, int slot)
 	pgt_trace.session = session;
 	pgt_trace.generation = session->generation;
 	pgt_trace.options = session->options;
+	/* if they have been changed by now, the file is to say so */
+	pgt_trace.options_version = 0;
 	my_slot = slot;
 	lost_unreported = 0;
 	stalled = false;

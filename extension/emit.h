@@ -20,6 +20,7 @@ typedef struct PgtTrace
 	PgtSession *session;		/* NULL: not traced */
 	uint32		generation;
 	PgtOptions	options;
+	uint32		options_version;	/* as in the session: options.c */
 } PgtTrace;
 
 extern PgtTrace pgt_trace;

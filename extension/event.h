@@ -190,7 +190,8 @@ typedef enum PgtContextKind
 	PGT_CONTEXT_CLIENT,
 	PGT_CONTEXT_MODULE,
 	PGT_CONTEXT_ACTION,
-	PGT_CONTEXT_USER			/* the last one; no text */
+	PGT_CONTEXT_USER,			/* the last one; no text */
+	PGT_CONTEXT_OPTIONS			/* not of the session, but of the trace */
 } PgtContextKind;
 
 #define PGT_CONTEXT_KINDS	(PGT_CONTEXT_USER + 1)

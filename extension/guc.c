@@ -12,6 +12,9 @@
 #include <limits.h>
 
 #include "access/parallel.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
@@ -21,9 +24,11 @@
 #include "extension/guc.h"
 #include "extension/redact.h"
 #include "extension/secret_names.h"
+#include "extension/server_folders.h"
 
 bool		pgt_enabled = false;
 bool		pgt_session = false;
+Oid			pgt_session_owner = InvalidOid;
 bool		pgt_waits = true;
 bool		pgt_binds = true;
 bool		pgt_cpu = false;
@@ -36,7 +41,9 @@ int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
 int			pgt_queue_size = 1024;
 int			pgt_ring_buffer_size = 16384;
 int			pgt_max_sessions = 64;
+int			pgt_superuser_reserved_sessions = 3;
 int			pgt_max_file_size = 1024;
+int			pgt_max_files_per_role = 1000;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_debug_failing_probes = NULL;
 char	   *pgt_tracefile_identifier = NULL;
@@ -94,6 +101,38 @@ assign_recheck(bool newval pg_attribute_unused(),
 }
 
 /*
+ * A role that was granted SET on pg_trace.session isn't limited to what a
+ * superuser has made of it, so what it traces thereby is its own, with the
+ * limits that this has.
+ */
+static bool
+check_session(bool *newval, void **extra,
+			  GucSource source pg_attribute_unused())
+{
+	Oid			role;
+
+	if (!*newval || !IsTransactionState() || !OidIsValid(MyDatabaseId))
+		return true;
+	role = GetUserId();
+	if (superuser_arg(role) ||
+		pg_parameter_aclcheck("pg_trace.session", role,
+							  ACL_SET) != ACLCHECK_OK)
+		return true;
+	*extra = pgt_guc_malloc(sizeof(Oid));
+	if (*extra == NULL)
+		return false;
+	*(Oid *) *extra = role;
+	return true;
+}
+
+static void
+assign_session(bool newval, void *extra)
+{
+	pgt_session_owner = extra != NULL ? *(Oid *) extra : InvalidOid;
+	assign_recheck(newval, extra);
+}
+
+/*
  * A parallel worker that runs no query, but builds an index, say, meets no
  * hook but the end of its first transaction.  If it gets its settings only
  * after that, it has to look at once.
@@ -128,6 +167,12 @@ check_output_directory(char **newval, void **extra pg_attribute_unused(),
 	{
 		GUC_check_errdetail("The directory's name must have 1 to %d bytes.",
 							MAXPGPATH / 2);
+		return false;
+	}
+	if (pgt_server_folder_named(*newval))
+	{
+		GUC_check_errdetail("This is the data directory, or in one of the server's own directories there.");
+		GUC_check_errhint("Name a directory of its own, such as \"pg_trace\".");
 		return false;
 	}
 	return true;
@@ -203,7 +248,7 @@ define_session_settings(void)
 							 "Can be set for a role or database, too.",
 							 &pgt_session, false,
 							 PGC_SUSET, 0,
-							 NULL, assign_recheck, NULL);
+							 check_session, assign_session, NULL);
 	DefineCustomBoolVariable("pg_trace.waits",
 							 "New traces include waits.",
 							 NULL,
@@ -347,10 +392,20 @@ define_server_settings(void)
 							NULL,
 							&pgt_max_file_size, 1024, 0, INT_MAX / 2,
 							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_files_per_role",
+							"Most trace files of traces that a role, not a superuser, began; 0 is no limit.",
+							"Files that are in the directory count.",
+							&pgt_max_files_per_role, 1000, 0, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trace.max_sessions",
 							"Most processes that can be traced at the same time.",
 							NULL,
 							&pgt_max_sessions, 64, 1, 4096,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.superuser_reserved_sessions",
+							"How many of them are reserved for traces that superusers begin.",
+							NULL,
+							&pgt_superuser_reserved_sessions, 3, 0, 4096,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trace.queue_size",
 							"Size of each traced session's queue to the worker.",
@@ -380,6 +435,27 @@ define_developer_settings(void)
 							   check_failing_probes, NULL, NULL);
 }
 
+/*
+ * One at least is for all: a server isn't kept from starting by what its traces
+ * are limited to.
+ */
+static void
+limit_reserved_sessions(void)
+{
+	char		value[16];
+
+	if (pgt_superuser_reserved_sessions < pgt_max_sessions)
+		return;
+	snprintf(value, sizeof(value), "%d", pgt_max_sessions - 1);
+	ereport(LOG,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("pg_trace.superuser_reserved_sessions (%d) must be less than pg_trace.max_sessions (%d)",
+					pgt_superuser_reserved_sessions, pgt_max_sessions),
+			 errdetail("It is set to %s.", value)));
+	SetConfigOption("pg_trace.superuser_reserved_sessions", value,
+					PGC_POSTMASTER, PGC_S_OVERRIDE);
+}
+
 void
 pgt_guc_define(void)
 {
@@ -388,6 +464,7 @@ pgt_guc_define(void)
 	define_internal_settings();
 	define_server_settings();
 	define_developer_settings();
+	limit_reserved_sessions();
 	MarkGUCPrefixReserved("pg_trace");
 }
 

@@ -40,6 +40,7 @@ typedef enum PgtWaitProbe
 
 extern bool pgt_enabled;
 extern bool pgt_session;
+extern Oid	pgt_session_owner;		/* who has set it; InvalidOid: a superuser */
 extern bool pgt_waits;
 extern bool pgt_binds;
 extern bool pgt_cpu;
@@ -52,7 +53,9 @@ extern int	pgt_wait_probe;
 extern int	pgt_queue_size;			/* kB */
 extern int	pgt_ring_buffer_size;	/* kB */
 extern int	pgt_max_sessions;
+extern int	pgt_superuser_reserved_sessions;
 extern int	pgt_max_file_size;		/* MB */
+extern int	pgt_max_files_per_role; /* 0 is no limit */
 extern char *pgt_output_directory;
 extern char *pgt_debug_failing_probes;	/* list of kinds of probes */
 extern char *pgt_tracefile_identifier;

@@ -25,6 +25,7 @@
 
 #include "extension/compat.h"
 #include "extension/guc.h"
+#include "extension/options.h"
 #include "extension/session.h"
 
 #define TRANCHE_NAME	"pg_trace_bgw"
@@ -145,6 +146,7 @@ initialize(PgtShared *shared)
 		pg_atomic_init_u64(&session->lost_events, 0);
 		pg_atomic_init_u32(&session->libraries_wanted, 0);
 		pg_atomic_init_u32(&session->libraries_done, 0);
+		pg_atomic_init_u32(&session->options_version, 0);
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
@@ -215,7 +217,7 @@ pgt_session_describe_self(PgtSession *session)
 	session->remote = false;
 	session->forked = false;
 	session->database = MyDatabaseId;
-	session->role = GetUserId();
+	session->role = MyProc->roleId;
 	session->backend_start = MyStartTimestamp;
 	if (MyProcPort != NULL)
 	{
@@ -344,13 +346,13 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 static void
 explain_silence(char *error, const char **hint)
 {
-	int			worker_pid;
+	bool		runs;
 
 	LWLockAcquire(pgt_lock, LW_SHARED);
-	worker_pid = pgt_shared->worker.pid;
+	runs = pgt_shared->worker.pid != 0;
 	LWLockRelease(pgt_lock);
 
-	if (worker_pid == 0)
+	if (!runs)
 	{
 		strlcpy(error, "the pg_trace_bgw background worker is not running",
 				PGT_ERROR_LEN);
@@ -358,16 +360,36 @@ explain_silence(char *error, const char **hint)
 	}
 	else
 	{
-		snprintf(error, PGT_ERROR_LEN,
-				 "the pg_trace_bgw background worker with PID %d did not answer in time",
-				 worker_pid);
+		strlcpy(error,
+				"the pg_trace_bgw background worker did not answer in time",
+				PGT_ERROR_LEN);
 		*hint = "The request stays in force; see pg_trace_status and the server log.";
 	}
+}
+
+static int
+number_of_free_slots(void)
+{
+	int			nfree = 0;
+
+	for (int i = 0; i < pgt_nsessions; i++)
+		nfree += pgt_sessions[i].state == PGT_SESSION_FREE;
+	return nfree;
+}
+
+/* The last slots are for superusers. */
+static bool
+may_take_slot(const PgtSession *description)
+{
+	return !OidIsValid(description->owner) ||
+		number_of_free_slots() > pgt_superuser_reserved_sessions;
 }
 
 PgtSession *
 pgt_session_allocate(const PgtSession *description)
 {
+	if (!may_take_slot(description))
+		return NULL;
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		PgtSession *session = &pgt_sessions[i];
@@ -378,6 +400,7 @@ pgt_session_allocate(const PgtSession *description)
 			continue;
 
 		memcpy(session, description, offsetof(PgtSession, started_at));
+		session->named_options = 0;
 		session->state = PGT_SESSION_STARTING;
 		session->generation = pgt_shared->next_generation++;
 		if (pgt_shared->next_generation == 0)
@@ -393,6 +416,7 @@ pgt_session_allocate(const PgtSession *description)
 		pg_atomic_write_u64(&session->lost_events, 0);
 		pg_atomic_write_u32(&session->libraries_wanted, 0);
 		pg_atomic_write_u32(&session->libraries_done, 0);
+		pg_atomic_write_u32(&session->options_version, 0);
 		pg_atomic_write_u32(&session->half_full, 0);
 		pgt_queue_reset(&session->queue);
 		return session;
@@ -425,9 +449,10 @@ some_slot_is_ending(void)
  */
 static PgtSession *
 take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
-		  char *error, const char **hint, bool *retry)
+		  char *error, const char **hint, int *sqlstate, bool *retry)
 {
 	PgtSession *session;
+	bool		reserved;
 
 	*retry = false;
 	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
@@ -445,14 +470,28 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 		LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 		session = pgt_session_find(description->pid);
 	}
+	if (session != NULL &&
+		!pgt_options_change(session, description, error, hint, sqlstate))
+	{
+		LWLockRelease(pgt_lock);
+		return NULL;
+	}
 	if (session == NULL)
 		session = pgt_session_allocate(description);
 	if (session != NULL)
 		*generation = session->generation;
 	*retry = session == NULL && some_slot_is_ending();
+	reserved = !may_take_slot(description) && number_of_free_slots() > 0;
 	LWLockRelease(pgt_lock);
 
-	if (session == NULL)
+	if (session == NULL && reserved)
+	{
+		strlcpy(error,
+				"the remaining places are reserved for traces that superusers begin",
+				PGT_ERROR_LEN);
+		*hint = "Stop another trace, or have a superuser start this one.";
+	}
+	else if (session == NULL)
 	{
 		snprintf(error, PGT_ERROR_LEN,
 				 "%d processes are being traced already",
@@ -465,11 +504,12 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 /* One attempt of pgt_session_start(); *retry: another one may succeed. */
 static bool
 try_start(const PgtSession *description, int timeout_ms,
-		  char *path, char *error, const char **hint, bool *retry)
+		  char *path, char *error, const char **hint, int *sqlstate,
+		  bool *retry)
 {
 	uint32		generation;
 	PgtSession *session = take_slot(description, timeout_ms, &generation,
-									error, hint, retry);
+									error, hint, sqlstate, retry);
 	bool		started;
 
 	pgt_session_wake_worker();
@@ -507,15 +547,17 @@ try_start(const PgtSession *description, int timeout_ms,
 
 bool
 pgt_session_start(const PgtSession *description, int timeout_ms,
-				  char *path, char *error, const char **hint)
+				  char *path, char *error, const char **hint, int *sqlstate)
 {
 	static uint32 wait_event = 0;
 	bool		retry;
 
+	*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 	for (int attempt = 0;; attempt++)
 	{
 		*hint = NULL;
-		if (try_start(description, timeout_ms, path, error, hint, &retry))
+		if (try_start(description, timeout_ms, path, error, hint, sqlstate,
+					  &retry))
 			return true;
 		if (!retry || attempt >= RETRIES)
 			return false;
@@ -529,19 +571,28 @@ pgt_session_start(const PgtSession *description, int timeout_ms,
 }
 
 bool
-pgt_session_stop(int pid, int timeout_ms,
-				 char *path, char *error, const char **hint)
+pgt_session_stop(int pid, Oid requester, int timeout_ms,
+				 char *path, char *error, const char **hint, int *sqlstate)
 {
 	PgtSession *session;
 	uint32		generation;
 
 	*hint = NULL;
+	*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
 	session = pgt_session_find(pid);
 	if (session == NULL)
 	{
 		LWLockRelease(pgt_lock);
 		snprintf(error, PGT_ERROR_LEN, "process %d is not being traced", pid);
+		return false;
+	}
+	if (OidIsValid(requester) && !OidIsValid(session->owner))
+	{
+		LWLockRelease(pgt_lock);
+		*sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE;
+		strlcpy(error, "must be a superuser to end a trace that a superuser began",
+				PGT_ERROR_LEN);
 		return false;
 	}
 	generation = session->generation;

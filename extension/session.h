@@ -25,7 +25,7 @@ typedef enum PgtSessionState
 	PGT_SESSION_STOPPING		/* stop requested, the worker's turn */
 } PgtSessionState;
 
-/* What a trace includes; fixed when it starts. */
+/* What a trace includes; options.c says what can be changed later. */
 typedef struct PgtOptions
 {
 	bool		waits;
@@ -35,6 +35,11 @@ typedef struct PgtOptions
 	int			node_timing;	/* PgtNodeTiming */
 	char		identifier[NAMEDATALEN];
 } PgtOptions;
+
+/* Options that a request names, of which the others are defaults */
+#define PGT_NAMED_WAITS		0x01
+#define PGT_NAMED_BINDS		0x02
+#define PGT_NAMED_PLAN_STAT	0x04
 
 /*
  * A traced process.  The lock protects all but the queue and the atomics.
@@ -62,6 +67,9 @@ typedef struct PgtSession
 	NameData	role_name;
 	char		application_name[NAMEDATALEN];
 	PgtOptions	options;
+	uint32		named_options;	/* PGT_NAMED_...; only of a request */
+	Oid			owner;			/* role that began it, or, of a request, asks
+								 * for it; InvalidOid: a superuser */
 	/*----------------------------------------------------------------*/
 	TimestampTz started_at;
 	TimestampTz running_since;	/* start of the statement that it was in the
@@ -78,6 +86,7 @@ typedef struct PgtSession
 	/* Looks at the process's libraries that it asked for, and that were done */
 	pg_atomic_uint32 libraries_wanted;
 	pg_atomic_uint32 libraries_done;
+	pg_atomic_uint32 options_version;	/* counts their changes */
 
 	/* The backend's end of the queue */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
@@ -168,7 +177,8 @@ extern PgtSession *pgt_session_find(int pid);
 
 /*
  * Take a free slot for what description describes, in state
- * PGT_SESSION_STARTING; NULL if there is none.  Caller holds the lock.
+ * PGT_SESSION_STARTING; NULL if there is none, or none for whom but a
+ * superuser begins it.  Caller holds the lock.
  */
 extern PgtSession *pgt_session_allocate(const PgtSession *description);
 
@@ -182,18 +192,21 @@ extern void pgt_session_describe_self(PgtSession *session);
  * Ask the worker to trace what description describes (everything above the
  * line in PgtSession) and wait until it does, or until it already did.
  * Returns true, with the file's name in path (MAXPGPATH bytes); or false with
- * the reason in error (PGT_ERROR_LEN bytes) and perhaps a hint, which is a
- * constant or NULL.  Waits for timeout_ms at the most; can be cancelled.
+ * the reason in error (PGT_ERROR_LEN bytes), its SQLSTATE, and perhaps a hint,
+ * which is a constant or NULL.  Waits for timeout_ms at the most; can be cancelled.
  */
 extern bool pgt_session_start(const PgtSession *description, int timeout_ms,
-							  char *path, char *error, const char **hint);
+							  char *path, char *error, const char **hint,
+							  int *sqlstate);
 
 /*
  * Ask the worker to end the trace of a process, and wait until its file is
- * complete.  Returns as above; it is an error if the process isn't traced.
+ * complete.  requester is the role that asks, InvalidOid for a superuser.
+ * Returns as above; it is an error if the process isn't traced.
  */
-extern bool pgt_session_stop(int pid, int timeout_ms,
-							 char *path, char *error, const char **hint);
+extern bool pgt_session_stop(int pid, Oid requester, int timeout_ms,
+							 char *path, char *error, const char **hint,
+							 int *sqlstate);
 
 /* Set the worker's latch, if there is a worker. */
 extern void pgt_session_wake_worker(void);

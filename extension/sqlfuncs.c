@@ -71,10 +71,15 @@ check_privilege(const PGPROC *proc)
 				 errmsg("must be a member of the role whose process is being traced")));
 }
 
-/* The own options are the settings, unless an argument says otherwise. */
+/*
+ * The options of a new trace are the settings, unless an argument says
+ * otherwise; one that runs already keeps what no argument names.
+ */
 static void
-set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
+set_options(PgtSession *session, FunctionCallInfo fcinfo, int first_arg)
 {
+	PgtOptions *options = &session->options;
+
 	options->waits = pgt_waits;
 	options->cpu = pgt_cpu;
 	options->binds = pgt_binds;
@@ -85,9 +90,15 @@ set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
 	if (first_arg < 0)
 		return;
 	if (!PG_ARGISNULL(first_arg))
+	{
 		options->waits = PG_GETARG_BOOL(first_arg);
+		session->named_options |= PGT_NAMED_WAITS;
+	}
 	if (!PG_ARGISNULL(first_arg + 1))
+	{
 		options->binds = PG_GETARG_BOOL(first_arg + 1);
+		session->named_options |= PGT_NAMED_BINDS;
+	}
 	if (!PG_ARGISNULL(first_arg + 2))
 	{
 		char	   *name =
@@ -99,7 +110,15 @@ set_options(PgtOptions *options, FunctionCallInfo fcinfo, int first_arg)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for plan_stat: \"%s\"", name),
 					 errhint("Available values: never, first_execution, adaptive, all_executions.")));
+		session->named_options |= PGT_NAMED_PLAN_STAT;
 	}
+}
+
+/* Who asks, as sessions remember it */
+static Oid
+requester(void)
+{
+	return superuser() ? InvalidOid : GetUserId();
 }
 
 /* Describe another process as pg_stat_activity shows it. */
@@ -145,15 +164,20 @@ describe_other(PgtSession *session, int pid, PGPROC *proc)
 }
 
 static char *
-start_trace(const PgtSession *session)
+start_trace(PgtSession *session)
 {
 	char	   *path = palloc(MAXPGPATH);
 	char		error[PGT_ERROR_LEN];
 	const char *hint;
+	int			sqlstate;
 
-	if (!pgt_session_start(session, CONTROL_TIMEOUT_MS, path, error, &hint))
+	session->owner = requester();
+	if (!pgt_session_start(session, CONTROL_TIMEOUT_MS, path, error, &hint,
+						   &sqlstate))
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(sqlstate),
+				 sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE ?
+				 errmsg("%s", error) :
 				 errmsg("could not trace process %d: %s", session->pid, error),
 				 hint != NULL ? errhint("%s", hint) : 0));
 	return path;
@@ -165,10 +189,14 @@ stop_trace(int pid)
 	char	   *path = palloc(MAXPGPATH);
 	char		error[PGT_ERROR_LEN];
 	const char *hint;
+	int			sqlstate;
 
-	if (!pgt_session_stop(pid, CONTROL_TIMEOUT_MS, path, error, &hint))
+	if (!pgt_session_stop(pid, requester(), CONTROL_TIMEOUT_MS, path, error,
+						  &hint, &sqlstate))
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(sqlstate),
+				 sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE ?
+				 errmsg("%s", error) :
 				 errmsg("could not stop the trace: %s", error),
 				 hint != NULL ? errhint("%s", hint) : 0));
 	return path;
@@ -216,7 +244,7 @@ pg_trace_session(PG_FUNCTION_ARGS)
 		pgt_session_describe_self(&session);
 	else
 		describe_other(&session, pid, proc);
-	set_options(&session.options, fcinfo, 2);
+	set_options(&session, fcinfo, 2);
 	PG_RETURN_TEXT_P(cstring_to_text(start_trace(&session)));
 }
 
@@ -229,7 +257,7 @@ pg_trace_start_trace(PG_FUNCTION_ARGS)
 	check_enabled();
 	memset(&session, 0, sizeof(session));
 	pgt_session_describe_self(&session);
-	set_options(&session.options, fcinfo, -1);
+	set_options(&session, fcinfo, -1);
 	PG_RETURN_TEXT_P(cstring_to_text(start_trace(&session)));
 }
 
@@ -265,9 +293,17 @@ set_text(Datum *value, bool *null, const char *text)
 		*value = CStringGetTextDatum(text);
 }
 
+/* The rule of pg_stat_activity: whose sessions may be looked at closely? */
+static bool
+may_see(Oid role)
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS) ||
+		has_privs_of_role(GetUserId(), role);
+}
+
 #define STATUS_COLUMNS	18
 
-/* A row of pg_trace_status. */
+/* A row of pg_trace_status; of others' sessions, only that they are traced. */
 static void
 put_status(ReturnSetInfo *result, PgtSession *session)
 {
@@ -304,6 +340,13 @@ put_status(ReturnSetInfo *result, PgtSession *session)
 								pg_atomic_read_u64(&session->queue.lost));
 	set_text(&values[i], &nulls[i], session->last_error);
 	Assert(i + 1 == STATUS_COLUMNS);
+	if (!may_see(session->role))
+	{
+		memset(nulls, true, sizeof(nulls));
+		nulls[0] = false;		/* pid */
+		nulls[3] = NameStr(session->database_name)[0] == '\0';
+		nulls[4] = NameStr(session->role_name)[0] == '\0';
+	}
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

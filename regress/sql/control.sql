@@ -73,6 +73,17 @@ RESET pg_trace.plan_stat;
 SELECT attempt('SELECT pg_trace_session(pg_backend_pid(), plan_stat => ''Never'')');
 SELECT attempt('SELECT pg_trace_stop_trace()');
 
+-- What it includes while it runs
+SELECT attempt('SELECT pg_trace_session(pg_backend_pid())');
+SELECT attempt('SELECT pg_trace_session(pg_backend_pid(), binds => false)');
+SELECT waits, binds, plan_stat FROM pg_trace_status;
+SELECT attempt('SELECT pg_trace_session(pg_backend_pid(), waits => true, binds => NULL, plan_stat => ''never'')');
+SELECT waits, binds, plan_stat FROM pg_trace_status;
+SELECT attempt('SELECT pg_trace_session(pg_backend_pid(), waits => false, binds => true)');
+SELECT attempt('SELECT pg_trace_start_trace()');
+SELECT waits, binds, plan_stat FROM pg_trace_status;
+SELECT attempt('SELECT pg_trace_stop_trace()');
+
 -- By the setting; the trace begins and ends with the next statement.
 SET pg_trace.session = on;
 SELECT pid = pg_backend_pid() AS own, state FROM pg_trace_status;

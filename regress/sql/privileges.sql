@@ -57,7 +57,16 @@ SELECT usename FROM pg_trace_status ORDER BY usename COLLATE "C";
 -- Who is granted the function may trace processes of roles that it is in.
 GRANT EXECUTE ON FUNCTION pg_trace_session TO regress_trace_dba;
 SET ROLE regress_trace_dba;
+-- It is a superuser's trace: they are told its file, but can't change or end it.
 SELECT pg_trace_session(:app) IS NOT NULL AS app;
+SELECT pg_trace_session(:app, binds => false);
+SELECT pg_trace_session(:app, false);
+RESET ROLE;
+SELECT pg_trace_session(:app, false) IS NOT NULL AS app;
+SET ROLE regress_trace_dba;
+-- Theirs is their own.
+SELECT pg_trace_session(:app) ~ '\.\d+\.trc$' AS app;
+SELECT pg_trace_session(:app, binds => false) IS NOT NULL AS app;
 SELECT pg_trace_session(:app, false) IS NOT NULL AS app;
 SELECT pg_trace_session(:other);
 SELECT pg_trace_session(:other, false);
@@ -69,7 +78,18 @@ SELECT pg_trace_session(:walwriter, false);
 SELECT pg_trace_session(:own);
 RESET ROLE;
 
-SELECT pg_trace_session(:other, false) IS NOT NULL AS other,
+-- Of others' sessions the view shows no more than pg_stat_activity does.
+GRANT SELECT ON pg_trace_status TO regress_trace_dba;
+GRANT EXECUTE ON FUNCTION pg_trace_status TO regress_trace_dba;
+SELECT pg_trace_session(:app) IS NOT NULL AS app;
+SET ROLE regress_trace_dba;
+SELECT usename, datname IS NOT NULL AS datname, state, started_at IS NOT NULL AS started_at,
+    waits, trace_file IS NOT NULL AS trace_file, sql_events IS NOT NULL AS sql_events
+FROM pg_trace_status ORDER BY usename COLLATE "C";
+RESET ROLE;
+
+SELECT pg_trace_session(:app, false) IS NOT NULL AS app,
+    pg_trace_session(:other, false) IS NOT NULL AS other,
     pg_trace_session(:super, false) IS NOT NULL AS super,
     pg_trace_session(:walwriter, false) IS NOT NULL AS walwriter;
 
@@ -87,6 +107,10 @@ SELECT dblink_disconnect('regress_trace_app');
 ALTER ROLE regress_trace_app SET pg_trace.session = on;
 SELECT connect_as('regress_trace_app') AS app \gset
 SELECT pid = :app AS app, usename, state FROM pg_trace_status;
+-- What a superuser's setting began, the session can't end.
+GRANT EXECUTE ON FUNCTION pg_trace_stop_trace TO regress_trace_app;
+SELECT * FROM dblink('regress_trace_app',
+    'SELECT pg_trace_stop_trace() IS NOT NULL') AS d (stopped bool);
 SELECT dblink_exec('regress_trace_app', 'SET pg_trace.session = off');
 
 SELECT dblink_disconnect('regress_trace_app');

@@ -53,11 +53,17 @@ SET pg_trace.wait_probe = 'off';
 SET pg_trace.output_directory = '/tmp';
 SET pg_trace.max_file_size = '1MB';
 SET pg_trace.max_sessions = 1;
+SET pg_trace.superuser_reserved_sessions = 1;
+SET pg_trace.max_files_per_role = 1;
 SET pg_trace.queue_size = '1MB';
 SET pg_trace.ring_buffer_size = '1MB';
 
 ALTER SYSTEM SET pg_trace.wait_probe = 'guess';
 ALTER SYSTEM SET pg_trace.output_directory = '';
+ALTER SYSTEM SET pg_trace.output_directory = '.';
+ALTER SYSTEM SET pg_trace.output_directory = 'base';
+ALTER SYSTEM SET pg_trace.output_directory = 'pg_wal/traces';
+ALTER SYSTEM SET pg_trace.max_files_per_role = -1;
 ALTER SYSTEM SET pg_trace.max_file_size = -1;
 ALTER SYSTEM SET pg_trace.max_sessions = 0;
 ALTER SYSTEM SET pg_trace.max_sessions = 4097;

@@ -230,8 +230,10 @@ my $note = qr/
 	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso
 	| PARALLEL\ WORKER\ OF\ CURSOR\ \#\d+:\ PROCESS\ \d+,\ FILE\ \S+
 	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \#\d+,\ FILE\ \S+
+	| TRACING\ OPTIONS:\ binds=(?:on|off)\ plan_stat=\w+
 	| THE\ WORKER\ STOPS
 	| TRACE\ CONTINUED\ AFTER\ A\ RESTART\ OF\ THE\ WORKER,\ EVENTS\ MAY\ BE\ MISSING\ HERE
+	| CONTINUED\ IN\ A\ NEW\ FILE:\ .+
 	| DUMP\ FILE\ SIZE\ IS\ LIMITED\ TO\ \d+\ BYTES\ \*\*\*
 /x;
 

@@ -63,8 +63,8 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/ring_order .build/sites_dump \
 	.build/stepper .build/watchpoint
-TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/locks.so \
-	.build/next_oid.so .build/waiter.so
+TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/intruder.so \
+	.build/locks.so .build/next_oid.so .build/waiter.so
 
 # The library with functions that measure, and with its merge's input recorded
 BENCH_LIBRARY = .build/bench/pg_trace_bgw.so
@@ -123,6 +123,8 @@ $(BENCH_LIBRARY): $(OBJS) $(BENCH_OBJS)
 $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
+
+.build/intruder.so: $(wildcard extension/*.h) extension/queue.c
 
 .build/hidden_waiter.so: tap/waiter.c
 	@mkdir -p $(@D)

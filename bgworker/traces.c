@@ -175,7 +175,10 @@ begin_trace(int slot, bool resume)
 	PG_END_TRY();
 }
 
-/* A process is in the middle of a record of a trace that has ended. */
+/*
+ * A process is in the middle of a record of a trace that has ended, maybe with
+ * the last worker.
+ */
 static void
 hold_slot(int slot)
 {
@@ -228,6 +231,9 @@ look_at_slot(int slot)
 	switch (state_of(slot))
 	{
 		case PGT_SESSION_FREE:
+			if (pg_atomic_read_u32(&pgt_sessions[slot].writing) != 0 &&
+				!tracers[slot].abandoned)
+				hold_slot(slot);
 			break;
 		case PGT_SESSION_STARTING:
 			if (pgt_enabled)
@@ -266,15 +272,12 @@ pgt_traces_resume(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_sessions[i];
 		PgtSessionState state = state_of(i);
 
 		if (state == PGT_SESSION_ACTIVE ||
-			(state == PGT_SESSION_STOPPING && session->trace_file[0] != '\0'))
+			(state == PGT_SESSION_STOPPING &&
+			 pgt_sessions[i].trace_file[0] != '\0'))
 			begin_trace(i, true);
-		else if (state == PGT_SESSION_FREE &&
-				 pg_atomic_read_u32(&session->writing) != 0)
-			hold_slot(i);
 	}
 	/* what processes sent before they ended has been written now */
 	(void) pgt_traces_end();

@@ -1,7 +1,7 @@
-# A process that is stopped in the middle of sending a record, or while it holds
-# the lock of the traces' registry, doesn't keep the worker from anything: not
-# from other traces, not from ending its own, not from being switched off, and
-# not from shutting down.
+# A process that is stopped in the middle of sending a record, or of changing what
+# pg_stat_activity shows of it, or while it holds the lock of the traces'
+# registry, doesn't keep the worker from anything: not from other traces, not
+# from ending its own, not from being switched off, and not from shutting down.
 
 use strict;
 use warnings;
@@ -130,6 +130,30 @@ kill('CONT', $holder->pid) == 1 or die $!;
 $holder->wait;
 $holder->close;
 is_traced($other, $other_file, 'after the lock', 'without it as well');
+is(PgTrace::worker_pid($node), $worker, 'it is the same worker');
+
+###############################################################################
+# While it changes its entry in pg_stat_activity
+###############################################################################
+
+# the worker looks there whether a statement is over that it found running
+my $busy = PgTrace::Session->new($node);
+$other->query('SELECT pg_trace_stop_trace()');
+$busy->send('SELECT pg_sleep(5)');
+$busy->wait_for_event('PgSleep');
+my $busy_file =
+  $control->query('SELECT pg_trace_session(' . $busy->pid . ')');
+$holder = PgTrace::Session->new($node);
+$holder->send('SELECT stop_in_activity()');
+Intruder::wait_until_stopped($holder->pid);
+$busy->wait;
+is_traced($busy, $busy_file, 'beside the entry',
+	'with its entry unreadable: another trace goes on');
+kill('CONT', $holder->pid) == 1 or die $!;
+$holder->wait;
+$_->close foreach $holder, $busy;
+PgTrace::wait_until_untraced($node);
+$other_file = $other->query('SELECT pg_trace_start_trace()');
 is(PgTrace::worker_pid($node), $worker, 'it is the same worker');
 
 ###############################################################################

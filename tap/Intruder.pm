@@ -47,6 +47,8 @@ CREATE FUNCTION forge_text(int8, int8, int) RETURNS int STRICT
   LANGUAGE C AS '$module';
 CREATE FUNCTION stop_in_record(int8) RETURNS void STRICT
   LANGUAGE C AS '$module';
+CREATE FUNCTION stop_in_activity() RETURNS void STRICT
+  LANGUAGE C AS '$module';
 CREATE FUNCTION stop_with_lock() RETURNS void STRICT
   LANGUAGE C AS '$module';
 SQL

@@ -14,6 +14,8 @@
  * bytes of text and never have them; the caller must be traced.
  * stop_in_record(area_size) stops its own process (SIGSTOP) where that is in the
  * middle of sending a record; the caller must be traced.
+ * stop_in_activity() stops its own process while it changes its entry in
+ * pg_stat_activity.
  * stop_with_lock() stops its own process while it holds the lock of the
  * traces' registry.
  */
@@ -26,6 +28,7 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "utils/backend_status.h"
 #include "utils/guc.h"
 
 #include "extension/clock.h"
@@ -39,6 +42,7 @@ PG_FUNCTION_INFO_V1(scribble);
 PG_FUNCTION_INFO_V1(attack);
 PG_FUNCTION_INFO_V1(forge_text);
 PG_FUNCTION_INFO_V1(stop_in_record);
+PG_FUNCTION_INFO_V1(stop_in_activity);
 PG_FUNCTION_INFO_V1(stop_with_lock);
 
 #define NS_IN_S		UINT64CONST(1000000000)
@@ -380,6 +384,15 @@ stop_in_record(PG_FUNCTION_ARGS)
 	pg_atomic_exchange_u32(&session->writing, session->generation);
 	raise(SIGSTOP);
 	pg_atomic_exchange_u32(&session->writing, 0);
+	PG_RETURN_VOID();
+}
+
+Datum
+stop_in_activity(PG_FUNCTION_ARGS)
+{
+	PGSTAT_BEGIN_WRITE_ACTIVITY(MyBEEntry);
+	raise(SIGSTOP);
+	PGSTAT_END_WRITE_ACTIVITY(MyBEEntry);
 	PG_RETURN_VOID();
 }
 

@@ -154,7 +154,14 @@ begin_trace(int slot, bool resume)
 	{
 		if (!pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
 							  error, sizeof(error)))
+		{
+			if (resume)
+				ereport(LOG,
+						(errmsg("the trace of process %d could not be continued: %s",
+								tracer->pid, error),
+						 errdetail("What it has sent since the worker was restarted is lost.")));
 			refuse(slot, error);
+		}
 		else
 		{
 			if (!tracer->gone)
@@ -400,7 +407,7 @@ pgt_traces_drain(void)
 
 /*
  * Write what there is of a trace whose probes are detached; one round may not
- * get through all.
+ * get through all, or a text that is never completed keeps waits back.
  */
 static void
 drain_last(PgtTracer *tracer)
@@ -410,6 +417,7 @@ drain_last(PgtTracer *tracer)
 		(void) pgt_traces_drain();
 		if (pgt_tracer_is_drained(tracer))
 			break;
+		pgt_tracer_give_up_text(tracer);
 	}
 }
 

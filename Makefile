@@ -64,8 +64,8 @@ PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/ring_order \
 	.build/sites_dump .build/stepper
 TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
-	.build/hidden_waiter.so .build/locks.so .build/next_oid.so \
-	.build/waiter.so .build/word_watch.so
+	.build/hidden_waiter.so .build/intruder.so .build/locks.so \
+	.build/next_oid.so .build/waiter.so .build/word_watch.so
 
 # The library with functions that measure, and with its merge's input recorded
 BENCH_LIBRARY = .build/bench/pg_trace_bgw.so
@@ -128,6 +128,8 @@ $(BENCH_LIBRARY): $(OBJS) $(BENCH_OBJS)
 $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
+
+.build/intruder.so: $(wildcard extension/*.h) extension/queue.c
 
 .build/hidden_waiter.so: tap/waiter.c
 	@mkdir -p $(@D)

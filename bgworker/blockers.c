@@ -18,6 +18,7 @@
 #include "utils/memutils.h"
 
 #include "bgworker/blockers.h"
+#include "bgworker/patience.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 
@@ -79,7 +80,6 @@ take_query_ids(PgtBlockers *blockers, Oid role)
 				blockers->query_ids[j] = PGT_QUERY_ID(status->st_query_id);
 		}
 	}
-	pgstat_clear_backend_activity_snapshot();
 }
 
 bool
@@ -97,6 +97,7 @@ pgt_blockers_find(int pid, Oid role, PgtBlockers *blockers)
 	scratch = AllocSetContextCreate(caller, "pg_trace_bgw blockers",
 									ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scratch);
+	pgt_patience_begin();
 	PG_TRY();
 	{
 		take_pids(blockers,
@@ -114,6 +115,8 @@ pgt_blockers_find(int pid, Oid role, PgtBlockers *blockers)
 		blockers->count = 0;
 	}
 	PG_END_TRY();
+	pgt_patience_end();
+	pgstat_clear_backend_activity_snapshot();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	credit_ns -= pgt_clock_now() - begin_ns;

@@ -33,7 +33,7 @@
  * so many items, where as many bytes of text count as one more.
  */
 #define MAX_COST		65536
-#define COST_BYTES		1024
+#define COST_BYTES		256
 
 void
 pgt_merge_init(PgtMerge *merge)

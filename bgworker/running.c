@@ -17,6 +17,7 @@
 #include "pgstat.h"
 #include "utils/backend_status.h"
 
+#include "bgworker/patience.h"
 #include "bgworker/running.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
@@ -58,7 +59,7 @@ fill_activity(const PgBackendStatus *status, PgtActivity *activity)
 }
 
 static bool
-read_activity(int pid, PgtActivity *activity)
+find_activity(int pid, PgtActivity *activity)
 {
 	int			nbackends = pgstat_fetch_stat_numbackends();
 	bool		found = false;
@@ -73,6 +74,28 @@ read_activity(int pid, PgtActivity *activity)
 			break;
 		}
 	}
+	return found;
+}
+
+/* Not known, either, if some process never completes its entry. */
+static bool
+read_activity(int pid, PgtActivity *activity)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool found = false;
+
+	pgt_patience_begin();
+	PG_TRY();
+	{
+		found = find_activity(pid, activity);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	pgt_patience_end();
 	pgstat_clear_backend_activity_snapshot();
 	return found;
 }

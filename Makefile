@@ -63,7 +63,7 @@ bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
 TEST_PROGRAMS = .build/breakpoints .build/sites_dump .build/stepper .build/watchpoint
 TEST_MODULES = .build/custom_scan.so .build/hidden_waiter.so .build/locks.so \
-	.build/next_oid.so .build/waiter.so
+	.build/next_oid.so .build/other_wait.so .build/waiter.so
 
 # The library with functions that measure, and with its merge's input recorded
 BENCH_LIBRARY = .build/bench/pg_trace_bgw.so

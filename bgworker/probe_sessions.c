@@ -8,7 +8,8 @@
  * moved to uprobes that are in all processes, and the BPF program looks up
  * whether it runs in a traced one; when there are few again, they move back.
  * Where uprobes can't be had, or don't show every wait, a hardware watchpoint
- * on the process's word does.
+ * on the process's word does.  What is used has proved that it fires
+ * (probe_selftest.c).
  *
  * A move loses no wait and invents none.  The new probes are attached first;
  * then the BPF program changes over at the next change of the word (counts()

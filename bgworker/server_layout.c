@@ -30,12 +30,12 @@ find_difference(void)
 {
 	const void *const *pointer = pgt_arrival_pointer();
 
+	if (pointer == NULL || *pointer != &MyProc->wait_event_info)
+		return "PGPROC.wait_event_info";
 	if (MyProc->pid != MyProcPid)
 		return "PGPROC.pid";
 	if (MyLatch != &MyProc->procLatch || MyLatch->owner_pid != MyProcPid)
 		return "PGPROC.procLatch";
-	if (pointer == NULL || *pointer != &MyProc->wait_event_info)
-		return "PGPROC.wait_event_info";
 	if (PGT_MY_PROC_NUMBER >= ProcGlobal->allProcCount ||
 		&ProcGlobal->allProcs[PGT_MY_PROC_NUMBER] != MyProc)
 		return "the size of PGPROC";

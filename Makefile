@@ -65,7 +65,8 @@ TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/ring_order \
 	.build/sites_dump .build/stepper
 TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 	.build/hidden_waiter.so .build/intruder.so .build/locks.so \
-	.build/next_oid.so .build/waiter.so .build/word_watch.so
+	.build/next_oid.so .build/other_wait.so .build/waiter.so \
+	.build/word_watch.so
 
 # The library with functions that measure, and with its merge's input recorded
 BENCH_LIBRARY = .build/bench/pg_trace_bgw.so

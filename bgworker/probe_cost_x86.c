@@ -11,9 +11,14 @@
  *
  * This is the narrowest reading from Linux 6.6 to 6.18.  Left out on purpose,
  * as versions differ or are wrong: nop with an operand size prefix (refused
- * by the older ones) or a REX prefix (41 90 is xchg, yet emulated as nop),
- * long nops (emulated by the newest only), and everything VEX-encoded, whose
- * opcode bytes the kernel takes for those of plain instructions.
+ * by the older ones) or a REX prefix (41 90 is xchg, yet emulated as nop), and
+ * everything VEX-encoded, whose opcode bytes the kernel takes for those of
+ * plain instructions.
+ *
+ * Nor is there a probe on a nop of more bytes (0f 1f).  Newer kernels replace
+ * one of 5 bytes under a probe by a call, which pushes its return address to
+ * where a function that calls nothing may keep variables below the stack
+ * pointer.
  */
 #include "bgworker/machine.h"
 
@@ -27,9 +32,9 @@ static const uint16_t steppable[16] = {
 	0x2ffb, 0x03fe, 0xfff0, 0xffff, 0x02cf, 0xff0f, 0x0000, 0xf3c0
 };
 
-/* The same for opcodes that begin with 0f. */
+/* The same for opcodes that begin with 0f; without 0f 1f. */
 static const uint16_t steppable_0f[16] = {
-	0x2000, 0xffff, 0xff00, 0x0000, 0xffff, 0xffff, 0xffff, 0xf0ff,
+	0x2000, 0x7fff, 0xff00, 0x0000, 0xffff, 0xffff, 0xffff, 0xf0ff,
 	0x0000, 0xffff, 0xb838, 0xfdcb, 0xff77, 0xffff, 0xffff, 0x7fff
 };
 

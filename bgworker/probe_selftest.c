@@ -25,9 +25,9 @@
 
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "pgstat.h"
 #include "port/atomics.h"
 #include "utils/varlena.h"
+#include "utils/wait_event.h"
 
 #include "bgworker/probe_links.h"
 #include "bgworker/probe_selftest.h"
@@ -54,13 +54,13 @@ static const char *const doesnt_fire[NKINDS] = {
 };
 
 /* What was found out */
-typedef struct Result
+typedef struct Finding
 {
 	bool		final;			/* else it is worth another try */
 	char		reason[128];	/* why not, "" if they work or weren't tried */
-} Result;
+} Finding;
 
-static Result results[NKINDS];
+static Finding findings[NKINDS];
 
 /* The word that stands for a process's wait_event_info */
 static volatile uint32 word;
@@ -179,27 +179,27 @@ is_to_fail(enum pgt_probe probe)
 const char *
 pgt_selftest(PgtAttacher *attacher, enum pgt_probe probe)
 {
-	Result	   *result = &results[probe];
+	Finding    *finding = &findings[probe];
 	int			rc = 0;
 
-	for (int i = 0; !result->final && rc == 0 && i < ATTEMPTS; i++)
+	for (int i = 0; !finding->final && rc == 0 && i < ATTEMPTS; i++)
 		rc = try_once(attacher, probe);
 	if (rc > 0 && is_to_fail(probe))
 		rc = 0;
-	if (!result->final)
+	if (!finding->final)
 	{
-		result->final = rc >= 0;
-		strlcpy(result->reason,
+		finding->final = rc >= 0;
+		strlcpy(finding->reason,
 				rc < 0 ? pgt_attach_explain(rc) :
-				rc == 0 ? doesnt_fire[probe] : "", sizeof(result->reason));
+				rc == 0 ? doesnt_fire[probe] : "", sizeof(finding->reason));
 	}
-	return result->reason[0] != '\0' ? result->reason : NULL;
+	return finding->reason[0] != '\0' ? finding->reason : NULL;
 }
 
 void
 pgt_selftest_reset(void)
 {
-	memset(results, 0, sizeof(results));
+	memset(findings, 0, sizeof(findings));
 }
 
 void
@@ -210,9 +210,9 @@ pgt_selftest_unusable(char *buffer, size_t len)
 	buffer[0] = '\0';
 	for (int i = 0; i < NKINDS && used < len; i++)
 	{
-		if (results[i].reason[0] != '\0')
+		if (findings[i].reason[0] != '\0')
 			used += snprintf(buffer + used, len - used, "%s%s: %s",
 							 used > 0 ? "; " : "",
-							 pgt_probe_name(i), results[i].reason);
+							 pgt_probe_name(i), findings[i].reason);
 	}
 }

@@ -8,7 +8,8 @@
  * moved to uprobes that are in all processes, and the BPF program looks up
  * whether it runs in a traced one; when there are few again, they move back.
  * Where uprobes can't be had, or don't show every wait, a hardware watchpoint
- * on the process's word does.
+ * on the process's word does.  What is used has proved that it fires
+ * (probe_selftest.c).
  *
  * A move loses no wait and invents none.  The new probes are attached first;
  * then the BPF program changes over at the next change of the word (counts()
@@ -514,6 +515,7 @@ choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
 {
 	const char *server = pgt_probe_file(sessions->attacher.files,
 										PGT_SERVER_FILE)->problem;
+	/* tried in any case, to be shown in pg_trace_worker */
 	const char *unusable = pgt_selftest(&sessions->attacher,
 										PGT_PROBE_WATCHPOINT);
 	bool		automatic = sessions->setting == PGT_WAIT_PROBE_AUTO;
@@ -524,22 +526,20 @@ choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
 		if (error[0] != '\0')
 			ereport(LOG,
 					(errmsg("waits can't be traced by %s", error)));
+		/* whoever wants uprobes is to know what they miss */
+		else if (candidates[sessions->setting][sessions->first] !=
+				 PGT_PROBE_WATCHPOINT)
+			strlcpy(error, sessions->problem, error_len);
+		return true;
 	}
-	else if (automatic && unusable != NULL &&
-			 find_kind(sessions, false, error, error_len))
-	{
-		strlcat(sessions->problem, "; ", sizeof(sessions->problem));
-		strlcat(sessions->problem, unusable, sizeof(sessions->problem));
-		ereport(LOG,
-				(errmsg("waits may be missing: %s", sessions->problem)));
-	}
-	else
+	if (!automatic || !find_kind(sessions, false, error, error_len))
 		return false;
 
-	/* whoever wants uprobes is to know what they miss */
-	if (error[0] == '\0' &&
-		candidates[sessions->setting][sessions->first] != PGT_PROBE_WATCHPOINT)
-		strlcpy(error, sessions->problem, error_len);
+	strlcat(sessions->problem, "; ", sizeof(sessions->problem));
+	strlcat(sessions->problem, unusable, sizeof(sessions->problem));
+	ereport(LOG,
+			(errmsg("waits may be missing: %s", sessions->problem)));
+	strlcpy(error, sessions->problem, error_len);
 	return true;
 }
 
@@ -561,7 +561,6 @@ pgt_probe_sessions_open(const PgtLoaded *loaded, PgtWaitProbe setting,
 		pgt_probe_sessions_close(sessions);
 		return NULL;
 	}
-
 	return sessions;
 }
 

@@ -6,6 +6,7 @@
  * What makes the program run, and in which processes, is the matter of others:
  *
  *		probe_sessions.c	which probes a traced process gets, and when others
+ *		probe_selftest.c	which kinds work here at all
  *		probe_attach.c		attaches them, keeps their links
  *		probe_files.c		the places for them in the server and libraries
  *		probe_links.c		what the kernel offers to attach the program

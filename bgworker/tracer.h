@@ -53,6 +53,8 @@ typedef struct PgtTracer
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
 	uint64		last_start_ns;	/* of the last wait written */
 	uint64		hits;			/* runs of the BPF program */
+	uint64		silent_ns;		/* since when there should have been some, or 0 */
+	bool		silence_noted;
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
 	uint64		lost_waits;		/* lost waits reported in the file */
 

@@ -22,4 +22,10 @@ extern void pgt_tracer_libraries(PgtTracer *tracer, PgtProbes *probes);
 /* The probes may have been exchanged for others: show that. */
 extern void pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes);
 
+/*
+ * Has the process waited without any probe seeing it?  Then say so, once.
+ * Returns when to look again, in ms, or -1.
+ */
+extern long pgt_tracer_look_for_silence(PgtTracer *tracer);
+
 #endif							/* PGT_TRACER_PROBES_H */

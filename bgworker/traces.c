@@ -560,8 +560,10 @@ maintain_probes(void)
 	again_ms = pgt_probes_maintain(probes);
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		if (tracers[i].in_use)
-			pgt_tracer_show_probe(&tracers[i], probes);
+		if (!tracers[i].in_use)
+			continue;
+		pgt_tracer_show_probe(&tracers[i], probes);
+		again_ms = earlier(again_ms, pgt_tracer_look_for_silence(&tracers[i]));
 	}
 	return again_ms;
 }

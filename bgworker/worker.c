@@ -25,6 +25,7 @@
 
 #include "bgworker/leftovers.h"
 #include "bgworker/probes.h"
+#include "bgworker/server_layout.h"
 #include "bgworker/status.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
@@ -162,6 +163,8 @@ open_probes(void)
 		strlcpy(probe_error, NO_CAPABILITIES, sizeof(probe_error));
 		report_probe_error(NO_CAPABILITIES_HINT);
 	}
+	else if (!pgt_server_layout_fits(probe_error, sizeof(probe_error)))
+		report_probe_error(PGT_SERVER_LAYOUT_HINT);
 	else
 	{
 		probe_error[0] = '\0';

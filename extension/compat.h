@@ -74,6 +74,13 @@
 #define PGT_PROC_NUMBER(proc) ((proc)->pgprocno)
 #endif
 
+/* The own PGPROC's, as the server has noted it */
+#if PG_VERSION_NUM >= 170000
+#define PGT_MY_PROC_NUMBER	((uint32) MyProcNumber)
+#else
+#define PGT_MY_PROC_NUMBER	((uint32) MyProc->pgprocno)
+#endif
+
 /* WaitEventSets got a resource owner in 17 */
 #if PG_VERSION_NUM >= 170000
 #define pgt_create_wait_event_set(nevents) CreateWaitEventSet(NULL, nevents)

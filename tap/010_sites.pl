@@ -297,6 +297,9 @@ __asm__(".pushsection .text\n"
 		"lock incl (%rdi)\n"
 		"xchg %ax, %ax\n"
 		"nopw %cs:0(%rax,%rax)\n"
+		"nopl (%rax)\n"
+		"nopl 0(%rax,%rax)\n"
+		"nopw 0(%rax,%rax)\n"
 		"syscall\n"
 		"ret\n"
 		".popsection");
@@ -413,7 +416,7 @@ foreach my $i (0 .. $#builds)
 			"$what: an end has its own probe if a jump enters behind it");
 		my ($unfriendly) = grep { $_->{store_insn} =~ /0x100e$/ } @probes;
 		is($unfriendly->{probe_insn},
-			'mov rdi, rbx', "$what: no probe on what the kernel refuses");
+			'mov rdi, rbx', "$what: no probe on what the kernel refuses or replaces");
 	}
 }
 

@@ -142,5 +142,15 @@ is($session->query('SELECT count(*) FROM pg_trace_status'),
 	0, 'perf_uprobe: no trace is left');
 
 $_->close foreach $session, $other;
+
+$node->safe_psql('postgres',
+	"ALTER SYSTEM SET pg_trace.debug_failing_probes = 'perf_uprobe'");
+$node->restart;
+$node->poll_query_until('postgres',
+	'SELECT last_error IS NOT NULL FROM pg_trace_worker')
+  or die 'nothing is wrong';
+is( $node->safe_psql('postgres', 'SELECT probe, last_error FROM pg_trace_worker'),
+	"none|perf_uprobe: uprobes don't fire on this machine",
+	'perf_uprobe: what does not prove itself is not used');
 $node->stop;
 done_testing();

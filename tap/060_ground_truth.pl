@@ -31,6 +31,8 @@ CREATE FOREIGN TABLE foreign_small (id int, n int) SERVER loopback
   OPTIONS (table_name 'small');
 SQL
 
+my $no_watchpoint = PgTrace::watchpoint_problem($node);
+
 # Waits of many kinds
 sub work
 {
@@ -71,6 +73,7 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	my %probe = (auto => 'uprobe');
 	my $probe = $probe{$setting} // $setting;
 
+	next if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 16);
 	PgTrace::set_probe($node, $setting, $probe);
 	my $session = PgTrace::Session->new($node);
 	my $other = PgTrace::Session->new($node);

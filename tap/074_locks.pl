@@ -39,6 +39,8 @@ my $second = PgTrace::Session->new($node);
 my $foreign = PgTrace::Session->new($node, user => 'other');
 my $waiter = PgTrace::Session->new($node);
 
+my $no_watchpoint = PgTrace::watchpoint_problem($node);
+
 sub waits_of
 {
 	my ($file, $event) = @_;
@@ -341,6 +343,8 @@ sub pin
 	my @pinned;
 	foreach my $probe ('uprobe', 'watchpoint')
 	{
+		next
+		  if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 2);
 		$waiter->query('SELECT hidden(1, 0)') if $probe eq 'watchpoint';
 		$node->poll_query_until('postgres', 'SELECT probe FROM pg_trace_status',
 			$probe)
@@ -352,14 +356,15 @@ sub pin
 		$waiter->wait;
 	}
 	$waiter->query('SELECT pg_trace_stop_trace()');
-	isnt($pinned[1], $pinned[0], 'another buffer');
-	is_deeply(
-		[
-			map { $_->{parameters} . ($_->{'block#'} // '') }
-			  waits_of($file, 'BufferPin')
-		],
-		[ "file# block# blocks$pinned[0]", 'p1 p2 p3' ],
-		'which is not known by a watchpoint');
+	my ($by_uprobe, $by_watchpoint) =
+	  map { $_->{parameters} . ($_->{'block#'} // '') }
+	  waits_of($file, 'BufferPin');
+	is($by_uprobe, "file# block# blocks$pinned[0]", 'which is known by uprobes');
+	if (!defined $no_watchpoint)
+	{
+		isnt($pinned[1], $pinned[0], 'another buffer');
+		is($by_watchpoint, 'p1 p2 p3', 'which is not known by a watchpoint');
+	}
 }
 
 # lightweight locks, each mode with each kind of probes: when the wait began and
@@ -377,6 +382,8 @@ SQL
 	# bear breakpoints that are in all processes
 	foreach my $setting ('watchpoint', 'auto')
 	{
+		next
+		  if $setting eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 36);
 		PgTrace::set_probe($node, $setting, $setting eq 'auto' ? 'uprobe' : $setting);
 		foreach my $case (
 			[ 'Exclusive', 'Shared' ],

@@ -179,6 +179,9 @@ check('SELECT count(filler) FROM few, LATERAL (SELECT * FROM t WHERE a = n OFFSE
 # All kinds of uprobes; a watchpoint has no place that could tell.
 foreach my $kind (qw(uprobe_shared watchpoint))
 {
+	next
+	  if $kind eq 'watchpoint'
+	  && PgTrace::skipped(PgTrace::watchpoint_problem($node), 4);
 	PgTrace::set_probe($node, $kind, $kind);
 
 	my $sql = 'SELECT count(filler) FROM t WHERE a = 1 OR b = 2';

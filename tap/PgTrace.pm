@@ -171,6 +171,27 @@ sub apply_worker
 
 =pod
 
+=item skipped(reason, number)
+
+Whether there is a reason not to run that many tests, which then count as
+skipped: C<< next if PgTrace::skipped($reason, 3) >>.
+
+=cut
+
+sub skipped
+{
+	my ($reason, $number) = @_;
+
+  SKIP:
+	{
+		skip $reason, $number if defined $reason;
+		return 0;
+	}
+	return 1;
+}
+
+=pod
+
 =item set(node, name, value)
 
 ALTER SYSTEM SET, and reload; returns when the worker has followed as well.

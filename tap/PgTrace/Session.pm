@@ -83,6 +83,8 @@ sub send
 	my ($self, $sql) = @_;
 	my $marker = ++$self->{marker};
 
+	# it has run since the last wait, however long ago that was
+	$self->{timer}->start($PostgreSQL::Test::Utils::timeout_default);
 	$self->{in} .= "$sql\n;\n\\echo done $marker\n";
 	$self->{psql}->pump_nb;
 	return;
@@ -159,7 +161,7 @@ sub close
 {
 	my ($self) = @_;
 
-	# it has run since the last wait, however long ago that was
+	# as in send()
 	$self->{timer}->start($PostgreSQL::Test::Utils::timeout_default);
 	$self->{in} .= "\\q\n";
 	$self->{psql}->finish;

@@ -20,6 +20,12 @@
 #define PGT_RECORD_MAX 16384
 
 /*
+ * Longest text, over all its records.  Whoever sends texts cuts them to this;
+ * the worker takes a record that announces more for a corrupt one.
+ */
+#define PGT_TEXT_MAX (16 * 1024 * 1024)
+
+/*
  * Cursor numbers begin here.  Programs that read Oracle's traces expect an
  * address, and some take a single digit for a mistake.
  */

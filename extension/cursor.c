@@ -259,6 +259,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		return NULL;
 	cursor->hash = hash;
 	cursor->len = len;
+	cursor->full_len = len;
 	cursor->depth = depth;
 	cursor->location = location;
 	cursor->command = command;

@@ -13,6 +13,7 @@ typedef struct PgtCursor
 {
 	uint64		hash;			/* of the text */
 	uint32		len;			/* of the text */
+	uint32		full_len;		/* likewise, before it was cut */
 	uint32		number;			/* from PGT_FIRST_CURSOR */
 	int			depth;
 	int			location;		/* of the text in the string it came in last */

@@ -64,11 +64,15 @@ hook_emit_log(ErrorData *edata)
 {
 	static bool in_hook = false;
 
-	if (edata->elevel >= ERROR && !in_hook && pgt_traced())
+	if (edata->elevel >= ERROR && !in_hook && pgt_still_traced())
 	{
 		in_hook = true;
+		/* the locks of what has failed may still be held */
+		pgt_emit_hurry();
 		if (edata->elevel > ERROR)
-			pgt_calls_fail();
+			pgt_calls_fail(edata->sqlerrcode);
+		else
+			pgt_calls_sweep(edata->sqlerrcode);
 		pgt_transaction_fail();
 		if (!pgt_call_failed())
 		{
@@ -78,6 +82,7 @@ hook_emit_log(ErrorData *edata)
 			else
 				send_error(edata);
 		}
+		pgt_emit_take_time();
 		in_hook = false;
 	}
 	if (prev_emit_log)

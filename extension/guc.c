@@ -90,13 +90,13 @@ assign_recheck(bool newval pg_attribute_unused(),
 
 /*
  * A parallel worker that runs no query, but builds an index, say, meets no
- * hook but the end of its first transaction.  If it gets its settings only
- * after that, it has to look at once.
+ * hook at which its trace could begin.  So it looks as soon as it has this
+ * setting of its leader's; it holds no locks then.
  */
 static void
 assign_leader_cursor(int newval, void *extra pg_attribute_unused())
 {
-	if (!PGT_SETTINGS_AFTER_COMMIT || newval == 0 || !IsParallelWorker())
+	if (newval == 0 || !IsParallelWorker())
 		return;
 	pgt_leader_cursor = newval;
 	pgt_trace_look();

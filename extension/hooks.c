@@ -113,7 +113,7 @@ trace_planner(PGT_PLANNER_PARAMS)
 
 	/* what runs in the planner may need many cursors */
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_PARSE, cursor);
+	pgt_call_begin(&call, PGT_CALL_PARSE, cursor, pgt_stack());
 	PG_TRY();
 	{
 		result = next_planner(PGT_PLANNER_ARGS);
@@ -231,7 +231,7 @@ trace_executor_start(QueryDesc *query, int eflags)
 		pgt_emit_binds(query->params, cursor);
 
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 	PG_TRY();
 	{
 		next_executor_start(query, eflags);
@@ -253,9 +253,9 @@ trace_executor_start(QueryDesc *query, int eflags)
 	}
 	if (execution != NULL && execution->is_dml)
 	{
+		pgt_call_leave(&call);
 		execution->call = call;
 		execution->call_open = true;
-		pgt_call_leave(&call);
 	}
 	else
 		pgt_call_end(&call, 0, false);
@@ -279,21 +279,21 @@ adopt_execution(QueryDesc *query)
 	return cursor != NULL ? pgt_execution_add(query, cursor) : NULL;
 }
 
-static pg_noinline void
-trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+/*
+ * Enter the call that this run is, or is a part of.  Not inlined, for the sake
+ * of the frame of its caller.
+ */
+static pg_noinline PgtExecution *
+begin_run(QueryDesc *query)
 {
 	PgtExecution *execution;
-	PgtCall		call;
 
 	pgt_libraries_check();
 	execution = pgt_execution_find(query);
 	if (execution == NULL)
 		execution = adopt_execution(query);
 	if (execution == NULL)
-	{
-		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
-		return;
-	}
+		return NULL;
 
 	/* here, since a parallel worker changes nodes between Start and Run */
 	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
@@ -301,36 +301,39 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 												 execution->rows_only);
 	execution->has_run = true;
 
-	if (execution->is_dml && !execution->call_open)
-	{
-		pgt_call_begin(&execution->call, PGT_CALL_EXEC, execution->cursor);
+	if (execution->call_open)
+		pgt_execution_enter(execution, pgt_stack());
+	else
+		pgt_execution_begin(execution, execution->is_dml ? PGT_CALL_EXEC :
+							PGT_CALL_FETCH, pgt_stack());
+	execution->call_open = execution->is_dml;
+	pgt_call_watch(&execution->call);
+	return execution;
+}
+
+static pg_noinline void
+end_run(PgtExecution *execution)
+{
+	pgt_call_unwatch(&execution->call);
+	if (execution->call_open)
 		pgt_call_leave(&execution->call);
-		execution->call_open = true;
-	}
-	if (execution->call_open)
-	{
-		call = execution->call;
-		pgt_call_enter(&call);
-	}
 	else
-		pgt_call_begin(&call, PGT_CALL_FETCH, execution->cursor);
+		pgt_call_end(&execution->call,
+					 execution->query->estate->es_processed, false);
+}
 
-	PG_TRY();
-	{
-		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
-	}
-	PG_CATCH();
-	{
-		pgt_call_fail(&call);
-		pgt_execution_abort(execution);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+/*
+ * Recursion passes through here and through trace_executor_finish(), so there
+ * is no PG_TRY(): see calls.c.
+ */
+static pg_noinline void
+trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	PgtExecution *execution = begin_run(query);
 
-	if (execution->call_open)
-		pgt_call_leave(&call);
-	else
-		pgt_call_end(&call, query->estate->es_processed, false);
+	next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	if (execution != NULL)
+		end_run(execution);
 }
 
 static void
@@ -356,24 +359,14 @@ trace_executor_finish(QueryDesc *query)
 
 	/* a query's Finish counts as the beginning of its CLOSE */
 	if (execution->call_open)
-		pgt_call_enter(&execution->call);
+		pgt_execution_enter(execution, pgt_stack());
 	else
-	{
-		pgt_call_begin(&execution->call, PGT_CALL_CLOSE, execution->cursor);
-		execution->call_open = true;
-	}
+		pgt_execution_begin(execution, PGT_CALL_CLOSE, pgt_stack());
+	execution->call_open = true;
 
-	PG_TRY();
-	{
-		next_executor_finish(query);
-	}
-	PG_CATCH();
-	{
-		pgt_call_fail(&execution->call);
-		pgt_execution_abort(execution);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	pgt_call_watch(&execution->call);
+	next_executor_finish(query);
+	pgt_call_unwatch(&execution->call);
 
 	if (execution->is_dml)
 	{
@@ -416,10 +409,10 @@ trace_executor_end(QueryDesc *query)
 	if (execution->call_open)
 	{
 		call = execution->call;
-		pgt_call_enter(&call);
+		pgt_call_enter(&call, pgt_stack());
 	}
 	else
-		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor);
+		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor, pgt_stack());
 
 	/* its memory goes away with the query */
 	pgt_execution_remove(execution);
@@ -473,7 +466,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 	if (pstmt->stmt_len > 0)
 	{
 		utility.string = query_string;

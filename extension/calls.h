@@ -9,6 +9,7 @@
 #include "utils/elog.h"
 
 #include "extension/cursor.h"
+#include "extension/emit.h"
 #include "extension/event.h"
 
 /*
@@ -74,6 +75,16 @@ extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
  */
 extern void pgt_call_leave(PgtCall *call);
 extern void pgt_call_enter(PgtCall *call, const char *stack);
+
+/*
+ * Unpin its cursor.  If another trace has begun meanwhile, it doesn't have that.
+ */
+static inline void
+pgt_call_unpin(const PgtCall *call)
+{
+	if (call->generation == pgt_trace.generation)
+		pgt_cursor_unpin(call->cursor);
+}
 
 /* Is it the one that was entered last, and not left since? */
 extern bool pgt_call_is_innermost(const PgtCall *call);

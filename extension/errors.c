@@ -16,6 +16,7 @@
 #include "extension/calls.h"
 #include "extension/emit.h"
 #include "extension/errors.h"
+#include "extension/guc.h"
 #include "extension/redact.h"
 #include "extension/transaction.h"
 
@@ -26,9 +27,14 @@ static void
 send_parse_error(const ErrorData *edata)
 {
 	const char *text = debug_query_string != NULL ? debug_query_string : "";
-	Size		len = strlen(text);
-	char	   *redacted = pgt_redact(text, &len);
+	Size		limit = pgt_max_sql_length;
+	Size		len = strnlen(text, limit + 1);
+	Size		full_len = len > limit ? strlen(text) : 0;
+	char	   *redacted;
 	PgtParseErrorRecord *record;
+
+	len = pgt_clip(text, len, limit);
+	redacted = pgt_redact(text, &len);
 
 	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,
 							sizeof(PgtParseErrorRecord),
@@ -36,6 +42,7 @@ send_parse_error(const ErrorData *edata)
 	if (record != NULL)
 	{
 		record->total_len = len;
+		record->full_len = full_len;
 		record->userid = GetUserId();
 		record->loginid = GetSessionUserId();
 		record->sqlstate = edata->sqlerrcode;

@@ -28,6 +28,7 @@ int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
 int			pgt_node_timing = PGT_NODE_TIMING_SAMPLED;
 bool		pgt_node_waits = true;
 int			pgt_max_bind_length = 4096;
+int			pgt_max_sql_length = 1024 * 1024;
 int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
 int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
 int			pgt_queue_size = 1024;
@@ -188,7 +189,13 @@ define_session_settings(void)
 	DefineCustomIntVariable("pg_trace.max_bind_length",
 							"Longer bind values are cut.",
 							NULL,
-							&pgt_max_bind_length, 4096, 0, 1024 * 1024 * 1024 - 1,
+							&pgt_max_bind_length, 4096, 0, PGT_TEXT_MAX,
+							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_sql_length",
+							"Longer SQL texts are cut.",
+							NULL,
+							&pgt_max_sql_length, 1024 * 1024, 1024,
+							PGT_TEXT_MAX,
 							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.on_overflow",
 							 "What a traced session does when its queue is full.",

@@ -74,7 +74,7 @@ is_of_utility(const char *string)
 /* pgt_cursor_get() for a statement at the current depth */
 static PgtCursor *
 find_cursor(const char *string, int location, int len,
-			uint32 command, uint64 queryid)
+			uint32 command, uint64 queryid, const PlannedStmt *plan)
 {
 	if (len <= 0 && location <= 0 && is_of_utility(string))
 	{
@@ -90,7 +90,7 @@ find_cursor(const char *string, int location, int len,
 		len = pgt_leader_length;
 	}
 	return pgt_cursor_get(string, location, len, command, queryid,
-						  pgt_call_depth);
+						  pgt_call_depth, plan);
 }
 
 /* ----------
@@ -107,7 +107,7 @@ trace_planner(PGT_PLANNER_PARAMS)
 
 	cursor = find_cursor(query_string, parse->stmt_location, parse->stmt_len,
 						 pgt_command_of_operation(parse->commandType),
-						 PGT_QUERY_ID(parse->queryId));
+						 PGT_QUERY_ID(parse->queryId), NULL);
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
@@ -121,14 +121,14 @@ trace_planner(PGT_PLANNER_PARAMS)
 	PG_CATCH();
 	{
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	cursor->plan = result;
-	cursor->plan_hash = pgt_plan_hash(result);
+	if (call.generation == pgt_trace.generation)
+		pgt_cursor_set_plan(cursor, result);
 	pgt_call_end(&call, 0, true);
-	pgt_cursor_unpin(cursor);
+	pgt_call_unpin(&call);
 	return result;
 }
 
@@ -155,12 +155,9 @@ cursor_of_query(const QueryDesc *query)
 	cursor = find_cursor(query->sourceText, plan->stmt_location,
 						 plan->stmt_len,
 						 pgt_command_of_operation(query->operation),
-						 PGT_QUERY_ID(plan->queryId));
-	if (cursor != NULL && cursor->plan != plan)
-	{
-		cursor->plan = plan;
-		cursor->plan_hash = pgt_plan_hash(plan);
-	}
+						 PGT_QUERY_ID(plan->queryId), plan);
+	if (cursor != NULL)
+		pgt_cursor_set_plan(cursor, plan);
 	return cursor;
 }
 
@@ -239,13 +236,15 @@ trace_executor_start(QueryDesc *query, int eflags)
 	PG_CATCH();
 	{
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 
-	execution = pgt_execution_add(query, cursor);
-	pgt_cursor_unpin(cursor);
+	/* if another trace has begun meanwhile, the cursor isn't its */
+	execution = call.generation == pgt_trace.generation ?
+		pgt_execution_add(query, cursor) : NULL;
+	pgt_call_unpin(&call);
 	if (execution != NULL)
 	{
 		execution->want_stat = want_stat;
@@ -457,7 +456,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
 						 pgt_command_of_utility(pstmt->utilityStmt),
-						 PGT_QUERY_ID(pstmt->queryId));
+						 PGT_QUERY_ID(pstmt->queryId), NULL);
 	if (cursor == NULL)
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -482,7 +481,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	{
 		utility = caller_utility;
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -493,7 +492,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 		return;
 	}
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
-	pgt_cursor_unpin(cursor);
+	pgt_call_unpin(&call);
 	pgt_libraries_check();
 }
 

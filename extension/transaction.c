@@ -61,7 +61,7 @@ end_kept(void)
 {
 	is_kept = false;
 	pgt_call_end(&kept, 0, false);
-	pgt_cursor_unpin(kept.cursor);
+	pgt_call_unpin(&kept);
 }
 
 void
@@ -73,7 +73,7 @@ pgt_transaction_fail(void)
 	/* a FATAL error has ended it with all the others */
 	if (pgt_call_is_innermost(&kept))
 		pgt_call_fail(&kept);
-	pgt_cursor_unpin(kept.cursor);
+	pgt_call_unpin(&kept);
 }
 
 static void

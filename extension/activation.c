@@ -6,6 +6,9 @@
  * of one flag, which is in shared memory, so that any session, and the worker,
  * can change the answer for any other.  What a setting changes in this process
  * is acted upon at the next hook, since assign hooks must not fail or wait.
+ * Nor may that be done in the middle of a transaction's end or of an error: what
+ * runs then asks pgt_still_traced().  But it may be done right before, and for
+ * the transaction in which a process connects, that is the first chance.
  */
 #include "postgres.h"
 
@@ -27,6 +30,7 @@
 #include "extension/guc.h"
 #include "extension/libraries.h"
 #include "extension/session.h"
+#include "extension/transaction.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
 #define START_TIMEOUT_MS	2000
@@ -51,6 +55,7 @@ send_exit(int code, Datum arg pg_attribute_unused())
 
 	if (!pgt_emit_active())
 		return;
+	pgt_transaction_exit();
 	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
 							0, 0);
 	if (record != NULL)
@@ -91,15 +96,17 @@ join_trace(uint32 slot)
 	pgt_libraries_reset(session->remote, session->forked);
 }
 
-/* Start or stop as pg_trace.session says. */
+/* Start or stop as pg_trace.session says; if that means to wait, may_wait. */
 static void
-follow_setting(void)
+follow_setting(bool may_wait)
 {
 	bool		wanted = pgt_session && pgt_enabled;
 	char		path[MAXPGPATH];
 	char		error[PGT_ERROR_LEN];
 	const char *hint;
 
+	if (!may_wait && (wanted ? !pgt_emit_active() : started_by_setting))
+		return;
 	setting_followed = true;
 	if (wanted && !pgt_emit_active())
 	{
@@ -191,8 +198,9 @@ follow_leader(void)
 				 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/* Act upon settings, if there is time for that, and upon the flag. */
 static void
-check(void)
+check(bool may_wait)
 {
 	uint32		value;
 
@@ -201,14 +209,18 @@ check(void)
 		PGT_PROC_NUMBER(MyProc) >= pgt_nprocs)
 		return;
 
+	/* with locks held, nothing may fail or wait: the next hook will do */
+	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
+		return;
+
 	checking = true;
 	PG_TRY();
 	{
 		/* parallel workers inherit the setting, but aren't sessions */
-		if (!setting_followed && IsParallelWorker())
+		if (!setting_followed && !IsParallelWorker())
+			follow_setting(may_wait);
+		else if (!setting_followed && may_wait)
 			follow_leader();
-		else if (!setting_followed)
-			follow_setting();
 	}
 	PG_FINALLY();
 	{
@@ -232,9 +244,25 @@ bool
 pgt_trace_look(void)
 {
 	if (pgt_trace_flag == &always_set || !pgt_emit_active())
-		check();
+		check(true);
 	pgt_calls_follow();
 	return pgt_emit_active();
+}
+
+void
+pgt_trace_join(void)
+{
+	if (pgt_trace_flag == &always_set || !pgt_emit_active())
+		check(false);
+}
+
+bool
+pgt_trace_goes_on(void)
+{
+	if (!pgt_emit_active())
+		return false;
+	pgt_calls_follow();
+	return true;
 }
 
 void

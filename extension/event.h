@@ -20,6 +20,12 @@
 #define PGT_RECORD_MAX 16384
 
 /*
+ * Longest text, over all its records.  Whoever sends texts cuts them to this;
+ * the worker takes a record that announces more for a corrupt one.
+ */
+#define PGT_TEXT_MAX (16 * 1024 * 1024)
+
+/*
  * Cursor numbers begin here.  Programs that read Oracle's traces expect an
  * address, and some take a single digit for a mistake.
  */
@@ -68,6 +74,7 @@ typedef struct PgtCursorRecord
 	uint64		queryid;
 	uint64		hash;
 	uint64		total_len;		/* of the text, over all its records */
+	uint64		full_len;		/* if it was cut: before that */
 	Oid			userid;			/* current user */
 	Oid			loginid;		/* session user */
 	uint32		command;		/* Oracle's command code */
@@ -173,6 +180,7 @@ typedef struct PgtParseErrorRecord
 {
 	PgtRecord	header;			/* text: the statement */
 	uint64		total_len;
+	uint64		full_len;		/* if it was cut: before that */
 	Oid			userid;
 	Oid			loginid;
 	uint32		sqlstate;

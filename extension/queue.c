@@ -86,6 +86,13 @@ pgt_queue_half_full(PgtQueue *queue)
 }
 
 uint64
+pgt_queue_room(PgtQueue *queue)
+{
+	return queue->size - (pg_atomic_read_u64(&queue->head) -
+						  pg_atomic_read_u64(&queue->tail));
+}
+
+uint64
 pgt_queue_head(PgtQueue *queue)
 {
 	uint64		head = pg_atomic_read_u64(&queue->head);

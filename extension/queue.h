@@ -43,6 +43,9 @@ extern void pgt_queue_publish(PgtQueue *queue, uint64 head);
 /* Backend: is at least half of the queue in use? */
 extern bool pgt_queue_half_full(PgtQueue *queue);
 
+/* Backend: how many bytes of it are not in use. */
+extern uint64 pgt_queue_room(PgtQueue *queue);
+
 /*
  * Worker: the end of what is published now.  All that the backend did before
  * it published the last record below it is visible after this call.

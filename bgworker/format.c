@@ -293,6 +293,8 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 					strnlen(record->traceparent, PGT_TRACEPARENT_LEN), '\'');
 		put_string(format, "'");
 	}
+	if (record->full_len > 0)
+		put_number(format, " cut=", record->full_len);
 	put_string(format, "\n");
 	begin_text(format, &record->header, sizeof(*record), record->total_len);
 }
@@ -414,6 +416,8 @@ put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 	put_string(format, " err=");
 	put_string(format, unpack_sql_state(record->sqlstate));
 	put_number(format, " pos=", record->position);
+	if (record->full_len > 0)
+		put_number(format, " cut=", record->full_len);
 	put_string(format, "\n");
 	begin_text(format, &record->header, sizeof(*record), record->total_len);
 }

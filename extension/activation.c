@@ -6,6 +6,9 @@
  * of one flag, which is in shared memory, so that any session, and the worker,
  * can change the answer for any other.  What a setting changes in this process
  * is acted upon at the next hook, since assign hooks must not fail or wait.
+ * Nor may that be done in the middle of a transaction's end or of an error: what
+ * runs then asks pgt_still_traced().  But it may be done right before, and for
+ * the transaction in which a process connects, that is the first chance.
  */
 #include "postgres.h"
 
@@ -28,6 +31,7 @@
 #include "extension/libraries.h"
 #include "extension/options.h"
 #include "extension/session.h"
+#include "extension/transaction.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
 #define START_TIMEOUT_MS	2000
@@ -53,6 +57,7 @@ send_exit(int code, Datum arg pg_attribute_unused())
 
 	if (!pgt_emit_active())
 		return;
+	pgt_transaction_exit();
 	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
 							0, 0);
 	if (record != NULL)
@@ -123,9 +128,9 @@ warn(const char *error, const char *hint, int sqlstate)
 			 errdetail("The reason is in the server log.")));
 }
 
-/* Start or stop as pg_trace.session says. */
+/* Start or stop as pg_trace.session says; if that means to wait, may_wait. */
 static void
-follow_setting(void)
+follow_setting(bool may_wait)
 {
 	bool		wanted = pgt_session && pgt_enabled;
 	char		path[MAXPGPATH];
@@ -133,6 +138,8 @@ follow_setting(void)
 	const char *hint;
 	int			sqlstate;
 
+	if (!may_wait && (wanted ? !pgt_emit_active() : started_by_setting))
+		return;
 	setting_followed = true;
 	if (wanted && !pgt_emit_active())
 	{
@@ -226,8 +233,9 @@ follow_leader(void)
 				 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/* Act upon settings, if there is time for that, and upon the flag. */
 static void
-check(void)
+check(bool may_wait)
 {
 	uint32		value;
 
@@ -236,14 +244,18 @@ check(void)
 		PGT_PROC_NUMBER(MyProc) >= pgt_nprocs)
 		return;
 
+	/* with locks held, nothing may fail or wait: the next hook will do */
+	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
+		return;
+
 	checking = true;
 	PG_TRY();
 	{
 		/* parallel workers inherit the setting, but aren't sessions */
-		if (!setting_followed && IsParallelWorker())
+		if (!setting_followed && !IsParallelWorker())
+			follow_setting(may_wait);
+		else if (!setting_followed && may_wait)
 			follow_leader();
-		else if (!setting_followed)
-			follow_setting();
 	}
 	PG_FINALLY();
 	{
@@ -267,10 +279,26 @@ bool
 pgt_trace_look(void)
 {
 	if (pgt_trace_flag == &always_set || !pgt_emit_active())
-		check();
+		check(true);
 	pgt_calls_follow();
 	pgt_options_follow();
 	return pgt_emit_active();
+}
+
+void
+pgt_trace_join(void)
+{
+	if (pgt_trace_flag == &always_set || !pgt_emit_active())
+		check(false);
+}
+
+bool
+pgt_trace_goes_on(void)
+{
+	if (!pgt_emit_active())
+		return false;
+	pgt_calls_follow();
+	return true;
 }
 
 void

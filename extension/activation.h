@@ -10,6 +10,7 @@
 /* Not for use but by the functions below. */
 extern pg_atomic_uint32 *pgt_trace_flag;
 extern bool pgt_trace_look(void);
+extern bool pgt_trace_goes_on(void);
 
 /* If not, this process isn't traced. */
 static inline bool
@@ -26,6 +27,22 @@ static inline bool
 pgt_traced(void)
 {
 	return unlikely(pgt_may_be_traced()) && pgt_trace_look();
+}
+
+/*
+ * Take part in a trace that the worker has begun, without waiting for anything.
+ * May raise an error.
+ */
+extern void pgt_trace_join(void);
+
+/*
+ * As pgt_traced(), where nothing may fail or wait: in callbacks of transactions, and
+ * after errors.  Neither begins nor ends a trace.
+ */
+static inline bool
+pgt_still_traced(void)
+{
+	return unlikely(pgt_may_be_traced()) && pgt_trace_goes_on();
 }
 
 /*

@@ -5,6 +5,14 @@
  * A call is measured from pgt_call_begin() to pgt_call_end(), with everything
  * that ran below it: elapsed and CPU time from the clocks, blocks as the
  * difference of PostgreSQL's own counters, which are always kept.
+ *
+ * A PG_TRY() takes more of the stack than all else that a hook has there, and a
+ * statement must not fail by the limit of the stack's depth because it is
+ * traced.  So the hooks that recursion passes through have none.  A call that
+ * an error has ended is known by its place on the stack, which lies beyond the
+ * end of that now.  That is looked at when a subtransaction or transaction is
+ * rolled back, when the error is logged, and when other calls begin and end.
+ * The stack grows downwards on all machines that have eBPF.
  */
 #include "postgres.h"
 
@@ -26,6 +34,17 @@ TimestampTz pgt_outer_statement = 0;
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
+static int	last_sqlstate = 0;	/* of what was reported within a watched call */
+
+/* stack: where it is now */
+static inline bool
+is_over(const PgtCall *call, const char *stack)
+{
+	return call->frame != NULL && call->frame <= stack;
+}
+
+static void sweep(const char *stack, int sqlstate);
+static void fail_all_within(const PgtCall *call, int sqlstate);
 
 /*
  * CPU time of this thread at now_ns.  To ask the kernel takes 0.4 us, longer
@@ -102,12 +121,15 @@ pgt_calls_leave_outer(void)
 }
 
 void
-pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
+pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
+			   const char *stack)
 {
 	uint64		run_delay_ns = read_run_delay();
 	PgtBeginRecord *record;
 
+	sweep(stack, 0);
 	call->cursor = cursor;
+	call->failed = NULL;
 	call->generation = pgt_trace.generation;
 	call->kind = kind;
 	call->depth = pgt_call_depth;
@@ -133,7 +155,7 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor)
 	}
 	read_counters(&call->blocks_read, &call->blocks_got,
 				  &call->blocks_dirtied);
-	pgt_call_enter(call);
+	pgt_call_enter(call, stack);
 }
 
 /* What parallel workers that are launched now work for */
@@ -142,12 +164,17 @@ show_cursor_to_workers(const PgtCursor *cursor)
 {
 	pgt_leader_cursor = cursor->number;
 	pgt_leader_location = cursor->location;
-	pgt_leader_length = cursor->len;
+	pgt_leader_length = cursor->full_len;
 }
 
 void
-pgt_call_leave(const PgtCall *call)
+pgt_call_leave(PgtCall *call)
 {
+	if (!call->entered)
+		return;
+	if (unlikely(innermost != call))
+		fail_all_within(call, last_sqlstate);
+	call->entered = false;
 	pgt_call_depth = call->depth;
 	pgt_plan_node = call->plan_node;
 	innermost = call->outer;
@@ -164,8 +191,10 @@ pgt_calls_hide_values(void)
 }
 
 void
-pgt_call_enter(PgtCall *call)
+pgt_call_enter(PgtCall *call, const char *stack)
 {
+	call->frame = stack;
+	call->entered = true;
 	pgt_call_depth = call->depth + 1;
 	/* what an error may have left behind doesn't outlive the client's call */
 	call->plan_node = call->depth > 0 ? pgt_plan_node : 0;
@@ -174,6 +203,12 @@ pgt_call_enter(PgtCall *call)
 	call->outer = innermost;
 	innermost = call;
 	show_cursor_to_workers(call->cursor);
+}
+
+void
+pgt_call_detach(PgtCall *call)
+{
+	call->frame = NULL;
 }
 
 bool
@@ -197,7 +232,7 @@ ends_statement(const PgtCall *call)
 }
 
 void
-pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
+pgt_call_end(PgtCall *call, uint64 rows, bool missed)
 {
 	PgtEndRecord *record;
 	int64		blocks_read;
@@ -205,6 +240,8 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	int64		blocks_dirtied;
 	uint64		run_delay_ns;
 
+	if (!call->entered)
+		return;
 	pgt_call_leave(call);
 
 	/* the trace may have ended, or another begun, in the meantime */
@@ -235,9 +272,11 @@ pgt_call_end(const PgtCall *call, uint64 rows, bool missed)
 	pgt_emit_commit();
 }
 
-void
-pgt_call_fail(const PgtCall *call)
+/* The innermost call is over by an error. */
+static void
+fail_innermost(int sqlstate)
 {
+	PgtCall    *call = innermost;
 	PgtErrorRecord *record;
 
 	/* whatever planning has come to, it was no plan from the cache */
@@ -247,18 +286,84 @@ pgt_call_fail(const PgtCall *call)
 
 	record = pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord), NULL, 0,
 							call->cursor->number, call->depth);
-	if (record == NULL)
-		return;
-	record->sqlstate = geterrcode();
-	pgt_emit_commit();
-	failed = true;
+	if (record != NULL)
+	{
+		record->sqlstate = sqlstate != 0 ? sqlstate : ERRCODE_INTERNAL_ERROR;
+		pgt_emit_commit();
+		failed = true;
+	}
+	if (call->failed != NULL)
+		call->failed(call);
+}
+
+/* Locks of what has failed may still be held, so nobody waits. */
+static void
+fail_all_within(const PgtCall *call, int sqlstate)
+{
+	pgt_emit_hurry();
+	while (innermost != NULL && innermost != call)
+		fail_innermost(sqlstate);
+	pgt_emit_take_time();
 }
 
 void
-pgt_calls_fail(void)
+pgt_call_fail(PgtCall *call)
 {
-	while (innermost != NULL)
-		pgt_call_fail(innermost);
+	if (call->entered)
+		fail_all_within(call->outer, geterrcode());
+}
+
+void
+pgt_calls_fail(int sqlstate)
+{
+	fail_all_within(NULL, sqlstate);
+}
+
+static void
+sweep(const char *stack, int sqlstate)
+{
+	if (likely(innermost == NULL || !is_over(innermost, stack)))
+		return;
+	pgt_emit_hurry();
+	while (innermost != NULL && is_over(innermost, stack))
+		fail_innermost(sqlstate != 0 ? sqlstate : last_sqlstate);
+	pgt_emit_take_time();
+}
+
+void
+pgt_calls_sweep(int sqlstate)
+{
+	sweep(pgt_stack(), sqlstate);
+}
+
+void
+pgt_call_forget(PgtCall *call)
+{
+	if (!call->entered)
+		return;
+	fail_all_within(call->outer, last_sqlstate);
+}
+
+/* An error context callback; also called for mere messages. */
+static void
+note_sqlstate(void *arg pg_attribute_unused())
+{
+	last_sqlstate = geterrcode();
+}
+
+void
+pgt_call_watch(PgtCall *call)
+{
+	call->context.callback = note_sqlstate;
+	call->context.arg = NULL;
+	call->context.previous = error_context_stack;
+	error_context_stack = &call->context;
+}
+
+void
+pgt_call_unwatch(PgtCall *call)
+{
+	error_context_stack = call->context.previous;
 }
 
 bool

@@ -6,18 +6,28 @@
 #define PGT_CALLS_H
 
 #include "datatype/timestamp.h"
+#include "utils/elog.h"
 
 #include "extension/cursor.h"
+#include "extension/emit.h"
 #include "extension/event.h"
 
-/* A call that has begun; lives in the frame of the hook, or in an execution */
+/*
+ * A call that has begun.  It lives in an execution, so that recursion needs no
+ * more of the stack than without the trace; or in the frame of a hook which has
+ * a PG_CATCH().
+ */
 typedef struct PgtCall
 {
 	struct PgtCall *outer;		/* while it is entered: the one around it */
+	const char *frame;			/* likewise: where the stack was, or NULL if
+								 * no hook is in it: see pgt_call_detach() */
+	void		(*failed) (struct PgtCall *call);	/* after its lines, or NULL */
 	PgtCursor  *cursor;			/* valid while generation is the trace's */
 	uint32		generation;
 	PgtCallKind kind;
 	int			depth;
+	bool		entered;
 	bool		hides_values;	/* of it, and of what runs in it */
 	uint64		plan_node;		/* while it is entered: the caller's */
 	uint64		begin_ns;
@@ -25,6 +35,7 @@ typedef struct PgtCall
 	int64		blocks_read;	/* counters when it began */
 	int64		blocks_got;
 	int64		blocks_dirtied;
+	ErrorContextCallback context;	/* while it is watched */
 } PgtCall;
 
 /*
@@ -49,18 +60,32 @@ pgt_calls_follow(void)
 /* How many calls this process is in, that is dep= of the next one. */
 extern int	pgt_call_depth;
 
+/* Where the stack is, for the hook that brackets a call */
+#define pgt_stack() ((const char *) __builtin_frame_address(0))
+
 /*
  * Begin a call, one level below those that are open, and say so to the
  * worker.
  */
-extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor);
+extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
+						   const char *stack);
 
 /*
  * Leave a call for the moment, or enter it again: between the hooks of one
  * execution, its caller's depth is the current one.
  */
-extern void pgt_call_leave(const PgtCall *call);
-extern void pgt_call_enter(PgtCall *call);
+extern void pgt_call_leave(PgtCall *call);
+extern void pgt_call_enter(PgtCall *call, const char *stack);
+
+/*
+ * Unpin its cursor.  If another trace has begun meanwhile, it doesn't have that.
+ */
+static inline void
+pgt_call_unpin(const PgtCall *call)
+{
+	if (call->generation == pgt_trace.generation)
+		pgt_cursor_unpin(call->cursor);
+}
 
 /* Is one of the calls that are entered of a statement that hides its values? */
 extern bool pgt_calls_hide_values(void);
@@ -68,22 +93,45 @@ extern bool pgt_calls_hide_values(void);
 /* Is it the one that was entered last, and not left since? */
 extern bool pgt_call_is_innermost(const PgtCall *call);
 
+/*
+ * The call that was entered last goes on after the hook has returned, until
+ * someone ends it.
+ */
+extern void pgt_call_detach(PgtCall *call);
+
 /* End a call: its line with figures up to now.  missed: planned anew. */
-extern void pgt_call_end(const PgtCall *call, uint64 rows, bool missed);
+extern void pgt_call_end(PgtCall *call, uint64 rows, bool missed);
 
 /*
- * The same for a call that an error ends; to be called in PG_CATCH().
+ * The same for a call that an error ends, and for those within it; to be called
+ * in PG_CATCH().
  */
-extern void pgt_call_fail(const PgtCall *call);
+extern void pgt_call_fail(PgtCall *call);
+
+/*
+ * A call without PG_CATCH() around it is between these two, so that the SQLSTATE
+ * of an error that ends it is known when pgt_calls_sweep() finds that out.
+ */
+extern void pgt_call_watch(PgtCall *call);
+extern void pgt_call_unwatch(PgtCall *call);
+
+/*
+ * End the calls that an error has ended: those whose hook is no longer on the
+ * stack.  sqlstate is 0 if the caller doesn't know it.
+ */
+extern void pgt_calls_sweep(int sqlstate);
+
+/* The memory of a call goes away: if it is still entered, an error ended it. */
+extern void pgt_call_forget(PgtCall *call);
 
 /*
  * The process is about to end by a FATAL error, which passes no PG_CATCH():
- * the same for all calls that are entered, from the innermost outwards.
+ * end all calls that are entered, from the innermost outwards.
  */
-extern void pgt_calls_fail(void);
+extern void pgt_calls_fail(int sqlstate);
 
 /*
- * Has an error been reported by pgt_call_fail() since this was last called?
+ * Has an error of a call been reported since this was last called?
  */
 extern bool pgt_call_failed(void);
 

@@ -147,16 +147,6 @@ pgt_forget_open_files(void)
 #endif
 }
 
-/*
- * Whether a parallel worker gets its leader's settings after the end of its
- * first transaction
- */
-#if PG_VERSION_NUM >= 180000
-#define PGT_SETTINGS_AFTER_COMMIT	true
-#else
-#define PGT_SETTINGS_AFTER_COMMIT	false
-#endif
-
 /* The counters of OIDs and transactions; access/transam.h */
 #if PG_VERSION_NUM >= 170000
 #define PGT_TRANSAM_VARIABLES	TransamVariables

@@ -2,19 +2,25 @@
  * cursor.c
  *		The cursor numbers of this process's trace.
  *
- * In the file, PARSING IN CURSOR gives a number to a statement text once, and
- * all later calls refer to it.  This is the backend's side of that: a
- * table of the texts last used, by hash, so that a hook neither allocates
- * memory nor sends a text twice.  When the table is full, the cursor that was
- * unused for longest is closed and its number goes to the new text.  Only if
- * all are in use, as in a deep recursion, whose every level has cursors of its
- * own, is the table enlarged.
+ * In the file, PARSING IN CURSOR gives a number to a statement once, and all
+ * later calls refer to it.  This is the backend's side of that: a table of the
+ * statements last used, by hash, so that no text is sent twice.  When the table
+ * is full, the cursor that was unused for longest is closed and its number goes
+ * to the new text.  Only if all are in use, as in a deep recursion, whose every
+ * level has cursors of its own, is the table enlarged.
+ *
+ * A statement is the same only if its whole text is, and its command, its query
+ * identifier and its user: hashes can be made to agree by whoever writes the
+ * SQL.  So texts are kept, as many as there is room for.  One that is not kept,
+ * or was cut, and so can't be compared, has the same cursor as long as it has
+ * the same plan: the plan's memory tells when that is gone.
  */
 #include "postgres.h"
 
 #include <ctype.h>
 
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -23,21 +29,57 @@
 #include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/emit_plan.h"
+#include "extension/guc.h"
 #include "extension/redact.h"
 
 #define CHUNK_CURSORS	1024
 #define MAX_CHUNKS		8
 #define NBUCKETS		1024	/* a power of two */
 
+/* Bytes of text that are kept, altogether and of one statement */
+#define KEPT_TOTAL		(16 * 1024 * 1024)
+#define KEPT_MAX		(KEPT_TOTAL / 4)
+
+/* How much of a text that isn't kept makes its hash, which is only shown */
+#define HASHED_LEN		1024
+
 typedef struct CursorTable
 {
 	PgtCursor  *chunks[MAX_CHUNKS]; /* of CHUNK_CURSORS each */
 	int			nchunks;
 	dlist_head	buckets[NBUCKETS];
-	dlist_head	lru;
+	dlist_head	lru;			/* those that aren't pinned */
 	int			nused;
 	uint32		first_number;
+	MemoryContext texts;
+	Size		kept;			/* bytes of texts */
 } CursorTable;
+
+/* Of a plan whose cursors are found by it; lives in the plan's memory */
+typedef struct PlanEnd
+{
+	MemoryContextCallback callback;
+	const PlannedStmt *plan;
+} PlanEnd;
+
+/* A statement that a cursor is wanted for */
+typedef struct Statement
+{
+	const char *text;
+	uint32		len;
+	uint32		full_len;		/* 0 until it is needed, if it was cut */
+	bool		by_plan;		/* its text can't be compared */
+	uint64		hash;
+	int			location;
+	int			depth;
+	uint32		command;
+	uint64		queryid;
+	Oid			userid;
+	Oid			loginid;
+	const PlannedStmt *plan;
+	const Node *utility;
+} Statement;
 
 static CursorTable table;
 
@@ -63,6 +105,12 @@ pgt_cursor_reset(uint32 first_number)
 	for (int i = 0; i < NBUCKETS; i++)
 		dlist_init(&table.buckets[i]);
 	dlist_init(&table.lru);
+	if (table.texts == NULL)
+		table.texts = AllocSetContextCreate(TopMemoryContext,
+											"pg_trace_bgw texts",
+											ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(table.texts);
+	table.kept = 0;
 	table.nused = 0;
 	table.first_number = first_number;
 }
@@ -99,25 +147,46 @@ send_lost(int depth)
 	pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
 }
 
+/* In no list, but dlist_delete() may be called for it. */
+static void
+detach(dlist_node *node)
+{
+	node->prev = node->next = node;
+}
+
+static void
+forget_text(PgtCursor *cursor)
+{
+	if (cursor->text == NULL)
+		return;
+	table.kept -= cursor->len;
+	pfree(cursor->text);
+	cursor->text = NULL;
+}
+
+/* Find it no longer. */
+static void
+unlink_cursor(PgtCursor *cursor)
+{
+	forget_text(cursor);
+	dlist_delete(&cursor->chain);
+	detach(&cursor->chain);
+}
+
 /* The cursor that is unused for longest, taken out of the table, or NULL */
 static PgtCursor *
 evict(int depth)
 {
-	dlist_iter	iter;
+	PgtCursor  *cursor;
 
-	dlist_foreach(iter, &table.lru)
-	{
-		PgtCursor  *cursor = dlist_container(PgtCursor, lru, iter.cur);
-
-		if (cursor->pins > 0)
-			continue;
-		if (cursor->sent && !send_close(cursor, depth))
-			return NULL;
-		dlist_delete(&cursor->chain);
-		dlist_delete(&cursor->lru);
-		return cursor;
-	}
-	return NULL;
+	if (dlist_is_empty(&table.lru))
+		return NULL;
+	cursor = dlist_head_element(PgtCursor, lru, &table.lru);
+	if (cursor->sent && !send_close(cursor, depth))
+		return NULL;
+	unlink_cursor(cursor);
+	dlist_delete(&cursor->lru);
+	return cursor;
 }
 
 /* An entry for a new text, without a hash yet; NULL if there is none. */
@@ -150,8 +219,7 @@ free_entry(int depth)
  * statement is one, too.
  */
 static bool
-send_text(PgtCursor *cursor, const char *text, uint32 command,
-		  uint64 queryid, const Node *utility)
+send_text(PgtCursor *cursor, const char *text, const Node *utility)
 {
 	Size		len = cursor->len;
 	char	   *redacted = pgt_redact(text, &len, utility,
@@ -168,14 +236,17 @@ send_text(PgtCursor *cursor, const char *text, uint32 command,
 	if (record != NULL)
 	{
 		record->total_len = len;
+		record->full_len = cursor->full_len > cursor->len ?
+			cursor->full_len : 0;
 		record->hash = redacted == NULL ? cursor->hash :
 			hash_bytes_extended((const unsigned char *) redacted, len,
 								cursor->depth);
-		record->queryid = redacted == NULL || utility == NULL ? queryid : 0;
-		record->userid = GetUserId();
-		record->loginid = GetSessionUserId();
-		record->command = command;
-		memcpy(record->traceparent, traceparent, sizeof(traceparent));
+		record->queryid = redacted == NULL || utility == NULL ?
+			cursor->queryid : 0;
+		record->userid = cursor->userid;
+		record->loginid = cursor->loginid;
+		record->command = cursor->command;
+		memcpy(record->traceparent, traceparent, PGT_TRACEPARENT_LEN);
 		pgt_emit_commit();
 	}
 	if (redacted != NULL)
@@ -208,6 +279,9 @@ include_comments(const char *query, int *location, int *len)
 	const char *p = query;
 	const char *end = query + Max(*location, 0);
 
+	/* there is an end to what is shown anyhow */
+	if (*location > pgt_max_sql_length)
+		return;
 	while (p < end)
 	{
 		const char *rest = NULL;
@@ -229,15 +303,216 @@ include_comments(const char *query, int *location, int *len)
 	}
 }
 
+Size
+pgt_clip(const char *text, Size len, Size limit)
+{
+	if (len <= limit)
+		return len;
+	if (GetDatabaseEncoding() != PG_UTF8)
+		return pg_mbcliplen(text, len, limit);
+	/* the same, without a look at all the characters before */
+	while (limit > 0 && ((unsigned char) text[limit] & 0xC0) == 0x80)
+		limit--;
+	return limit;
+}
+
+/* The text of a statement, cut where it is too long. */
+static void
+find_text(Statement *statement, const char *query, int location, int len)
+{
+	Size		limit = pgt_max_sql_length;
+	const char *start = query + Max(location, 0);
+	Size		rest = len > 0 && location >= 0 ? (Size) len :
+		strnlen(start, limit + 1);
+
+	if (rest > limit)
+	{
+		statement->text = start;
+		statement->len = pgt_clip(start, rest, limit);
+		statement->full_len = len > 0 && location >= 0 ? len : 0;
+		statement->by_plan = true;
+	}
+	else
+	{
+		statement->text = CleanQuerytext(query, &location, &len);
+		if (len == 0)
+			statement->text = placeholder(statement->command,
+										  statement->queryid, &len);
+		statement->len = statement->full_len = len;
+		statement->by_plan = len > KEPT_MAX;
+	}
+	statement->location = location;
+}
+
+static uint32
+hash_of_plan(const PlannedStmt *plan)
+{
+	return murmurhash32((uint32) ((uintptr_t) plan >> 4));
+}
+
+static bool
+matches(const PgtCursor *cursor, const Statement *statement)
+{
+	if (cursor->depth != statement->depth ||
+		cursor->userid != statement->userid ||
+		cursor->loginid != statement->loginid ||
+		cursor->command != statement->command ||
+		cursor->queryid != statement->queryid)
+		return false;
+	if (cursor->text == NULL || statement->by_plan)
+		return cursor->text == NULL && statement->by_plan &&
+			statement->plan != NULL && cursor->plan == statement->plan;
+	return cursor->hash == statement->hash && cursor->len == statement->len &&
+		memcmp(cursor->text, statement->text, cursor->len) == 0;
+}
+
+static PgtCursor *
+find(const Statement *statement, dlist_head *bucket)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, bucket)
+	{
+		PgtCursor  *cursor = dlist_container(PgtCursor, chain, iter.cur);
+
+		if (matches(cursor, statement))
+			return cursor;
+	}
+	return NULL;
+}
+
+/* Forget texts until there is room for one. */
+static bool
+make_room(Size len)
+{
+	dlist_iter	iter;
+
+	if (table.kept + len <= KEPT_TOTAL)
+		return true;
+	dlist_foreach(iter, &table.lru)
+	{
+		PgtCursor  *cursor = dlist_container(PgtCursor, lru, iter.cur);
+
+		if (cursor->text != NULL)
+			unlink_cursor(cursor);
+		if (table.kept + len <= KEPT_TOTAL)
+			return true;
+	}
+	return false;
+}
+
+static bool
+keep_text(PgtCursor *cursor, const Statement *statement)
+{
+	if (statement->by_plan || !make_room(statement->len))
+		return false;
+	cursor->text = MemoryContextAllocExtended(table.texts,
+											  Max(statement->len, 1),
+											  MCXT_ALLOC_NO_OOM);
+	if (cursor->text == NULL)
+		return false;
+	memcpy(cursor->text, statement->text, statement->len);
+	table.kept += statement->len;
+	return true;
+}
+
+/* The memory of a plan is freed: what comes at its address is another. */
+static void
+plan_ended(void *arg)
+{
+	const PlannedStmt *plan = ((PlanEnd *) arg)->plan;
+	dlist_head *bucket =
+		&table.buckets[hash_of_plan(plan) & (NBUCKETS - 1)];
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, bucket)
+	{
+		PgtCursor  *cursor = dlist_container(PgtCursor, chain, iter.cur);
+
+		if (cursor->text == NULL && cursor->plan == plan)
+			unlink_cursor(cursor);
+	}
+}
+
+/* Have a cursor without a text found by its plan. */
+static void
+link_by_plan(PgtCursor *cursor, const PlannedStmt *plan)
+{
+	MemoryContext context = GetMemoryChunkContext(unconstify(PlannedStmt *,
+															 plan));
+	PlanEnd    *end = MemoryContextAllocExtended(context, sizeof(PlanEnd),
+												 MCXT_ALLOC_NO_OOM);
+
+	unlink_cursor(cursor);
+	if (end == NULL)
+		return;
+	end->plan = plan;
+	end->callback.func = plan_ended;
+	end->callback.arg = end;
+	MemoryContextRegisterResetCallback(context, &end->callback);
+	dlist_push_head(&table.buckets[hash_of_plan(plan) & (NBUCKETS - 1)],
+					&cursor->chain);
+}
+
+void
+pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan)
+{
+	if (cursor->plan == plan)
+		return;
+	cursor->plan = plan;
+	cursor->plan_hash = pgt_plan_hash(plan);
+	if (cursor->text == NULL)
+		link_by_plan(cursor, plan);
+}
+
+/* A new cursor, NULL if there is none or its text can't be sent. */
+static PgtCursor *
+add_cursor(const Statement *statement, dlist_head *bucket)
+{
+	PgtCursor  *cursor = free_entry(statement->depth);
+	uint32		number;
+
+	if (cursor == NULL)
+		return NULL;
+	number = cursor->number;
+	memset(cursor, 0, sizeof(*cursor));
+	cursor->number = number;
+	cursor->hash = statement->hash;
+	cursor->len = statement->len;
+	cursor->full_len = statement->full_len != 0 ? statement->full_len :
+		strlen(statement->text);
+	cursor->depth = statement->depth;
+	cursor->location = statement->location;
+	cursor->command = statement->command;
+	cursor->queryid = statement->queryid;
+	cursor->userid = statement->userid;
+	cursor->loginid = statement->loginid;
+	detach(&cursor->chain);
+
+	cursor->sent = send_text(cursor, statement->text, statement->utility);
+	if (!cursor->sent)
+	{
+		/* the next execution tries again, under another number */
+		dlist_push_head(&table.lru, &cursor->lru);
+		return NULL;
+	}
+	if (keep_text(cursor, statement))
+		dlist_push_head(bucket, &cursor->chain);
+	else if (statement->plan != NULL)
+		pgt_cursor_set_plan(cursor, statement->plan);
+	dlist_push_tail(&table.lru, &cursor->lru);
+	return cursor;
+}
+
 PgtCursor *
 pgt_cursor_get(const char *query, int location, int len,
 			   uint32 command, uint64 queryid, int depth,
-			   const Node *utility)
+			   const PlannedStmt *plan, const Node *utility)
 {
+	Statement	statement = {.depth = depth, .command = command,
+		.queryid = queryid, .plan = plan, .utility = utility};
 	dlist_head *bucket;
-	dlist_iter	iter;
 	PgtCursor  *cursor;
-	uint64		hash;
 
 	if (depth == 0)
 		pgt_context_send();
@@ -248,62 +523,36 @@ pgt_cursor_get(const char *query, int location, int len,
 		len = 0;
 	}
 	include_comments(query, &location, &len);
-	query = CleanQuerytext(query, &location, &len);
-	if (len == 0)
-		query = placeholder(command, queryid, &len);
-	hash = hash_bytes_extended((const unsigned char *) query, len, depth);
-	bucket = &table.buckets[hash & (NBUCKETS - 1)];
+	find_text(&statement, query, location, len);
+	statement.userid = GetUserId();
+	statement.loginid = GetSessionUserId();
+	statement.hash =
+		hash_bytes_extended((const unsigned char *) statement.text,
+							statement.by_plan ? HASHED_LEN : statement.len,
+							depth);
+	bucket = &table.buckets[(statement.by_plan ? hash_of_plan(plan) :
+							 statement.hash) & (NBUCKETS - 1)];
 
-	dlist_foreach(iter, bucket)
-	{
-		cursor = dlist_container(PgtCursor, chain, iter.cur);
-		if (cursor->hash == hash && cursor->len == (uint32) len &&
-			cursor->depth == depth)
-		{
-			dlist_delete(&cursor->lru);
-			dlist_push_tail(&table.lru, &cursor->lru);
-			cursor->location = location;
-			return cursor;
-		}
-	}
-
-	cursor = free_entry(depth);
+	cursor = find(&statement, bucket);
 	if (cursor == NULL)
-		return NULL;
-	cursor->hash = hash;
-	cursor->len = len;
-	cursor->depth = depth;
-	cursor->location = location;
-	cursor->command = command;
-	cursor->pins = 0;
-	cursor->stat_sent = false;
-	cursor->time_ns = 0;
-	cursor->plan = NULL;
-	cursor->plan_hash = 0;
-	dlist_push_head(bucket, &cursor->chain);
-	dlist_push_tail(&table.lru, &cursor->lru);
-
-	cursor->sent = send_text(cursor, query, command, queryid, utility);
-	if (!cursor->sent)
-	{
-		/* the next execution tries again, under another number */
-		cursor->len = PG_UINT32_MAX;
-		dlist_delete(&cursor->lru);
-		dlist_push_head(&table.lru, &cursor->lru);
-		return NULL;
-	}
+		return add_cursor(&statement, bucket);
+	if (cursor->pins == 0)
+		dlist_move_tail(&table.lru, &cursor->lru);
+	cursor->location = statement.location;
 	return cursor;
 }
 
 void
 pgt_cursor_pin(PgtCursor *cursor)
 {
-	cursor->pins++;
+	if (cursor->pins++ == 0)
+		dlist_delete(&cursor->lru);
 }
 
 void
 pgt_cursor_unpin(PgtCursor *cursor)
 {
-	if (cursor->pins > 0)
-		cursor->pins--;
+	if (cursor->pins == 0 || --cursor->pins > 0)
+		return;
+	dlist_push_tail(&table.lru, &cursor->lru);
 }

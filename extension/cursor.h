@@ -8,12 +8,19 @@
 #include "lib/ilist.h"
 #include "nodes/plannodes.h"
 
-/* A statement text at a depth; lives until its number is given to another. */
+/*
+ * A statement at a depth, of a user; lives until its number is given to another.
+ */
 typedef struct PgtCursor
 {
+	char	   *text;			/* or NULL: found only by its plan */
 	uint64		hash;			/* of the text */
+	uint64		queryid;
 	uint32		len;			/* of the text */
+	uint32		full_len;		/* likewise, before it was cut */
 	uint32		number;			/* from PGT_FIRST_CURSOR */
+	Oid			userid;			/* current user */
+	Oid			loginid;		/* session user */
 	int			depth;
 	int			location;		/* of the text in the string it came in last */
 	int			pins;			/* executions that are open */
@@ -23,9 +30,10 @@ typedef struct PgtCursor
 	uint64		time_ns;		/* of its EXECs and FETCHes since then */
 	uint32		command;		/* Oracle's command code */
 	uint32		plan_hash;
-	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle */
-	dlist_node	chain;			/* in its hash bucket */
-	dlist_node	lru;			/* least recently used first */
+	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle,
+								 * if there is a text */
+	dlist_node	chain;			/* in its hash bucket, or by itself */
+	dlist_node	lru;			/* least recently used first, unless pinned */
 } PgtCursor;
 
 /* Forget all cursors and number new ones from first_number. */
@@ -34,13 +42,25 @@ extern void pgt_cursor_reset(uint32 first_number);
 /*
  * The cursor of a statement at a depth.  query is the client's or function's
  * whole string, of which location and len, as in PlannedStmt, name the
- * statement.  What is new is sent as PARSING IN CURSOR, redacted, with the
- * given command code and query identifier.  utility is the tree of a utility
- * statement, or NULL.  Returns NULL if it can't be sent or all cursors are open.
+ * statement.  plan is that of the statement, NULL if it isn't planned yet,
+ * utility the tree of a utility statement, or NULL.
+ * What is new is sent as PARSING IN CURSOR, redacted, with the given command
+ * code and query identifier.  Returns NULL if it can't be sent or all cursors
+ * are open.
  */
 extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
 								 uint32 command, uint64 queryid, int depth,
+								 const PlannedStmt *plan,
 								 const Node *utility);
+
+/* The statement has this plan now. */
+extern void pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan);
+
+/*
+ * Where to cut a text of len bytes so that it is no longer than limit: at the
+ * end of a character.
+ */
+extern Size pgt_clip(const char *text, Size len, Size limit);
 
 /* While pinned, a cursor keeps its number. */
 extern void pgt_cursor_pin(PgtCursor *cursor);

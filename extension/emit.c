@@ -28,6 +28,15 @@
 /* How long a backend waits for room before it drops records instead. */
 #define ROOM_TIMEOUT_MS		1000
 
+/* How soon it sees that its statement is cancelled meanwhile */
+#define CANCEL_LATENCY_MS	10
+
+/*
+ * What a record that could wait leaves of the queue to those that can't: to the
+ * ends and errors of calls, and of transactions.
+ */
+#define RESERVE_MAX			65536
+
 PgtTrace	pgt_trace = {NULL};
 
 static uint32 my_slot = 0;		/* of pgt_trace.session */
@@ -37,6 +46,7 @@ static const char *rest_of_text;	/* what didn't fit into the record begun */
 static Size rest_len;
 static uint64 lost_unreported;	/* records lost since the last one sent */
 static bool stalled;			/* room was waited for in vain */
+static int	hurries = 0;		/* pgt_emit_hurry() less pgt_emit_take_time() */
 
 void
 pgt_emit_attach(PgtSession *session, int slot)
@@ -93,6 +103,48 @@ end_writing(void)
 		pgt_session_wake_worker();
 }
 
+void
+pgt_emit_hurry(void)
+{
+	hurries++;
+}
+
+void
+pgt_emit_take_time(void)
+{
+	hurries--;
+}
+
+/*
+ * May this process sleep?  Not while it might hold locks that others wait for:
+ * with lightweight ones, interrupts are held.  After an error they aren't, and
+ * the locks still are, so those who work then hurry.
+ */
+static bool
+may_wait(void)
+{
+	return hurries == 0 && InterruptHoldoffCount == 0 && CritSectionCount == 0;
+}
+
+static PgtRecord *
+try_reserve(uint32 len)
+{
+	if (may_wait() && pgt_queue_room(&my_queue) <
+		len + Min(my_queue.size / 4, RESERVE_MAX))
+		return NULL;
+	return pgt_queue_reserve(&my_queue, len, &new_head);
+}
+
+/*
+ * A statement that is cancelled does without the record: to raise the error is
+ * not for a hook that is halfway through.
+ */
+static bool
+is_cancelled(void)
+{
+	return QueryCancelPending || ProcDiePending;
+}
+
 static PgtRecord *
 wait_for_room(uint32 len)
 {
@@ -102,15 +154,13 @@ wait_for_room(uint32 len)
 													   ROOM_TIMEOUT_MS);
 	PgtRecord  *record;
 
-	/* A cancel request must not end a hook halfway. */
-	HOLD_INTERRUPTS();
 	for (;;)
 	{
 		long		left_ms;
 
 		pg_atomic_exchange_u32(&session->waiting, 1);
-		record = pgt_queue_reserve(&my_queue, len, &new_head);
-		if (record != NULL || !pgt_emit_active())
+		record = try_reserve(len);
+		if (record != NULL || !pgt_emit_active() || is_cancelled())
 			break;
 
 		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
@@ -118,37 +168,38 @@ wait_for_room(uint32 len)
 		if (left_ms <= 0)
 			break;
 		pgt_session_wake_worker();
-		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
-												  "PgTraceQueue"));
+		/* without a check for interrupts: those must not end a hook halfway */
+		pgt_session_sleep(Min(left_ms, CANCEL_LATENCY_MS),
+						  pgt_wait_event(&wait_event, "PgTraceQueue"));
 	}
 	pg_atomic_write_u32(&session->waiting, 0);
 	/* whatever else it was set for */
 	SetLatch(MyLatch);
-	RESUME_INTERRUPTS();
 	return record;
 }
 
-/* Room for one record, or NULL, in which case it is counted as lost. */
+/* Room for one record, perhaps after a while, or NULL */
 static PgtRecord *
 reserve(uint32 len)
 {
-	PgtRecord  *record = pgt_queue_reserve(&my_queue, len,
-										   &new_head);
+	PgtRecord  *record = try_reserve(len);
 
-	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled)
+	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled &&
+		may_wait() && !is_cancelled())
 	{
 		record = wait_for_room(len);
-		stalled = record == NULL;
+		stalled = record == NULL && !is_cancelled();
 	}
 	else if (record != NULL)
 		stalled = false;
-
-	if (record == NULL)
-	{
-		lost_unreported++;
-		pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
-	}
 	return record;
+}
+
+static void
+count_lost(void)
+{
+	lost_unreported++;
+	pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
 }
 
 static void
@@ -180,9 +231,7 @@ static bool
 report_lost(void)
 {
 	PgtLostRecord *lost =
-		(PgtLostRecord *) pgt_queue_reserve(&my_queue,
-											MAXALIGN(sizeof(PgtLostRecord)),
-											&new_head);
+		(PgtLostRecord *) reserve(MAXALIGN(sizeof(PgtLostRecord)));
 
 	if (lost == NULL)
 		return false;
@@ -211,17 +260,10 @@ pgt_emit_begin(PgtRecordType type, Size fixed_len,
 	 * While there is no room to say that records are missing, later ones
 	 * are missing, too, so that the gap is shown where it is.
 	 */
-	if (lost_unreported > 0 && !report_lost())
-	{
-		lost_unreported++;
-		pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
-		record = NULL;
-	}
-	else
-		record = reserve(len);
-
+	record = lost_unreported > 0 && !report_lost() ? NULL : reserve(len);
 	if (record == NULL)
 	{
+		count_lost();
 		end_writing();
 		return NULL;
 	}
@@ -251,7 +293,10 @@ pgt_emit_commit(void)
 		PgtRecord  *record = reserve(len);
 
 		if (record == NULL)
+		{
+			count_lost();
 			break;
+		}
 		fill_header(record, PGT_RECORD_TEXT, len, 0, 0, piece);
 		memcpy((char *) (record + 1), rest_of_text, piece);
 		publish();

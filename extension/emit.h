@@ -2,8 +2,9 @@
  * emit.h
  *		Sends this backend's records to the worker.
  *
- * None of these functions raises an error or blocks for long; what can't be
- * sent is counted and shown in the file where it is missing.
+ * None of these functions raises an error.  Where the queue is full, they wait
+ * for room, unless the process might hold locks or its statement is cancelled;
+ * what can't be sent is counted and shown in the file where it is missing.
  */
 #ifndef PGT_EMIT_H
 #define PGT_EMIT_H
@@ -33,6 +34,13 @@ extern void pgt_emit_detach(void);
 
 /* Is this process's trace the one that the worker has active? */
 extern bool pgt_emit_active(void);
+
+/*
+ * Between these two, nothing waits for room.  To be called where an error has
+ * not been cleaned up after yet; nest.
+ */
+extern void pgt_emit_hurry(void);
+extern void pgt_emit_take_time(void);
 
 /*
  * Begin a record of the given type, whose fixed part has fixed_len bytes,

@@ -16,6 +16,7 @@
 #include "extension/calls.h"
 #include "extension/emit.h"
 #include "extension/errors.h"
+#include "extension/guc.h"
 #include "extension/redact.h"
 #include "extension/transaction.h"
 
@@ -26,11 +27,15 @@ static void
 send_parse_error(const ErrorData *edata)
 {
 	const char *text = debug_query_string != NULL ? debug_query_string : "";
-	Size		len = strlen(text);
-	char	   *redacted =
-		pgt_redact_failed(text, &len,
-						  edata->sqlerrcode != ERRCODE_SYNTAX_ERROR);
+	Size		limit = pgt_max_sql_length;
+	Size		len = strnlen(text, limit + 1);
+	Size		full_len = len > limit ? strlen(text) : 0;
+	char	   *redacted;
 	PgtParseErrorRecord *record;
+
+	len = pgt_clip(text, len, limit);
+	redacted = pgt_redact_failed(text, &len,
+								 edata->sqlerrcode != ERRCODE_SYNTAX_ERROR);
 
 	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,
 							sizeof(PgtParseErrorRecord),
@@ -38,6 +43,7 @@ send_parse_error(const ErrorData *edata)
 	if (record != NULL)
 	{
 		record->total_len = len;
+		record->full_len = full_len;
 		record->userid = GetUserId();
 		record->loginid = GetSessionUserId();
 		record->sqlstate = edata->sqlerrcode;
@@ -66,11 +72,15 @@ hook_emit_log(ErrorData *edata)
 {
 	static bool in_hook = false;
 
-	if (edata->elevel >= ERROR && !in_hook && pgt_traced())
+	if (edata->elevel >= ERROR && !in_hook && pgt_still_traced())
 	{
 		in_hook = true;
+		/* the locks of what has failed may still be held */
+		pgt_emit_hurry();
 		if (edata->elevel > ERROR)
-			pgt_calls_fail();
+			pgt_calls_fail(edata->sqlerrcode);
+		else
+			pgt_calls_sweep(edata->sqlerrcode);
 		pgt_transaction_fail();
 		if (!pgt_call_failed())
 		{
@@ -80,6 +90,7 @@ hook_emit_log(ErrorData *edata)
 			else
 				send_error(edata);
 		}
+		pgt_emit_take_time();
 		in_hook = false;
 	}
 	if (prev_emit_log)

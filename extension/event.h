@@ -74,6 +74,7 @@ typedef struct PgtCursorRecord
 	uint64		queryid;
 	uint64		hash;
 	uint64		total_len;		/* of the text, over all its records */
+	uint64		full_len;		/* if it was cut: before that */
 	Oid			userid;			/* current user */
 	Oid			loginid;		/* session user */
 	uint32		command;		/* Oracle's command code */
@@ -179,6 +180,7 @@ typedef struct PgtParseErrorRecord
 {
 	PgtRecord	header;			/* text: the statement */
 	uint64		total_len;
+	uint64		full_len;		/* if it was cut: before that */
 	Oid			userid;
 	Oid			loginid;
 	uint32		sqlstate;

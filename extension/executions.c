@@ -5,17 +5,29 @@
  * Connects the executor hooks of one query with each other.  Each execution
  * is allocated in the memory context that the executor makes for the query,
  * so that it goes away with it: by ExecutorEnd, or, when an error has ended
- * the query, whenever the portal is dropped.
+ * the query, whenever the portal is dropped.  They are found by the address of
+ * their QueryDesc in a hash table of lists, which needs no memory of its own.
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "nodes/execnodes.h"
 
 #include "extension/emit.h"
 #include "extension/executions.h"
 
-/* Most recently used first. */
+#define NBUCKETS	8192		/* a power of two */
+
+/* All, in no order */
 static dlist_head open_executions = DLIST_STATIC_INIT(open_executions);
+
+static PgtExecution *buckets[NBUCKETS];
+
+static PgtExecution **
+bucket_of(const QueryDesc *query)
+{
+	return &buckets[murmurhash32((uintptr_t) query >> 4) & (NBUCKETS - 1)];
+}
 
 static bool
 is_current(const PgtExecution *execution)
@@ -32,6 +44,7 @@ pgt_execution_abort(PgtExecution *execution)
 	if (!is_current(execution))
 		return;
 
+	pgt_emit_hurry();
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
 							execution->cursor->number, pgt_call_depth);
 	if (record != NULL)
@@ -40,6 +53,7 @@ pgt_execution_abort(PgtExecution *execution)
 		record->close_type = PGT_CLOSE_CACHED;
 		pgt_emit_commit();
 	}
+	pgt_emit_take_time();
 	pgt_execution_remove(execution);
 }
 
@@ -56,13 +70,43 @@ pgt_executions_abort(void)
 static void
 context_deleted(void *arg)
 {
-	pgt_execution_abort((PgtExecution *) arg);
+	PgtExecution *execution = (PgtExecution *) arg;
+
+	pgt_call_forget(&execution->call);
+	if (!is_current(execution))
+		return;
+	/* what ran within it, or for its rows, has ended before */
+	pgt_calls_sweep(0);
+	pgt_execution_abort(execution);
+}
+
+static void
+call_failed(PgtCall *call)
+{
+	pgt_execution_abort((PgtExecution *)
+						((char *) call - offsetof(PgtExecution, call)));
+}
+
+void
+pgt_execution_begin(PgtExecution *execution, PgtCallKind kind,
+					const char *stack)
+{
+	pgt_call_begin(&execution->call, kind, execution->cursor, stack);
+	execution->call.failed = call_failed;
+}
+
+void
+pgt_execution_enter(PgtExecution *execution, const char *stack)
+{
+	execution->call.failed = call_failed;
+	pgt_call_enter(&execution->call, stack);
 }
 
 PgtExecution *
 pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 {
 	MemoryContext context = query->estate->es_query_cxt;
+	PgtExecution **bucket = bucket_of(query);
 	PgtExecution *execution;
 
 	execution = MemoryContextAllocExtended(context, sizeof(PgtExecution),
@@ -79,6 +123,11 @@ pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 	execution->callback.arg = execution;
 	MemoryContextRegisterResetCallback(context, &execution->callback);
 	dlist_push_head(&open_executions, &execution->node);
+	execution->link = bucket;
+	execution->next = *bucket;
+	if (*bucket != NULL)
+		(*bucket)->link = &execution->next;
+	*bucket = execution;
 	pgt_cursor_pin(cursor);
 	return execution;
 }
@@ -86,20 +135,11 @@ pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 PgtExecution *
 pgt_execution_find(QueryDesc *query)
 {
-	dlist_iter	iter;
+	PgtExecution *execution = *bucket_of(query);
 
-	dlist_foreach(iter, &open_executions)
-	{
-		PgtExecution *execution =
-			dlist_container(PgtExecution, node, iter.cur);
-
-		if (execution->query == query)
-		{
-			dlist_move_head(&open_executions, &execution->node);
-			return is_current(execution) ? execution : NULL;
-		}
-	}
-	return NULL;
+	while (execution != NULL && execution->query != query)
+		execution = execution->next;
+	return execution != NULL && is_current(execution) ? execution : NULL;
 }
 
 void
@@ -108,6 +148,9 @@ pgt_execution_remove(PgtExecution *execution)
 	if (!is_current(execution))
 		return;
 	dlist_delete(&execution->node);
+	*execution->link = execution->next;
+	if (execution->next != NULL)
+		execution->next->link = execution->link;
 	pgt_cursor_unpin(execution->cursor);
 	execution->query = NULL;
 }
@@ -116,4 +159,5 @@ void
 pgt_executions_reset(void)
 {
 	dlist_init(&open_executions);
+	memset(buckets, 0, sizeof(buckets));
 }

@@ -13,6 +13,8 @@
 typedef struct PgtExecution
 {
 	dlist_node	node;
+	struct PgtExecution *next;	/* in its hash bucket */
+	struct PgtExecution **link; /* what points to it there */
 	QueryDesc  *query;
 	PgtCursor  *cursor;
 	uint32		generation;
@@ -22,7 +24,7 @@ typedef struct PgtExecution
 	bool		has_run;
 	uint32		number;			/* pgt_node_waits_watch()'s, or 0 */
 	bool		call_open;		/* call has begun and isn't ended */
-	PgtCall		call;			/* EXEC of DML; CLOSE of the rest */
+	PgtCall		call;			/* EXEC of DML; FETCH and CLOSE of the rest */
 	MemoryContextCallback callback;
 } PgtExecution;
 
@@ -34,6 +36,14 @@ extern PgtExecution *pgt_execution_add(QueryDesc *query, PgtCursor *cursor);
 
 /* The execution of a query in the current trace, or NULL. */
 extern PgtExecution *pgt_execution_find(QueryDesc *query);
+
+/*
+ * As pgt_call_begin() and pgt_call_enter() for its call, but an error that ends
+ * the call ends the execution.
+ */
+extern void pgt_execution_begin(PgtExecution *execution, PgtCallKind kind,
+								const char *stack);
+extern void pgt_execution_enter(PgtExecution *execution, const char *stack);
 
 /* It has ended in the ordinary way. */
 extern void pgt_execution_remove(PgtExecution *execution);

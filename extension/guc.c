@@ -36,6 +36,7 @@ int			pgt_plan_stat = PGT_PLAN_STAT_FIRST;
 int			pgt_node_timing = PGT_NODE_TIMING_SAMPLED;
 bool		pgt_node_waits = true;
 int			pgt_max_bind_length = 4096;
+int			pgt_max_sql_length = 1024 * 1024;
 int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
 int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
 int			pgt_queue_size = 1024;
@@ -134,13 +135,13 @@ assign_session(bool newval, void *extra)
 
 /*
  * A parallel worker that runs no query, but builds an index, say, meets no
- * hook but the end of its first transaction.  If it gets its settings only
- * after that, it has to look at once.
+ * hook at which its trace could begin.  So it looks as soon as it has this
+ * setting of its leader's; it holds no locks then.
  */
 static void
 assign_leader_cursor(int newval, void *extra pg_attribute_unused())
 {
-	if (!PGT_SETTINGS_AFTER_COMMIT || newval == 0 || !IsParallelWorker())
+	if (newval == 0 || !IsParallelWorker())
 		return;
 	pgt_leader_cursor = newval;
 	pgt_trace_look();
@@ -284,7 +285,13 @@ define_session_settings(void)
 	DefineCustomIntVariable("pg_trace.max_bind_length",
 							"Longer bind values are cut.",
 							NULL,
-							&pgt_max_bind_length, 4096, 0, 1024 * 1024 * 1024 - 1,
+							&pgt_max_bind_length, 4096, 0, PGT_TEXT_MAX,
+							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_sql_length",
+							"Longer SQL texts are cut.",
+							NULL,
+							&pgt_max_sql_length, 1024 * 1024, 1024,
+							PGT_TEXT_MAX,
 							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.on_overflow",
 							 "What a traced session does when its queue is full.",

@@ -74,7 +74,8 @@ is_of_utility(const char *string)
 /* pgt_cursor_get() for a statement at the current depth */
 static PgtCursor *
 find_cursor(const char *string, int location, int len,
-			uint32 command, uint64 queryid, const Node *tree)
+			uint32 command, uint64 queryid, const PlannedStmt *plan,
+			const Node *tree)
 {
 	if (len <= 0 && location <= 0 && is_of_utility(string))
 	{
@@ -90,7 +91,7 @@ find_cursor(const char *string, int location, int len,
 		len = pgt_leader_length;
 	}
 	return pgt_cursor_get(string, location, len, command, queryid,
-						  pgt_call_depth, tree);
+						  pgt_call_depth, plan, tree);
 }
 
 /* ----------
@@ -107,13 +108,13 @@ trace_planner(PGT_PLANNER_PARAMS)
 
 	cursor = find_cursor(query_string, parse->stmt_location, parse->stmt_len,
 						 pgt_command_of_operation(parse->commandType),
-						 PGT_QUERY_ID(parse->queryId), NULL);
+						 PGT_QUERY_ID(parse->queryId), NULL, NULL);
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
 	/* what runs in the planner may need many cursors */
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_PARSE, cursor);
+	pgt_call_begin(&call, PGT_CALL_PARSE, cursor, pgt_stack());
 	PG_TRY();
 	{
 		result = next_planner(PGT_PLANNER_ARGS);
@@ -121,14 +122,14 @@ trace_planner(PGT_PLANNER_PARAMS)
 	PG_CATCH();
 	{
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	cursor->plan = result;
-	cursor->plan_hash = pgt_plan_hash(result);
+	if (call.generation == pgt_trace.generation)
+		pgt_cursor_set_plan(cursor, result);
 	pgt_call_end(&call, 0, true);
-	pgt_cursor_unpin(cursor);
+	pgt_call_unpin(&call);
 	return result;
 }
 
@@ -155,12 +156,9 @@ cursor_of_query(const QueryDesc *query)
 	cursor = find_cursor(query->sourceText, plan->stmt_location,
 						 plan->stmt_len,
 						 pgt_command_of_operation(query->operation),
-						 PGT_QUERY_ID(plan->queryId), NULL);
-	if (cursor != NULL && cursor->plan != plan)
-	{
-		cursor->plan = plan;
-		cursor->plan_hash = pgt_plan_hash(plan);
-	}
+						 PGT_QUERY_ID(plan->queryId), plan, NULL);
+	if (cursor != NULL)
+		pgt_cursor_set_plan(cursor, plan);
 	return cursor;
 }
 
@@ -231,7 +229,7 @@ trace_executor_start(QueryDesc *query, int eflags)
 		pgt_emit_binds(query->params, cursor);
 
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 	PG_TRY();
 	{
 		next_executor_start(query, eflags);
@@ -239,13 +237,15 @@ trace_executor_start(QueryDesc *query, int eflags)
 	PG_CATCH();
 	{
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 
-	execution = pgt_execution_add(query, cursor);
-	pgt_cursor_unpin(cursor);
+	/* if another trace has begun meanwhile, the cursor isn't its */
+	execution = call.generation == pgt_trace.generation ?
+		pgt_execution_add(query, cursor) : NULL;
+	pgt_call_unpin(&call);
 	if (execution != NULL)
 	{
 		execution->want_stat = want_stat;
@@ -253,9 +253,9 @@ trace_executor_start(QueryDesc *query, int eflags)
 	}
 	if (execution != NULL && execution->is_dml)
 	{
+		pgt_call_leave(&call);
 		execution->call = call;
 		execution->call_open = true;
-		pgt_call_leave(&call);
 	}
 	else
 		pgt_call_end(&call, 0, false);
@@ -279,21 +279,21 @@ adopt_execution(QueryDesc *query)
 	return cursor != NULL ? pgt_execution_add(query, cursor) : NULL;
 }
 
-static pg_noinline void
-trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+/*
+ * Enter the call that this run is, or is a part of.  Not inlined, for the sake
+ * of the frame of its caller.
+ */
+static pg_noinline PgtExecution *
+begin_run(QueryDesc *query)
 {
 	PgtExecution *execution;
-	PgtCall		call;
 
 	pgt_libraries_check();
 	execution = pgt_execution_find(query);
 	if (execution == NULL)
 		execution = adopt_execution(query);
 	if (execution == NULL)
-	{
-		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
-		return;
-	}
+		return NULL;
 
 	/* here, since a parallel worker changes nodes between Start and Run */
 	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
@@ -301,36 +301,39 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 												 execution->rows_only);
 	execution->has_run = true;
 
-	if (execution->is_dml && !execution->call_open)
-	{
-		pgt_call_begin(&execution->call, PGT_CALL_EXEC, execution->cursor);
+	if (execution->call_open)
+		pgt_execution_enter(execution, pgt_stack());
+	else
+		pgt_execution_begin(execution, execution->is_dml ? PGT_CALL_EXEC :
+							PGT_CALL_FETCH, pgt_stack());
+	execution->call_open = execution->is_dml;
+	pgt_call_watch(&execution->call);
+	return execution;
+}
+
+static pg_noinline void
+end_run(PgtExecution *execution)
+{
+	pgt_call_unwatch(&execution->call);
+	if (execution->call_open)
 		pgt_call_leave(&execution->call);
-		execution->call_open = true;
-	}
-	if (execution->call_open)
-	{
-		call = execution->call;
-		pgt_call_enter(&call);
-	}
 	else
-		pgt_call_begin(&call, PGT_CALL_FETCH, execution->cursor);
+		pgt_call_end(&execution->call,
+					 execution->query->estate->es_processed, false);
+}
 
-	PG_TRY();
-	{
-		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
-	}
-	PG_CATCH();
-	{
-		pgt_call_fail(&call);
-		pgt_execution_abort(execution);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+/*
+ * Recursion passes through here and through trace_executor_finish(), so there
+ * is no PG_TRY(): see calls.c.
+ */
+static pg_noinline void
+trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	PgtExecution *execution = begin_run(query);
 
-	if (execution->call_open)
-		pgt_call_leave(&call);
-	else
-		pgt_call_end(&call, query->estate->es_processed, false);
+	next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	if (execution != NULL)
+		end_run(execution);
 }
 
 static void
@@ -356,24 +359,14 @@ trace_executor_finish(QueryDesc *query)
 
 	/* a query's Finish counts as the beginning of its CLOSE */
 	if (execution->call_open)
-		pgt_call_enter(&execution->call);
+		pgt_execution_enter(execution, pgt_stack());
 	else
-	{
-		pgt_call_begin(&execution->call, PGT_CALL_CLOSE, execution->cursor);
-		execution->call_open = true;
-	}
+		pgt_execution_begin(execution, PGT_CALL_CLOSE, pgt_stack());
+	execution->call_open = true;
 
-	PG_TRY();
-	{
-		next_executor_finish(query);
-	}
-	PG_CATCH();
-	{
-		pgt_call_fail(&execution->call);
-		pgt_execution_abort(execution);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	pgt_call_watch(&execution->call);
+	next_executor_finish(query);
+	pgt_call_unwatch(&execution->call);
 
 	if (execution->is_dml)
 	{
@@ -416,10 +409,10 @@ trace_executor_end(QueryDesc *query)
 	if (execution->call_open)
 	{
 		call = execution->call;
-		pgt_call_enter(&call);
+		pgt_call_enter(&call, pgt_stack());
 	}
 	else
-		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor);
+		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor, pgt_stack());
 
 	/* its memory goes away with the query */
 	pgt_execution_remove(execution);
@@ -464,7 +457,8 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 
 	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
 						 pgt_command_of_utility(pstmt->utilityStmt),
-						 PGT_QUERY_ID(pstmt->queryId), pstmt->utilityStmt);
+						 PGT_QUERY_ID(pstmt->queryId), NULL,
+						 pstmt->utilityStmt);
 	if (cursor == NULL)
 	{
 		next_process_utility(pstmt, query_string, read_only_tree, context,
@@ -473,7 +467,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	}
 
 	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor);
+	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 	if (pstmt->stmt_len > 0)
 	{
 		utility.string = query_string;
@@ -489,7 +483,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 	{
 		utility = caller_utility;
 		pgt_call_fail(&call);
-		pgt_cursor_unpin(cursor);
+		pgt_call_unpin(&call);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -500,7 +494,7 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 		return;
 	}
 	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
-	pgt_cursor_unpin(cursor);
+	pgt_call_unpin(&call);
 	pgt_libraries_check();
 }
 

@@ -93,6 +93,13 @@ pgt_queue_half_full(const PgtQueuePlace *place)
 		pg_atomic_read_u64(&place->queue->tail) >= place->size / 2;
 }
 
+uint64
+pgt_queue_room(const PgtQueuePlace *place)
+{
+	return place->size - (read_position(&place->queue->head) -
+						  pg_atomic_read_u64(&place->queue->tail));
+}
+
 void
 pgt_queue_open(PgtQueueReader *reader, PgtQueuePlace place)
 {

@@ -56,6 +56,9 @@ extern void pgt_queue_publish(const PgtQueuePlace *place, uint64 head);
 /* Backend: is at least half of the queue in use? */
 extern bool pgt_queue_half_full(const PgtQueuePlace *place);
 
+/* Backend: how many bytes of it are not in use. */
+extern uint64 pgt_queue_room(const PgtQueuePlace *place);
+
 /* Worker: begin to read where the queue was read up to. */
 extern void pgt_queue_open(PgtQueueReader *reader, PgtQueuePlace place);
 

@@ -160,36 +160,38 @@ add_word(Reader *reader)
 	look_at_words(reader);
 }
 
+/* By the first letter, since this is asked of each name */
 static Keyword
 keyword_of(const PgtToken *token)
 {
-	static const struct
-	{
-		const char *name;
-		Keyword		keyword;
-	}			keywords[] = {
-		{"begin", BEGINS_STATEMENT},
-		{"then", BEGINS_STATEMENT},
-		{"else", BEGINS_STATEMENT},
-		{"loop", BEGINS_STATEMENT},
-		{"default", NO_VALUE},
-		{"null", IS_NULL},
-		{"to", IS_TO},
-		{"values", IS_VALUES},
-		{"language", IS_LANGUAGE},
-		{"uescape", IS_UESCAPE},
-		{"execute", IS_EXECUTE}
-	};
-
 	if (token->type != PGT_TOKEN_NAME || token->end - token->start > 8)
 		return NO_KEYWORD;
-	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+	switch (*token->start | 0x20)
 	{
-		if ((*token->start | 0x20) == *keywords[i].name &&
-			pgt_token_is(token, keywords[i].name))
-			return keywords[i].keyword;
+		case 'b':
+			/* IDENTIFIED BY, a habit from elsewhere */
+			return pgt_token_is(token, "begin") ? BEGINS_STATEMENT :
+				pgt_token_is(token, "by") ? IS_TO : NO_KEYWORD;
+		case 'd':
+			return pgt_token_is(token, "default") ? NO_VALUE : NO_KEYWORD;
+		case 'e':
+			return pgt_token_is(token, "else") ? BEGINS_STATEMENT :
+				pgt_token_is(token, "execute") ? IS_EXECUTE : NO_KEYWORD;
+		case 'l':
+			return pgt_token_is(token, "loop") ? BEGINS_STATEMENT :
+				pgt_token_is(token, "language") ? IS_LANGUAGE : NO_KEYWORD;
+		case 'n':
+			return pgt_token_is(token, "null") ? IS_NULL : NO_KEYWORD;
+		case 't':
+			return pgt_token_is(token, "then") ? BEGINS_STATEMENT :
+				pgt_token_is(token, "to") ? IS_TO : NO_KEYWORD;
+		case 'u':
+			return pgt_token_is(token, "uescape") ? IS_UESCAPE : NO_KEYWORD;
+		case 'v':
+			return pgt_token_is(token, "values") ? IS_VALUES : NO_KEYWORD;
+		default:
+			return NO_KEYWORD;
 	}
-	return NO_KEYWORD;
 }
 
 /* Notice where statements begin, in the body of a function, too. */

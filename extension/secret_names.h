@@ -16,7 +16,8 @@
 
 #define PGT_SECRET_NAMES_DEFAULT \
 	"password, passwd, pwd, pw, pass, passphrase, passcode, secret, token, " \
-	"api_key, access_key, private_key, credential, conninfo, crypt, hmac"
+	"api_key, access_key, private_key, credential, conninfo, identified, " \
+	"crypt, hmac"
 
 typedef struct PgtSecretNames
 {

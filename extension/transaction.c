@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 
 #include "extension/activation.h"
@@ -46,12 +47,13 @@ pgt_transaction_will_end(const Node *statement)
 }
 
 void
-pgt_transaction_keep(const PgtCall *call)
+pgt_transaction_keep(PgtCall *call)
 {
 	pgt_call_leave(call);
 	kept = *call;
 	is_kept = true;
-	pgt_call_enter(&kept);
+	pgt_call_enter(&kept, pgt_stack());
+	pgt_call_detach(&kept);
 }
 
 static void
@@ -59,7 +61,7 @@ end_kept(void)
 {
 	is_kept = false;
 	pgt_call_end(&kept, 0, false);
-	pgt_cursor_unpin(kept.cursor);
+	pgt_call_unpin(&kept);
 }
 
 void
@@ -71,7 +73,7 @@ pgt_transaction_fail(void)
 	/* a FATAL error has ended it with all the others */
 	if (pgt_call_is_innermost(&kept))
 		pgt_call_fail(&kept);
-	pgt_cursor_unpin(kept.cursor);
+	pgt_call_unpin(&kept);
 }
 
 static void
@@ -89,18 +91,48 @@ send_end(bool rolled_back)
 	pgt_emit_commit();
 }
 
+static void
+trace_abort(void)
+{
+	pgt_calls_sweep(0);
+	pgt_executions_abort();
+	send_end(true);
+}
+
+void
+pgt_transaction_exit(void)
+{
+	if (IsTransactionState())
+		trace_abort();
+}
+
 static pg_noinline void
 trace_end(XactEvent event)
 {
 	/* unless tracing has stopped in between */
-	if (pgt_traced())
+	if (pgt_still_traced())
 	{
 		if (event == XACT_EVENT_ABORT)
-			pgt_executions_abort();
-		send_end(event == XACT_EVENT_ABORT);
+			trace_abort();
+		else
+			send_end(false);
 	}
 	if (is_kept)
 		end_kept();
+}
+
+/*
+ * Errors can still be raised, and no lightweight locks are held.  Processes that
+ * run no statements, like the workers of autovacuum, meet no other hook.
+ */
+static pg_noinline void
+trace_before_end(void)
+{
+	/* a process that connects keeps nobody waiting */
+	if (IsInitProcessingMode())
+		(void) pgt_traced();
+	else
+		pgt_trace_join();
 }
 
 /* The body is apart, so that this needs no stack frame where nothing is traced. */
@@ -112,10 +144,31 @@ end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 		event == XACT_EVENT_PREPARE)
 		trace_end(event);
+	else if (event == XACT_EVENT_PRE_COMMIT)
+		trace_before_end();
+}
+
+static pg_noinline void
+trace_subtransaction_end(void)
+{
+	if (pgt_still_traced())
+		pgt_calls_sweep(0);
+}
+
+/* Some code has caught an error: the calls in between have ended. */
+static void
+end_of_subtransaction(SubXactEvent event,
+					  SubTransactionId sub pg_attribute_unused(),
+					  SubTransactionId parent pg_attribute_unused(),
+					  void *arg pg_attribute_unused())
+{
+	if (unlikely(pgt_may_be_traced()) && event == SUBXACT_EVENT_ABORT_SUB)
+		trace_subtransaction_end();
 }
 
 void
 pgt_transaction_install(void)
 {
+	RegisterSubXactCallback(end_of_subtransaction, NULL);
 	RegisterXactCallback(end_of_transaction, NULL);
 }

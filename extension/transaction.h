@@ -20,12 +20,18 @@ extern bool pgt_transaction_will_end(const Node *statement);
  * Keep the call of such a statement open until then.  It is the innermost one;
  * its cursor stays pinned.
  */
-extern void pgt_transaction_keep(const PgtCall *call);
+extern void pgt_transaction_keep(PgtCall *call);
 
 /*
  * An error has been reported.  If it came from the end of a transaction, it
  * ends the call that is kept open.
  */
 extern void pgt_transaction_fail(void);
+
+/*
+ * The process ends, and with it the transaction, but its end would come after
+ * that of the trace.
+ */
+extern void pgt_transaction_exit(void);
 
 #endif							/* PGT_TRANSACTION_H */

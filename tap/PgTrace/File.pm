@@ -288,7 +288,8 @@ sub parse_cursor
 	  take($parser, qr/PARSING IN CURSOR #(\d+) (.+)/, 'cursor');
 	my $fields =
 	  fields($parser, $rest, ' ', qw(len dep uid oct lid tim hv ad sqlid),
-	$rest =~ / traceparent=/ ? 'traceparent' : ());
+	$rest =~ / traceparent=/ ? 'traceparent' : (),
+	$rest =~ / cut=\d+$/ ? 'cut' : ());
 	my $text = take_text($parser, $fields->{len}, 'SQL text');
 	take($parser, qr//, 'end of SQL text');
 	take($parser, qr/END OF STMT/, 'END OF STMT');
@@ -459,7 +460,8 @@ sub parse_record
 		my ($cursor, $rest) =
 		  take($parser, qr/PARSE ERROR #(\d+):(.+)/, 'parse error');
 		my $fields = fields($parser, $rest, ' ',
-			qw(len dep uid oct lid tim err pos));
+			qw(len dep uid oct lid tim err pos),
+			$rest =~ / cut=\d+$/ ? 'cut' : ());
 		my $text = take_text($parser, $fields->{len}, 'SQL text');
 		take($parser, qr//, 'end of SQL text');
 		return add($parser, 'PARSE ERROR', cursor => $cursor,

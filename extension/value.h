@@ -1,0 +1,65 @@
+/*
+ * value.h
+ *		The text of a value, made without any code that may fail or take long.
+ */
+#ifndef PGT_VALUE_H
+#define PGT_VALUE_H
+
+#include "lib/stringinfo.h"
+
+#include "extension/event.h"
+
+/* What is needed of a type, from pg_type; of a domain, what is below it */
+typedef struct PgtType
+{
+	Oid			oid;
+	Oid			base;			/* the same, but for a domain */
+	Oid			element;		/* of an array, else 0 */
+	int16		len;
+	bool		by_value;
+	char		align;
+	char		delimiter;		/* between its values in an array */
+	bool		is_enum;
+	bool		is_shell;
+	NameData	name;
+} PgtType;
+
+/* A value, ready to be sent */
+typedef struct PgtValue
+{
+	PgtBindState state;
+	const char *text;
+	Size		len;
+	Size		full_len;		/* 0, or the length of what was cut; where that
+								 * isn't known, what the value takes as stored */
+} PgtValue;
+
+/* NULL if there is no such type.  Valid until the next call. */
+extern const PgtType *pgt_value_type(Oid oid);
+
+/* There is no text, for this reason. */
+extern void pgt_value_omit(PgtValue *value, const char *reason);
+
+/*
+ * The text of a datum, of pg_trace.max_bind_length bytes at the most, in the
+ * current memory context or where the datum is.  Whatever can't be converted
+ * cheaply, and without functions that anybody has made, is omitted.
+ */
+extern void pgt_value_convert(const PgtType *type, Datum datum,
+							  PgtValue *value);
+
+/*
+ * For containers: append the text of a datum that is in memory and of a type
+ * that isn't one itself, up to about limit bytes.  Returns false if it can't
+ * be converted; *cut is set if it was cut.
+ */
+extern bool pgt_value_put(StringInfo out, const PgtType *type, Datum datum,
+						  Size limit, bool *cut);
+
+/* Likewise, of arrays and jsonb (value_container.c) */
+extern bool pgt_value_put_array(StringInfo out, const PgtType *type,
+								Datum datum, Size limit, bool *cut);
+extern bool pgt_value_put_jsonb(StringInfo out, Datum datum, Size limit,
+								bool *cut);
+
+#endif							/* PGT_VALUE_H */

@@ -1,0 +1,103 @@
+# To show a bind value costs next to nothing, whatever it is: a value whose text
+# would be huge, one of a type that a user has made, one whose table is gone.
+
+use strict;
+use warnings;
+
+use PgTrace;
+use PgTraceCheck;
+use PgTraceClient;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = PgTrace::new_node('main', 'log_parameter_max_length' => 0);
+$node->safe_psql('postgres', <<'SQL');
+CREATE TYPE loud;
+CREATE FUNCTION loud_in(cstring) RETURNS loud
+	LANGUAGE internal IMMUTABLE STRICT AS 'int8in';
+CREATE FUNCTION loud_out(loud) RETURNS cstring
+	LANGUAGE internal IMMUTABLE STRICT AS 'int8out';
+CREATE TYPE loud (INPUT = loud_in, OUTPUT = loud_out, LIKE = int8);
+CREATE FUNCTION keeps_toast() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	v text;
+BEGIN
+	CREATE TABLE gone (t text);
+	ALTER TABLE gone ALTER t SET STORAGE EXTERNAL;
+	INSERT INTO gone SELECT repeat('x', 10000);
+	SELECT t INTO v FROM gone;
+	DROP TABLE gone;
+	RETURN (SELECT 'survived' FROM pg_am WHERE v IS NOT NULL LIMIT 1);
+END $$;
+SQL
+
+my $client =
+  PgTraceClient->new($node, options => '-c pg_trace.session=on');
+my $file = session_file($node, $client);
+
+# Returns the tags and the time that it took.
+sub run_with
+{
+	my ($type, $sql, @values) = @_;
+	my $oid = $node->safe_psql('postgres', "SELECT '$type'::regtype::oid");
+	my $begin = time;
+	my $tags = join ' ',
+	  PgTraceClient::tags($client->parse('', $sql, ($oid) x @values)
+		  ->bind('', '', @values)->execute('')->sync);
+
+	return ($tags, time - $begin);
+}
+
+# 2000 times 131 kB of text
+my ($tags, $took) = run_with('numeric[]', 'SELECT 1 WHERE $1 IS NOT NULL',
+	'{' . join(',', ('1e131071') x 2000) . '}');
+is($tags, 'SELECT 1', 'an array of huge numbers');
+cmp_ok($took, '<', 2, 'takes no time');
+($tags, $took) = run_with('numeric', 'SELECT 2 WHERE $1 IS NOT NULL', '1e131071');
+is($tags, 'SELECT 1', 'a huge number');
+($tags, $took) = run_with('jsonb', 'SELECT 3 WHERE $1 IS NOT NULL',
+	'[' . join(',', ('1e131071') x 2000) . ']');
+is($tags, 'SELECT 1', 'many in a JSON document');
+cmp_ok($took, '<', 2, 'takes no time');
+($tags, $took) = run_with('bytea', 'SELECT 4 WHERE $1 IS NOT NULL',
+	\("\x01" x 20_000_000));
+is($tags, 'SELECT 1', 'a large bytea');
+($tags) = run_with('loud', 'SELECT 5 WHERE $1 IS NOT NULL', '1');
+is($tags, 'SELECT 1', "a user's type");
+($tags) = run_with('int8', 'SELECT 6 WHERE keeps_toast() = $1::text', 1);
+is($tags, 'SELECT 0', 'a value whose table is dropped');
+my ($nested) = run_with('text', 'SELECT 7 WHERE $1 > $2', ('a') x 2);
+is($nested, 'SELECT 0', 'the session goes on');
+
+my $peak = 0;
+open(my $status, '<', '/proc/' . $client->pid . '/status') or die $!;
+while (<$status>)
+{
+	$peak = $1 if /^VmData:\s+(\d+)/;
+}
+close $status;
+cmp_ok($peak, '<', 300_000, 'kB of memory');
+$client->close;
+
+my $trace = read_trace($node, $file);
+my ($array, $number, $json, $bytea, $loud) = map {
+	my $n = $_;
+	my ($binds) =
+	  PgTraceCheck::of_statement($trace, qr/^SELECT $n /, 'BINDS');
+	$binds->{binds}[0];
+} 1 .. 5;
+is_deeply($array->{value}, \'not converted', 'numbers with too many digits');
+is_deeply($number->{value}, \'not converted', 'one of them');
+is_deeply($json->{value}, \'not converted', 'or in JSON');
+is($bytea->{value}, '\x' . '01' x 2047, 'the beginning of a bytea');
+is($bytea->{fields}{avl}, 40_000_002, 'and its length');
+is_deeply($loud->{value}, \'not converted', 'no function of a user is called');
+is($loud->{fields}{typ}, 'loud', 'the type is named');
+my ($toasted) = grep { ref $_->{value} } map { @{ $_->{binds} } }
+  PgTraceCheck::of_statement($trace, qr/'survived'/, 'BINDS');
+is_deeply($toasted->{value}, \'stored out of line, not read',
+	'nor is a table read');
+is(scalar PgTrace::File::of_type($trace, 'ERROR', 'PARSE ERROR'),
+	0, 'and nothing fails');
+clean_files($node);
+done_testing();

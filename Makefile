@@ -136,4 +136,11 @@ $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -DWITH_HIDDEN_STORE -shared -o $@ $<
 
+.build/%.bpf.o: tap/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+.build/%.skel.h: .build/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
 .DELETE_ON_ERROR:

@@ -193,7 +193,7 @@ POSIX::_exit(0) unless $gone;
 waitpid($gone, 0);
 
 my $torn = "some line\nand a torn";
-my $last = '*** TRACE ENDED: THE SERVER WAS RESTARTED';
+my $last = '*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED';
 my $name = sub { return "$directory/pg_trace_${gone}_20260101T00000$_[0]"; };
 append_to_file($name->(1) . '.trc', $torn);
 append_to_file($name->(2) . '_2_some-identifier.trc', $torn);

@@ -46,7 +46,7 @@ sub count_in_log
 }
 
 # Trace a session that sleeps twice; returns the trace's records, and what
-# pg_trace_status shows.
+# pg_trace_status shows.  A sleep is waited for again if the latch was set.
 sub trace
 {
 	my ($node) = @_;
@@ -67,9 +67,10 @@ sub has_waits
 
 	is($status, "$probe|", "$what: the session's probe");
 	PgTrace::File::has_note($records, qr/^WAIT TRACING STARTED$/, $what);
-	is( scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
+	cmp_ok(
+		scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
 			  PgTrace::File::of_type($records, 'WAIT')),
-		2,
+		'>=', 2,
 		"$what: each wait");
 	return;
 }
@@ -178,9 +179,10 @@ if (!defined $problem)
 		1, 'auto, uprobes fail: the log, once');
 	my ($records, $status) = trace($node);
 	like($status, qr/^watchpoint\|/, 'auto, uprobes fail: a watchpoint is used');
-	is( scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
+	cmp_ok(
+		scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
 			  PgTrace::File::of_type($records, 'WAIT')),
-		2,
+		'>=', 2,
 		'auto, uprobes fail: each wait');
 }
 restart_with($node, 'auto', 'uprobe, perf_uprobe, watchpoint');
@@ -259,9 +261,10 @@ SQL
 		PgTrace::File::has_note($records,
 			qr/^WAITS MAY BE MISSING: \Q$hidden\E$/,
 			'the server: the file, what is missing');
-		is( scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
+		cmp_ok(
+			scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
 				  PgTrace::File::of_type($records, 'WAIT')),
-			2,
+			'>=', 2,
 			'the server: waits elsewhere are there');
 	}
 	is(count_in_log($copy, "waits may be missing: $hidden"),

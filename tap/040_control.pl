@@ -234,14 +234,17 @@ PgTrace::wait_until_untraced($small);
 ###############################################################################
 
 my $busy = PgTrace::Session->new($node, options => $trace_me);
+# one of them waits until it is told to go on
+my $holder = PgTrace::Session->new($node);
+$holder->query('SELECT pg_advisory_lock(1)');
 my $asleep = PgTrace::Session->new($node);
 my $asleep_file =
   $node->safe_psql('postgres', "SELECT pg_trace_session(" . $asleep->pid . ')');
 my $busy_file = (PgTrace::trace_files($node, $busy->pid))[0];
 $busy->query("SELECT 'old worker'");
-$asleep->send("SELECT pg_sleep(3)");
+$asleep->send("SELECT pg_advisory_lock(1)");
 $node->poll_query_until('postgres',
-	"SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = "
+	"SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = "
 	  . $asleep->pid)
   or die;
 
@@ -260,6 +263,7 @@ $busy->query("SELECT 'new worker'");
 $busy->query('SELECT pg_sleep(0.01)');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_trace_status'),
 	2, 'new worker: both sessions are traced still');
+$holder->close;
 $asleep->wait;
 $asleep->query("SELECT 'woken up'");
 $_->close foreach $busy, $asleep;
@@ -282,7 +286,7 @@ is(PgTrace::File::of_type($records, 'LOST'), 0, 'busy session: nothing lost');
 
 $records = read_trace($asleep_file, 'sleeping session');
 has_statement($records, "'woken up'", 'sleeping session: goes on');
-my ($slept) = grep { $_->{fields}{nam} eq 'PgSleep' }
+my ($slept) = grep { $_->{fields}{nam} eq 'advisory' }
   PgTrace::File::of_type($records, 'WAIT');
 ok(defined $slept && $slept->{fields}{partial},
 	'sleeping session: the rest of its wait');

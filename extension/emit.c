@@ -130,8 +130,7 @@ wait_for_room(uint32 len)
 static PgtRecord *
 reserve(uint32 len)
 {
-	PgtRecord  *record = pgt_queue_reserve(&my_queue, len,
-										   &new_head);
+	PgtRecord  *record = pgt_queue_reserve(&my_queue, len, &new_head);
 
 	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled)
 	{

@@ -25,6 +25,9 @@
 /* How long the worker is waited for; it takes a few ms. */
 #define TIMEOUT_MS		1000
 
+/* How soon a cancelled statement goes on */
+#define CANCEL_LATENCY_MS	10
+
 /* The loader's count at the last look, 0 if there was none in this trace */
 static unsigned long long seen = 0;
 static bool wait_at_first = false;
@@ -69,7 +72,7 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 	/* A cancel request must not end a hook halfway. */
 	HOLD_INTERRUPTS();
 	ConditionVariablePrepareToSleep(&session->state_cv);
-	while (pgt_emit_active() &&
+	while (pgt_emit_active() && !QueryCancelPending && !ProcDiePending &&
 		   pg_atomic_read_u32(&session->libraries_done) != wanted)
 	{
 		long		left_ms =
@@ -77,7 +80,9 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 		if (left_ms <= 0)
 			break;
-		ConditionVariableTimedSleep(&session->state_cv, left_ms,
+		/* a cancelled statement is looked for as often */
+		ConditionVariableTimedSleep(&session->state_cv,
+									Min(left_ms, CANCEL_LATENCY_MS),
 									pgt_wait_event(&wait_event,
 												   "PgTraceLibraries"));
 	}

@@ -352,18 +352,24 @@ note_sqlstate(void *arg pg_attribute_unused())
 }
 
 void
-pgt_call_watch(PgtCall *call)
+pgt_call_watch(PgtCall *call, void *key)
 {
 	call->context.callback = note_sqlstate;
-	call->context.arg = NULL;
+	call->context.arg = key;
 	call->context.previous = error_context_stack;
 	error_context_stack = &call->context;
 }
 
-void
-pgt_call_unwatch(PgtCall *call)
+PgtCall *
+pgt_call_unwatch(const void *key)
 {
-	error_context_stack = call->context.previous;
+	ErrorContextCallback *context = error_context_stack;
+
+	if (context == NULL || context->callback != note_sqlstate ||
+		context->arg != key)
+		return NULL;
+	error_context_stack = context->previous;
+	return (PgtCall *) ((char *) context - offsetof(PgtCall, context));
 }
 
 bool

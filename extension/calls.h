@@ -110,10 +110,11 @@ extern void pgt_call_fail(PgtCall *call);
 
 /*
  * A call without PG_CATCH() around it is between these two, so that the SQLSTATE
- * of an error that ends it is known when pgt_calls_sweep() finds that out.
+ * of an error that ends it is known when pgt_calls_sweep() finds that out.  By
+ * the key the call is found again, whatever the trace does meanwhile.
  */
-extern void pgt_call_watch(PgtCall *call);
-extern void pgt_call_unwatch(PgtCall *call);
+extern void pgt_call_watch(PgtCall *call, void *key);
+extern PgtCall *pgt_call_unwatch(const void *key);
 
 /*
  * End the calls that an error has ended: those whose hook is no longer on the

@@ -184,8 +184,11 @@ reserve(uint32 len)
 {
 	PgtRecord  *record = try_reserve(len);
 
+	/* what can't wait finds room where others don't, which says nothing */
+	if (!may_wait())
+		return record;
 	if (record == NULL && pgt_on_overflow == PGT_OVERFLOW_WAIT && !stalled &&
-		may_wait() && !is_cancelled())
+		!is_cancelled())
 	{
 		record = wait_for_room(len);
 		stalled = record == NULL && !is_cancelled();

@@ -133,7 +133,7 @@ pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 }
 
 PgtExecution *
-pgt_execution_find(QueryDesc *query)
+pgt_execution_find(const QueryDesc *query)
 {
 	PgtExecution *execution = *bucket_of(query);
 

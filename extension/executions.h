@@ -35,7 +35,7 @@ typedef struct PgtExecution
 extern PgtExecution *pgt_execution_add(QueryDesc *query, PgtCursor *cursor);
 
 /* The execution of a query in the current trace, or NULL. */
-extern PgtExecution *pgt_execution_find(QueryDesc *query);
+extern PgtExecution *pgt_execution_find(const QueryDesc *query);
 
 /*
  * As pgt_call_begin() and pgt_call_enter() for its call, but an error that ends

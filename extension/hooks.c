@@ -279,11 +279,8 @@ adopt_execution(QueryDesc *query)
 	return cursor != NULL ? pgt_execution_add(query, cursor) : NULL;
 }
 
-/*
- * Enter the call that this run is, or is a part of.  Not inlined, for the sake
- * of the frame of its caller.
- */
-static pg_noinline PgtExecution *
+/* Enter the call that this run is, or is a part of. */
+static pg_noinline bool
 begin_run(QueryDesc *query)
 {
 	PgtExecution *execution;
@@ -293,7 +290,7 @@ begin_run(QueryDesc *query)
 	if (execution == NULL)
 		execution = adopt_execution(query);
 	if (execution == NULL)
-		return NULL;
+		return false;
 
 	/* here, since a parallel worker changes nodes between Start and Run */
 	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
@@ -307,39 +304,39 @@ begin_run(QueryDesc *query)
 		pgt_execution_begin(execution, execution->is_dml ? PGT_CALL_EXEC :
 							PGT_CALL_FETCH, pgt_stack());
 	execution->call_open = execution->is_dml;
-	pgt_call_watch(&execution->call);
-	return execution;
+	pgt_call_watch(&execution->call, query);
+	return true;
 }
 
 static pg_noinline void
-end_run(PgtExecution *execution)
+end_run(QueryDesc *query)
 {
-	pgt_call_unwatch(&execution->call);
-	if (execution->call_open)
-		pgt_call_leave(&execution->call);
+	PgtCall    *call = pgt_call_unwatch(query);
+
+	/* another trace, which may have begun meanwhile, doesn't know the call */
+	if (call == NULL)
+		return;
+	if (call->kind == PGT_CALL_FETCH)
+		pgt_call_end(call, query->estate->es_processed, false);
 	else
-		pgt_call_end(&execution->call,
-					 execution->query->estate->es_processed, false);
+		pgt_call_leave(call);
 }
 
 /*
  * Recursion passes through here and through trace_executor_finish(), so there
- * is no PG_TRY(): see calls.c.
+ * is no PG_TRY() (see calls.c), and nothing but the query is kept on the stack.
  */
 static pg_noinline void
 trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
-	PgtExecution *execution = begin_run(query);
-
 	next_executor_run(PGT_EXECUTOR_RUN_ARGS);
-	if (execution != NULL)
-		end_run(execution);
+	end_run(query);
 }
 
 static void
 hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
-	if (pgt_traced())
+	if (pgt_traced() && begin_run(query))
 		trace_executor_run(PGT_EXECUTOR_RUN_ARGS);
 	else
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
@@ -364,9 +361,9 @@ trace_executor_finish(QueryDesc *query)
 		pgt_execution_begin(execution, PGT_CALL_CLOSE, pgt_stack());
 	execution->call_open = true;
 
-	pgt_call_watch(&execution->call);
+	pgt_call_watch(&execution->call, query);
 	next_executor_finish(query);
-	pgt_call_unwatch(&execution->call);
+	(void) pgt_call_unwatch(query);
 
 	if (execution->is_dml)
 	{

@@ -25,6 +25,9 @@
 /* How long the worker is waited for; it takes a few ms. */
 #define TIMEOUT_MS		1000
 
+/* How soon a cancelled statement goes on */
+#define CANCEL_LATENCY_MS	10
+
 /* The loader's count at the last look, 0 if there was none in this trace */
 static unsigned long long seen = 0;
 static bool wait_at_first = false;
@@ -66,10 +69,9 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													   TIMEOUT_MS);
 
-	/* A cancel request must not end a hook halfway. */
-	HOLD_INTERRUPTS();
+	/* without a check for interrupts: those must not end a hook halfway */
 	pgt_session_await(session);
-	while (pgt_emit_active() &&
+	while (pgt_emit_active() && !QueryCancelPending && !ProcDiePending &&
 		   pg_atomic_read_u32(&session->libraries_done) != wanted)
 	{
 		long		left_ms =
@@ -77,13 +79,13 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 		if (left_ms <= 0)
 			break;
-		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
-												  "PgTraceLibraries"));
+		/* a cancelled statement is looked for as often */
+		pgt_session_sleep(Min(left_ms, CANCEL_LATENCY_MS),
+						  pgt_wait_event(&wait_event, "PgTraceLibraries"));
 	}
 	pgt_session_await(NULL);
 	/* whatever else it was set for */
 	SetLatch(MyLatch);
-	RESUME_INTERRUPTS();
 }
 
 void

@@ -61,6 +61,7 @@ typedef struct WatchedNode
 	uint64		word;			/* for pgt_plan_node */
 	uint64		parent_word;	/* that of the node above */
 	uint64		caller_word;	/* below Hash: that of the join */
+	uint64		outer_word;		/* what to restore when it has yielded a row */
 	struct WatchedPlan *plan;	/* that it is in */
 	uint32		last_id;		/* of the nodes below */
 	bool		stale;			/* below Gather: wrappers have to be renewed */
@@ -211,49 +212,81 @@ count_blocks(WatchedNode *node)
  * As ExecProcNodeInstr() does, but for the blocks: most rows are yielded
  * without touching one, so one sum tells whether there is something to count.
  */
-static pg_attribute_always_inline TupleTableSlot *
-call_and_count(PlanState *state, WatchedNode *node)
+static inline void
+begin_counting(WatchedNode *node)
 {
 	int64		total = total_blocks();
-	Instrumentation *instrument;
-	TupleTableSlot *slot;
 
 	if (unlikely(total != node->total_before))
 		note_blocks(node, total);
-	slot = node->function(state);
+}
+
+static inline void
+end_counting(WatchedNode *node, TupleTableSlot *slot)
+{
+	Instrumentation *instrument = node->state->instrument;
+
 	if (unlikely(total_blocks() != node->total_before))
 		count_blocks(node);
-
-	instrument = state->instrument;
 	instrument->running = true;
 	if (!TupIsNull(slot))
 		instrument->tuplecount += 1;
-	return slot;
 }
 
 static pg_attribute_always_inline TupleTableSlot *
-run(PlanState *state, bool counting)
+call_and_count(PlanState *state, WatchedNode *node)
 {
-	WatchedNode *node = find_node(state);
-	uint64		caller_word = pgt_plan_node;
 	TupleTableSlot *slot;
 
-	pgt_plan_node = node->word;
-	slot = counting ? call_and_count(state, node) : node->function(state);
-	pgt_plan_node = caller_word;
+	begin_counting(node);
+	slot = node->function(state);
+	end_counting(node, slot);
 	return slot;
 }
 
+/*
+ * Recursion passes through these two, once for each node.  What is needed after
+ * the call is in the node, and what is done before and after it in functions
+ * apart, so that they take next to nothing of the stack.
+ */
 static TupleTableSlot *
 run_node(PlanState *state)
 {
-	return run(state, false);
+	WatchedNode *node = find_node(state);
+	TupleTableSlot *slot;
+
+	node->outer_word = pgt_plan_node;
+	pgt_plan_node = node->word;
+	slot = node->function(state);
+	pgt_plan_node = node->outer_word;
+	return slot;
+}
+
+static pg_noinline WatchedNode *
+begin_row(PlanState *state)
+{
+	WatchedNode *node = find_node(state);
+
+	node->outer_word = pgt_plan_node;
+	pgt_plan_node = node->word;
+	begin_counting(node);
+	return node;
+}
+
+static pg_noinline TupleTableSlot *
+end_row(WatchedNode *node, TupleTableSlot *slot)
+{
+	end_counting(node, slot);
+	pgt_plan_node = node->outer_word;
+	return slot;
 }
 
 static TupleTableSlot *
 count_node(PlanState *state)
 {
-	return run(state, true);
+	WatchedNode *node = begin_row(state);
+
+	return end_row(node, node->function(node->state));
 }
 
 /*

@@ -30,7 +30,7 @@ CREATE TYPE unshowable
 	(INPUT = unshowable_in, OUTPUT = unshowable_out, LIKE = text);
 CREATE TABLE long (external text, compressed text);
 ALTER TABLE long ALTER external SET STORAGE EXTERNAL;
-INSERT INTO long SELECT repeat('0123456789', 3000), repeat('x', 200000);
+INSERT INTO long SELECT repeat('0123456789', 3000), repeat('x', 100000);
 CREATE FUNCTION shows(a text) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN (SELECT count(*) FROM pg_am WHERE amname = a);
@@ -257,7 +257,7 @@ foreach my $cut (@cuts)
 		[ map { [ $_->{fields}{avl}, $_->{value} ] } @binds ],
 		[
 			[ 0, \'stored out of line, not read' ],
-			[ 200000, 'x' x 4096 ]
+			[ 100000, 'x' x 4096 ]
 		],
 		'what is compressed is shown, what is stored out of line is not read');
 }

@@ -144,9 +144,28 @@ sub close_portal
 
 =pod
 
+=item function(OID, value, ...)
+
+Put the call of a function, with arguments and result in text format, into what
+will be sent.  The server is ready after it, as after a query.
+
+=cut
+
+sub function
+{
+	my ($self, $oid, @values) = @_;
+
+	return $self->message('F',
+		    pack('N n n n', $oid, 1, 0, scalar @values)
+		  . join('', map { defined $_ ? pack('N', length $_) . $_ : pack('N', -1) } @values)
+		  . pack('n', 0));
+}
+
+=pod
+
 =item sync
 
-Send all that, with a Sync at its end unless it was a query, and wait until the
+Send all that, with a Sync at its end unless it was a query or a function call, and wait until the
 server is ready; returns the messages that it has sent as list of [type, body].
 
 =item send_only([message type])
@@ -163,7 +182,7 @@ sub send_only
 {
 	my ($self, $last) = @_;
 
-	$last = $self->{pending} =~ /^Q/ ? '' : 'S' unless defined $last;
+	$last = $self->{pending} =~ /^[QF]/ ? '' : 'S' unless defined $last;
 	$self->message($last, '') if $last ne '';
 	my $bytes = $self->{pending};
 	$self->{pending} = '';

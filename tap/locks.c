@@ -12,6 +12,9 @@
  * when the file is gone, and returns when that was.  Whoever holds a
  * lightweight lock can't be interrupted, so it doesn't hold it for ever.
  *
+ * fail_with_lock() acquires it and fails; longest_hold() is how long it took at
+ * the longest until the transaction was rolled back, in microseconds.
+ *
  * wait_for_lwlock(mode) acquires and releases it, and returns when it
  * began to and when it had it.
  */
@@ -23,6 +26,7 @@
 #include <unistd.h>
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
@@ -102,4 +106,41 @@ wait_for_lwlock(PG_FUNCTION_ARGS)
 		LWLockRelease(AddinShmemInitLock);
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf(INT64_FORMAT " " INT64_FORMAT,
 											  begin_us, end_us)));
+}
+
+static int64 failed_at = 0;
+static int64 longest_us = 0;
+
+static void
+note_abort(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event != XACT_EVENT_ABORT || failed_at == 0)
+		return;
+	longest_us = Max(longest_us, now_us() - failed_at);
+	failed_at = 0;
+}
+
+PG_FUNCTION_INFO_V1(fail_with_lock);
+PG_FUNCTION_INFO_V1(longest_hold);
+
+Datum
+fail_with_lock(PG_FUNCTION_ARGS)
+{
+	static bool registered = false;
+
+	(void) fcinfo;
+	if (!registered)
+		RegisterXactCallback(note_abort, NULL);
+	registered = true;
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	failed_at = now_us();
+	ereport(ERROR, (errmsg("failed with a lock")));
+}
+
+Datum
+longest_hold(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	PG_RETURN_INT64(longest_us);
 }

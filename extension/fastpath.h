@@ -1,0 +1,11 @@
+/*
+ * fastpath.h
+ *		Calls of functions by protocol message, without SQL.
+ */
+#ifndef PGT_FASTPATH_H
+#define PGT_FASTPATH_H
+
+/* Postmaster, at load. */
+extern void pgt_fastpath_install(void);
+
+#endif							/* PGT_FASTPATH_H */

@@ -333,7 +333,8 @@ sub field
 	  PgTrace::File::of_type($trace, 'WAIT');
 	is(scalar @sleeps, 1, 'fastpath: a wait');
 	cmp_ok($sleeps[0]{fields}{ela}, '>=', 20_000, 'of its duration');
-	is($sleeps[0]{cursor}, 0, 'of no cursor');
+	my ($cursor) = cursors_of($trace, qr/^<fast-path call> pg_catalog.pg_sleep/);
+	is($sleeps[0]{cursor}, $cursor->{cursor}, 'of its cursor');
 	is_deeply([ rows($trace, qr/^\(SELECT count\(\*\) FROM t\)/, 'FETCH') ],
 		[1], 'fastpath: SQL within');
 	is_deeply([ rows($trace, qr/^SELECT \d/, 'FETCH') ],

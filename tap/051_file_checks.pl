@@ -269,17 +269,7 @@ sub is_refused
 		"ALTER SYSTEM SET pg_trace.output_directory = '$value'");
 	$node->reload;
 	# the worker reads it by itself
-	my $refused = $node->poll_query_until('postgres', <<'SQL', 'DO');
-DO $$
-BEGIN
-	PERFORM pg_trace_start_trace();
-	PERFORM pg_trace_stop_trace();
-	RAISE NOTICE 'not yet';
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-	NULL;
-END
-$$
-SQL
+	my $refused = PgTrace::wait_until_traces($node, 0);
 	my ($status, $out, $error) =
 	  $node->psql('postgres', 'SELECT pg_trace_start_trace()');
 	like($error, qr/ERROR:  could not trace process \d+: .*$why/, $what);
@@ -297,16 +287,7 @@ my $before = join(' ', sort glob("$data_dir/* $data_dir/base/* $data_dir/pg_wal/
 sub accept_first
 {
 	PgTrace::set($node, 'pg_trace.output_directory', 'pg_trace');
-	$node->poll_query_until('postgres', <<'SQL', "DO") or die 'no trace begins';
-DO $$
-BEGIN
-	PERFORM pg_trace_start_trace();
-	PERFORM pg_trace_stop_trace();
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-	RAISE NOTICE 'not yet';
-END
-$$
-SQL
+	PgTrace::wait_until_traces($node, 1) or die 'no trace begins';
 	return;
 }
 

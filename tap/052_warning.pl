@@ -68,30 +68,11 @@ PgTrace::wait_until_untraced($node);
 $node->safe_psql('postgres',
 	"ALTER SYSTEM SET pg_trace.output_directory = '/nowhere/at/all'");
 $node->reload;
-$node->poll_query_until('postgres', <<'SQL', 'DO') or die;
-DO $$
-BEGIN
-	PERFORM pg_trace_start_trace();
-	PERFORM pg_trace_stop_trace();
-	RAISE NOTICE 'not yet';
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-	NULL;
-END
-$$
-SQL
+PgTrace::wait_until_traces($node, 0) or die;
 is_told_little('no directory', qr/could not use directory "\/nowhere\/at\/all"/);
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_trace.output_directory');
 $node->reload;
-$node->poll_query_until('postgres', <<'SQL', 'DO') or die;
-DO $$
-BEGIN
-	PERFORM pg_trace_start_trace();
-	PERFORM pg_trace_stop_trace();
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-	RAISE NOTICE 'not yet';
-END
-$$
-SQL
+PgTrace::wait_until_traces($node, 1) or die;
 
 # A parallel worker that gets no place has its messages sent to the leader.
 $log_start = -s $node->logfile;

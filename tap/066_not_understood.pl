@@ -1,6 +1,5 @@
 # A server with places that aren't understood, at which each wait passes: in a
-# copy of the installed one, instructions that load the pointer to the wait
-# event are replaced by others that do the same.  Waits are missing with
+# copy of the installed one, HiddenWaits.pm has hidden them.  Waits are missing with
 # uprobes, so by default a watchpoint is used, and nothing is missing.
 
 use strict;
@@ -8,8 +7,8 @@ use warnings;
 
 use File::Basename qw(dirname);
 use GroundTruth;
+use HiddenWaits;
 use PgTrace;
-use PgTraceSites;
 use PostgreSQL::Test::Utils;
 use ServerCopy;
 use Test::More;
@@ -24,54 +23,9 @@ my @functions =
 my $bindir = copy_server();
 my $server = "$bindir/postgres";
 
-# The address range of an exported function
-sub range_of
-{
-	my ($file, $function) = @_;
-	my ($status, $out) = run('readelf', '--dyn-syms', '-W', $file);
-
-	$out =~ /:\s+(\w+)\s+(\d+) FUNC .* $function$/m
-	  or die "there is no $function";
-	return (hex $1, hex($1) + $2);
-}
-
-# mov pointer(%rip), %register -> push pointer(%rip); pop %register, where the
-# first instruction reaches the pointer from one byte less far
-sub hide
-{
-	my ($code, $at) = @_;
-	my ($opcode, $register, $distance) = unpack 'nCl<', substr $$code, $at, 7;
-
-	return 0 unless $opcode == 0x488b && ($register & 0xc7) == 5;
-	substr $$code, $at, 7,
-	  pack 'nl<C', 0xff35, $distance + 1, 0x58 | ($register >> 3);
-	return 1;
-}
-
-my $code = read_file($server);
-my ($status, $references) = run(sites_dump(), $server);
-foreach my $function (@functions)
-{
-	my ($from, $to) = range_of($server, $function);
-	my $hidden = 0;
-
-	while ($references =~
-		/^reference 0x(\w+) store store=0x\w+ probe=0x(\w+) offset=0x(\w+) .*\[mov dword ptr \[\w+\], [a-z]\w+\] /mg
-	  )
-	{
-		my ($reference, $probe, $offset) = map { hex } $1, $2, $3;
-
-		$hidden += hide(\$code, $reference + $offset - $probe)
-		  if $reference >= $from && $reference < $to;
-	}
-	is($hidden, 1, "$function: the start of its waits is hidden");
-}
-write_file($server, $code);
-($status, $references) = run(sites_dump(), $server);
-my ($count) = $references =~ /^references=(\d+) .* unknown=2$/m;
-ok(defined $count, 'which is not understood');
-my $problem =
-  "2 of $count places that may report a wait event are not understood";
+my $problem = hide_waits($server, @functions);
+like($problem, qr/^2 of \d+ places/,
+	'the start of the waits of two functions is hidden');
 
 my $node = PgTrace::create_node('main',
 	{ install_path => dirname($bindir) },

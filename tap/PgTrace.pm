@@ -396,6 +396,34 @@ sub wait_until_untraced
 
 =pod
 
+=item wait_until_traces(node, can)
+
+Wait until traces can begin, or can't: the worker follows a change of settings by
+itself.  Returns whether they do in time.
+
+=cut
+
+sub wait_until_traces
+{
+	my ($node, $can) = @_;
+	my ($begun, $refused) =
+	  $can ? ('NULL', "RAISE NOTICE 'not yet'") : ("RAISE NOTICE 'not yet'", 'NULL');
+
+	return $node->poll_query_until('postgres', <<"SQL", 'DO');
+DO \$\$
+BEGIN
+	PERFORM pg_trace_start_trace();
+	PERFORM pg_trace_stop_trace();
+	$begun;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+	$refused;
+END
+\$\$
+SQL
+}
+
+=pod
+
 =back
 
 =head1 CAPABILITIES

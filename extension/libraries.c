@@ -84,8 +84,6 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 						  pgt_wait_event(&wait_event, "PgTraceLibraries"));
 	}
 	pgt_session_await(NULL);
-	/* whatever else it was set for */
-	SetLatch(MyLatch);
 }
 
 void

@@ -22,7 +22,10 @@
 #include "extension/emit.h"
 #include "extension/libraries.h"
 
-/* How long the worker is waited for; it takes a few ms. */
+/*
+ * How long the worker is waited for.  It reads what it hasn't seen of the
+ * libraries, which may be a hundred MB.
+ */
 #define TIMEOUT_MS		1000
 
 /* How soon a cancelled statement goes on */

@@ -134,7 +134,8 @@ sub check_failure
 		$node,
 		"SET statement_timeout = '100ms'",
 		'SELECT pg_sleep(60)',
-		"SET statement_timeout = 0; SET lock_timeout = '50ms'",
+		# a check for deadlocks would make two waits of one
+		"SET statement_timeout = 0; SET deadlock_timeout = '10min'; SET lock_timeout = '50ms'",
 		'UPDATE t SET n = 1',
 		'SELECT count(*) FROM t');
 	my $call = check_failure($trace, qr/^SELECT pg_sleep\(60\)/,

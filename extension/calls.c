@@ -281,11 +281,9 @@ fail_innermost(int sqlstate)
 
 	/* whatever planning has come to, it was no plan from the cache */
 	pgt_call_end(call, 0, call->kind == PGT_CALL_PARSE);
-	if (call->generation != pgt_trace.generation)
-		return;
-
-	record = pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord), NULL, 0,
-							call->cursor->number, call->depth);
+	record = call->generation != pgt_trace.generation ? NULL :
+		pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord), NULL, 0,
+					   call->cursor->number, call->depth);
 	if (record != NULL)
 	{
 		record->sqlstate = sqlstate != 0 ? sqlstate : ERRCODE_INTERNAL_ERROR;

@@ -173,6 +173,9 @@ wait_for_room(uint32 len)
 						  pgt_wait_event(&wait_event, "PgTraceQueue"));
 	}
 	pg_atomic_write_u32(&session->waiting, 0);
+	/* an interrupt may need it; else, the statement's next wait would end at once */
+	if (InterruptPending)
+		SetLatch(MyLatch);
 	return record;
 }
 

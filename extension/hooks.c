@@ -36,7 +36,7 @@
 #include "extension/hooks.h"
 #include "extension/libraries.h"
 #include "extension/node_waits.h"
-#include "extension/transaction.h"
+#include "extension/utilities.h"
 
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
 #define ADAPTIVE_NS		UINT64CONST(60000000000)
@@ -49,42 +49,19 @@ static ExecutorFinish_hook_type next_executor_finish = standard_ExecutorFinish;
 static ExecutorEnd_hook_type next_executor_end = standard_ExecutorEnd;
 static ProcessUtility_hook_type next_process_utility = standard_ProcessUtility;
 
-/*
- * The part of a string that the innermost utility statement is.  What runs on
- * its behalf, like the query of CREATE TABLE AS, has the whole string and
- * doesn't know which part of it.
- */
-typedef struct UtilityText
-{
-	const char *string;
-	int			location;
-	int			len;
-} UtilityText;
-
-static UtilityText utility = {NULL, -1, 0};
-
-/* A portal has a copy of the string. */
-static bool
-is_of_utility(const char *string)
-{
-	return utility.string != NULL && string != NULL &&
-		(string == utility.string || strcmp(string, utility.string) == 0);
-}
-
 /* pgt_cursor_get() for a statement at the current depth */
 static PgtCursor *
 find_cursor(const char *string, int location, int len,
 			uint32 command, uint64 queryid, const PlannedStmt *plan,
 			const Node *tree)
 {
-	if (len <= 0 && location <= 0 && is_of_utility(string))
-	{
-		location = utility.location;
-		len = utility.len;
-	}
-	else if (len < 0 && string != NULL &&
-			 IsParallelWorker() && pgt_call_depth == 0 &&
-			 (Size) pgt_leader_location + pgt_leader_length <= strlen(string))
+	Size		leader_end = (Size) pgt_leader_location + pgt_leader_length;
+
+	if ((len > 0 || location > 0 ||
+		 !pgt_utility_find_part(string, &location, &len)) &&
+		len < 0 && string != NULL &&
+		IsParallelWorker() && pgt_call_depth == 0 &&
+		strnlen(string, leader_end) == leader_end)
 	{
 		/* the plan that a leader sends has lost its place in the string */
 		location = pgt_leader_location;
@@ -440,58 +417,29 @@ hook_executor_end(QueryDesc *query)
  * ----------
  */
 
+static pg_noinline bool
+begin_utility(PlannedStmt *pstmt, const char *query_string)
+{
+	PgtCursor  *cursor;
+
+	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
+						 pgt_command_of_utility(pstmt->utilityStmt),
+						 PGT_QUERY_ID(pstmt->queryId), NULL,
+						 pstmt->utilityStmt);
+	return cursor != NULL &&
+		pgt_utility_begin(pstmt, query_string, cursor, pgt_stack());
+}
+
+/* As for trace_executor_run(), nothing but the statement is kept on the stack. */
 static pg_noinline void
 trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 					  bool read_only_tree, ProcessUtilityContext context,
 					  ParamListInfo params, QueryEnvironment *query_env,
 					  DestReceiver *dest, QueryCompletion *qc)
 {
-	UtilityText caller_utility = utility;
-	bool		ends_transaction =
-		pgt_transaction_will_end(pstmt->utilityStmt);
-	PgtCursor  *cursor;
-	PgtCall		call;
-
-	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
-						 pgt_command_of_utility(pstmt->utilityStmt),
-						 PGT_QUERY_ID(pstmt->queryId), NULL,
-						 pstmt->utilityStmt);
-	if (cursor == NULL)
-	{
-		next_process_utility(pstmt, query_string, read_only_tree, context,
-							 params, query_env, dest, qc);
-		return;
-	}
-
-	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
-	if (pstmt->stmt_len > 0)
-	{
-		utility.string = query_string;
-		utility.location = pstmt->stmt_location;
-		utility.len = pstmt->stmt_len;
-	}
-	PG_TRY();
-	{
-		next_process_utility(pstmt, query_string, read_only_tree, context,
-							 params, query_env, dest, qc);
-	}
-	PG_CATCH();
-	{
-		utility = caller_utility;
-		pgt_call_fail(&call);
-		pgt_call_unpin(&call);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	utility = caller_utility;
-	if (ends_transaction)
-	{
-		pgt_transaction_keep(&call);
-		return;
-	}
-	pgt_call_end(&call, qc != NULL ? qc->nprocessed : 0, false);
-	pgt_call_unpin(&call);
+	next_process_utility(pstmt, query_string, read_only_tree, context,
+						 params, query_env, dest, qc);
+	pgt_utility_end(pstmt, qc != NULL ? qc->nprocessed : 0);
 	pgt_libraries_check();
 }
 
@@ -501,7 +449,7 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 					 ParamListInfo params, QueryEnvironment *query_env,
 					 DestReceiver *dest, QueryCompletion *qc)
 {
-	if (pgt_traced())
+	if (pgt_traced() && begin_utility(pstmt, query_string))
 		trace_process_utility(pstmt, query_string, read_only_tree, context,
 							  params, query_env, dest, qc);
 	else

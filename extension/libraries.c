@@ -87,6 +87,9 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 						  pgt_wait_event(&wait_event, "PgTraceLibraries"));
 	}
 	pgt_session_await(NULL);
+	/* an interrupt may need it; else, the statement's next wait would end at once */
+	if (InterruptPending)
+		SetLatch(MyLatch);
 }
 
 void

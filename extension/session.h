@@ -218,10 +218,8 @@ extern void pgt_session_wake_worker(void);
 extern void pgt_session_await(const PgtSession *session);
 
 /*
- * Wait for that, or timeout_ms.  May be woken for nothing.  The latch is reset
- * then, as by any wait within another: whoever else waits for something looks
- * for it before the next sleep.  It isn't set again, which would end a sleep of
- * the traced session's too early, and so be a wait more in the trace.
+ * Wait for that, or timeout_ms.  May be woken for nothing, and resets the latch,
+ * as any wait within another.
  */
 extern void pgt_session_sleep(long timeout_ms, uint32 wait_event);
 

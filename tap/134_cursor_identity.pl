@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use HashCollision;
 use PgTrace;
 use PgTraceCheck;
 use Test::More;
@@ -43,6 +44,21 @@ $trace = trace($node, { set => { compute_query_id => 'on' } },
 	'CREATE SCHEMA s CREATE TABLE t (other text)',
 	'SELECT 3 FROM t', 'SET search_path = s', 'SELECT 3 FROM t');
 is(scalar cursors_of($trace, qr/^SELECT 3 FROM t/), 2, 'another search path');
+
+# Texts that are made to have the same hash, by a comment
+my $first = 'SELECT count(*) FROM t /* ' . ('-' x 60) . ' */';
+my @texts = (
+	$first,
+	colliding_text($first, 'UPDATE t SET id = 666'),
+	colliding_text($first, 'SELECT 666 FROM t'));
+$trace = trace($node, @texts, $first);
+my @colliding = cursors_of($trace, qr/-- \*\/$/);
+is(scalar(grep { $_->{fields}{hv} != $colliding[0]{fields}{hv} } @colliding),
+	0, 'the hash is the same');
+is_deeply([ map { $_->{text} } @colliding ],
+	\@texts, 'each text is in the file');
+is_deeply([ map { scalar calls_of($trace, qr/^\Q$_\E$/, 'EXEC') } @texts ],
+	[ 2, 1, 1 ], 'and has its calls');
 
 # Texts that begin alike and are cut
 my $long = '/* ' . ('x' x 5000) . ' */';

@@ -1,0 +1,76 @@
+# A statement of 100 MB costs a traced session little more than another: what is
+# not shown of a text is not looked at.  The aim is 2 %; the bound leaves room for
+# the noise of a busy machine.
+
+use strict;
+use warnings;
+
+use List::Util qw(min);
+use PgTrace;
+use PgTraceCheck;
+use PgTraceClient;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant {
+	MB => 1024 * 1024,
+	ROUNDS => 5,
+	MAX_MORE => 0.1
+};
+
+my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+
+# The time that a process has been on a CPU, in s
+sub cpu
+{
+	my ($client) = @_;
+	my $pid = $client->pid;
+	my ($ns) = slurp_file("/proc/$pid/schedstat") =~ /^(\d+)/;
+
+	return $ns / 1e9;
+}
+
+# Run a statement in an untraced session and in a traced one, in turn.
+sub compare
+{
+	my ($name, $statement) = @_;
+	my @clients = (
+		PgTraceClient->new($node),
+		PgTraceClient->new($node, options => '-c pg_trace.session=on'));
+	my $file = session_file($node, $clients[1]);
+	my @times = ([], []);
+
+	# in the first round memory is got, which later ones find again
+	foreach my $round (0 .. ROUNDS)
+	{
+		foreach my $which ($round % 2 ? (0, 1) : (1, 0))
+		{
+			my $before = cpu($clients[$which]);
+
+			$clients[$which]->query($statement)->sync;
+			push @{ $times[$which] }, cpu($clients[$which]) - $before
+			  if $round > 0;
+		}
+	}
+	$_->close foreach @clients;
+
+	# what else the machine does only adds to it
+	my ($untraced, $traced) = map { min(@$_) } @times;
+	note(sprintf '%s: %.3f s, traced %.3f s, %+.1f %%',
+		$name, $untraced, $traced, 100 * ($traced / $untraced - 1));
+	cmp_ok($traced, '<=', (1 + MAX_MORE) * $untraced, "$name: CPU time in s");
+
+	my ($cursor) =
+	  PgTrace::File::of_type(read_trace($node, $file), 'CURSOR');
+	is($cursor->{fields}{len}, MB, "$name: as much is shown as may be");
+	is($cursor->{fields}{cut}, length $statement, "$name: the length is true");
+	cmp_ok(-s $file, '<', (ROUNDS + 2) * (MB + 65536), "$name: size of the file");
+	unlink $file;
+	return;
+}
+
+compare('a literal', "SELECT length('" . 'x' x (100 * MB) . "')");
+compare('many tokens',
+	'SELECT 1 WHERE 1 IN (' . join(',', ('1') x (2 * MB)) . ')');
+$node->stop;
+done_testing();

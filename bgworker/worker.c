@@ -42,6 +42,13 @@
 /* Between two rounds while there is work; a file is never older than this. */
 #define NAP_MS				100
 
+/*
+ * Who wants something sets the latch, which is found by what the worker has
+ * written to shared memory.  Whatever another process writes over that is put
+ * right after this time at the latest.
+ */
+#define LONGEST_SLEEP_MS	60000
+
 /* At shutdown, how long the traced processes have to end first. */
 #define SHUTDOWN_MS			500
 
@@ -209,7 +216,8 @@ sleep_until_needed(long timeout_ms)
 	 */
 	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
 	if (pgt_traces_are_drained())
-		pgt_wakeup_sleep(timeout_ms);
+		pgt_wakeup_sleep(timeout_ms < 0 ? LONGEST_SLEEP_MS :
+						 Min(timeout_ms, LONGEST_SLEEP_MS));
 	pg_atomic_write_u32(&pgt_shared->worker_asleep, 0);
 }
 

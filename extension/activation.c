@@ -27,6 +27,7 @@
 #include "extension/cursor.h"
 #include "extension/emit.h"
 #include "extension/executions.h"
+#include "extension/fastpath.h"
 #include "extension/guc.h"
 #include "extension/libraries.h"
 #include "extension/options.h"
@@ -86,6 +87,7 @@ join_trace(uint32 slot)
 	/* In parallel mode nothing can be set, but then it is too late anyway. */
 	if (!IsInParallelMode() && !IsParallelWorker())
 		pgt_guc_pass_to_workers();
+	pgt_fastpath_begin_trace();
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
 	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));

@@ -97,8 +97,13 @@ hook_object_access(ObjectAccessType access, Oid class, Oid object, int sub,
 }
 
 void
-pgt_fastpath_install(void)
+pgt_fastpath_begin_trace(void)
 {
+	static bool installed = false;
+
+	if (installed)
+		return;
+	installed = true;
 	next_object_access = object_access_hook;
 	object_access_hook = hook_object_access;
 }

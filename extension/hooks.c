@@ -310,11 +310,21 @@ trace_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 	end_run(query);
 }
 
-static void
-hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+/* Apart from the hook, which otherwise would have a stack frame in any case */
+static pg_noinline void
+look_at_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 {
 	if (pgt_traced() && begin_run(query))
 		trace_executor_run(PGT_EXECUTOR_RUN_ARGS);
+	else
+		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
+}
+
+static void
+hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
+{
+	if (unlikely(pgt_may_be_traced()))
+		look_at_executor_run(PGT_EXECUTOR_RUN_ARGS);
 	else
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 }

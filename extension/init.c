@@ -25,7 +25,6 @@
 #include "bgworker/worker.h"
 #include "extension/arrival.h"
 #include "extension/errors.h"
-#include "extension/fastpath.h"
 #include "extension/fork.h"
 #include "extension/guc.h"
 #include "extension/hooks.h"
@@ -60,6 +59,5 @@ _PG_init(void)
 	pgt_worker_register();
 	pgt_hooks_install();
 	pgt_transaction_install();
-	pgt_fastpath_install();
 	pgt_errors_install();
 }

@@ -13,7 +13,7 @@ MODULE_big = pg_trace_bgw
 DATA = sql/pg_trace_bgw--1.0.sql
 EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_trace_bgw.control)
 
-OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c bgworker/*.c))
+OBJS = $(patsubst %.c,%.o,$(wildcard extension/*.c bgworker/*.c bgworker/*/*.c bgworker/*/*/*.c))
 
 PG_CONFIG ?= pg_config
 # -isystem: what -Wextra finds in the server's headers is not ours to mend
@@ -40,7 +40,7 @@ $(OBJS): CPPFLAGS += -DPGDLLEXPORT='__attribute__((visibility("default")))'
 $(OBJS): CFLAGS += -fvisibility=hidden
 
 # Debian's PGXS knows no dependencies on headers.
-$(OBJS): $(wildcard extension/*.h bgworker/*.h bpf/*.h) pg_trace_bgw.control
+$(OBJS): $(wildcard extension/*.h bgworker/*.h bgworker/*/*.h bgworker/*/*/*.h bpf/*.h) pg_trace_bgw.control
 
 # ---- BPF program ----
 CLANG ?= clang
@@ -49,7 +49,7 @@ BPF_ARCH = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 BPF_CFLAGS = -g -O2 -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
-bgworker/probes.o: bpf/.output/pg_trace.skel.h
+bgworker/probes/probes.o: bpf/.output/pg_trace.skel.h
 
 bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
@@ -98,9 +98,9 @@ bench-stages: $(BENCH_LIBRARY)
 
 test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 
-# The sources that find probe sites know nothing of PostgreSQL and libbpf.
-.build/sites_dump: $(shell grep -LE '"postgres.h"|<bpf/' bgworker/*.c)
-.build/ring_order: bgworker/ring.c .build/ring_order.skel.h
+# What finds probe sites knows nothing of PostgreSQL and libbpf.
+.build/sites_dump: $(wildcard bgworker/sites/*.c bgworker/sites/*/*.c)
+.build/ring_order: bgworker/probes/ring.c .build/ring_order.skel.h
 # Nor does what hides secrets in texts.
 .build/redact_text: extension/redact_sql.c extension/secret_names.c \
 	extension/sql_lexer.c $(wildcard extension/*.h)
@@ -111,13 +111,13 @@ $(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
 
-.build/hit_cost: bench/hit_cost.c bgworker/probe_links.c \
+.build/hit_cost: bench/hit_cost.c bgworker/probes/links.c \
 		bpf/.output/pg_trace.skel.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lpthread
 
 .build/bench/%.o: bench/%.c bench/recording.h \
-		$(wildcard extension/*.h bgworker/*.h bpf/*.h)
+		$(wildcard extension/*.h bgworker/*.h bgworker/*/*.h bgworker/*/*/*.h bpf/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -c -o $@ $<
 

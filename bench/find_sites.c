@@ -7,7 +7,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "bgworker/sites.h"
+#include "bgworker/sites/sites.h"
 #include "extension/clock.h"
 
 PG_FUNCTION_INFO_V1(pgt_bench_find_sites);

@@ -44,8 +44,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "bgworker/compat_bpf.h"
-#include "bgworker/probe_links.h"
+#include "bgworker/probes/compat.h"
+#include "bgworker/probes/links.h"
 #include "bpf/pg_trace.h"
 #include "bpf/.output/pg_trace.skel.h"
 

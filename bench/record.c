@@ -14,7 +14,7 @@
 #include "miscadmin.h"
 
 #include "bench/recording.h"
-#include "bgworker/merge.h"
+#include "bgworker/trace/merge.h"
 
 #define MAX_RECORDINGS	64
 

@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 
 #include "bench/recording.h"
-#include "bgworker/tracer.h"
+#include "bgworker/tracer/tracer.h"
 #include "extension/clock.h"
 
 /* One run of the merge, and what came in before it */

@@ -10,8 +10,8 @@
 
 #include "miscadmin.h"
 
-#include "bgworker/entry.h"
-#include "bgworker/probe_selftest.h"
+#include "bgworker/tracer/entry.h"
+#include "bgworker/probes/selftest.h"
 #include "bgworker/status.h"
 #include "extension/compat.h"
 #include "extension/session.h"

@@ -5,7 +5,7 @@
 #ifndef PGT_STATUS_H
 #define PGT_STATUS_H
 
-#include "bgworker/probes.h"
+#include "bgworker/probes/probes.h"
 
 /* The worker has started, with these capabilities; or it is about to end. */
 extern void pgt_status_started(const char *capabilities);

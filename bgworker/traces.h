@@ -7,7 +7,7 @@
 #ifndef PGT_TRACES_H
 #define PGT_TRACES_H
 
-#include "bgworker/probes.h"
+#include "bgworker/probes/probes.h"
 
 /* Once, before all else. */
 extern void pgt_traces_init(void);

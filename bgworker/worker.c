@@ -23,9 +23,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "bgworker/leftovers.h"
-#include "bgworker/probes.h"
-#include "bgworker/server_layout.h"
+#include "bgworker/trace/leftovers.h"
+#include "bgworker/probes/probes.h"
+#include "bgworker/probes/layout.h"
 #include "bgworker/status.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"

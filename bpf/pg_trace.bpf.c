@@ -3,7 +3,7 @@
  * pg_trace.bpf.c - turns stores to a backend's wait_event_info into waits
  *
  * Made to run, in one of the ways that enum pgt_probe lists, right after a
- * store to that word: by uprobes on the instructions that bgworker/sites.c
+ * store to that word: by uprobes on the instructions that bgworker/sites/sites.c
  * found, each one closely behind a store through PostgreSQL's
  * my_wait_event_info, that is the body of an inlined
  *

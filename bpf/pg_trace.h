@@ -3,7 +3,7 @@
  * pg_trace.h - what the BPF program and the background worker share
  *
  * The BPF program (pg_trace.bpf.c) sends one pgt_wait_event per finished wait
- * through a ring buffer to the worker (bgworker/probes.c), with a pgt_target
+ * through a ring buffer to the worker (bgworker/probes/probes.c), with a pgt_target
  * behind it if there is more to say than what was waited for.  The worker tells
  * it by the array of pgt_wait_state, which it has mapped, whom to watch.
  * Both sides are built from the same tree at the same time, so the layout

@@ -1,5 +1,5 @@
 
-# Where bgworker/sites.c finds waits to start and end: on the installed server
+# Where bgworker/sites/sites.c finds waits to start and end: on the installed server
 # and those of other versions, and on a program with known stores built in
 # several ways.
 #

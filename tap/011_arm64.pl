@@ -1,5 +1,5 @@
 
-# Where bgworker/sites.c finds waits to start and end in Debian's servers for
+# Where bgworker/sites/sites.c finds waits to start and end in Debian's servers for
 # arm64.
 #
 # These can't run here, so what is found is held against the disassembly of

@@ -1,5 +1,5 @@
 
-# Where bgworker/sites.c finds waits to start and end in programs that were
+# Where bgworker/sites/sites.c finds waits to start and end in programs that were
 # built in other ways than Debian's servers.
 #
 # What becomes of a wait depends on compiler, options and linker, and a store

@@ -1,5 +1,5 @@
 
-# What bgworker/sites.c makes of files that are broken, or made to take long: a
+# What bgworker/sites/sites.c makes of files that are broken, or made to take long: a
 # process that has capabilities reads them, so whatever they hold, it must end in
 # time and touch no memory that it shouldn't.
 
@@ -143,7 +143,7 @@ foreach my $what (sort keys %slow_arm64)
 # touch memory that it shouldn't.
 my $checked = "$tmp/sites_dump_checked";
 my @sources = ("$root/tap/sites_dump.c",
-	grep { read_file($_) !~ /"postgres\.h"|<bpf\// } glob("$root/bgworker/*.c"));
+	grep { read_file($_) !~ /"postgres\.h"|<bpf\// } glob("$root/bgworker/sites/{,*/}*.c"));
 my ($built, undef, $errors) = run(
 	'cc', '-g', '-O1', '-fsanitize=address,undefined',
 	'-fno-sanitize-recover=all',

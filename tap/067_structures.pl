@@ -34,7 +34,7 @@ sub build
 		map({ "$root/$_" }
 			qw(Makefile bgworker bpf extension pg_trace_bgw.control sql)),
 		$dir);
-	unlink "$dir/bgworker/server_layout.o";
+	unlink "$dir/bgworker/probes/layout.o";
 	my ($status, $out, $err) =
 	  run('make', '-C', $dir, "COPT=-I$dir/changed", 'pg_trace_bgw.so');
 	is($status, 0, 'the library can be built') or diag("$out$err");

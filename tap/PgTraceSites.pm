@@ -5,7 +5,7 @@ PgTraceSites - what the tests of finding probe sites have in common
 
 =head1 DESCRIPTION
 
-Runs sites_dump, which prints what bgworker/sites.c finds in a file, and
+Runs sites_dump, which prints what bgworker/sites/sites.c finds in a file, and
 objdump, which tells what is in it.
 
 =cut

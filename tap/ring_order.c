@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bgworker/ring.h"
+#include "bgworker/probes/ring.h"
 #include "ring_order.skel.h"
 #include "tap/fail.h"
 

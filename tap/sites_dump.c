@@ -1,6 +1,6 @@
 /*
  * sites_dump.c
- *		Print what bgworker/sites.c finds in a file.
+ *		Print what bgworker/sites/sites.c finds in a file.
  *
  * One line for each instruction that addresses the variable, with the first
  * store behind it; one for each probe; one for each place that tells what a
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bgworker/sites.h"
+#include "bgworker/sites/sites.h"
 #include "bpf/pg_trace.h"
 
 static bool open_disassembler(int fd, csh *handle);

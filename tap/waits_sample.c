@@ -3,7 +3,7 @@
  * waits_sample.c
  *	  Waits in all the shapes of code that a server reports them from.
  *
- * What a compiler makes of this is what bgworker/sites.c has to find the
+ * What a compiler makes of this is what bgworker/sites/sites.c has to find the
  * stores in.  tap/012_builds.pl compiles it in many ways, as a part of a
  * program or, like an extension, as a shared library that imports the
  * pointer, and runs it together with waits_main.c.

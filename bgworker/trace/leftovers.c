@@ -1,0 +1,106 @@
+/*
+ * leftovers.c
+ *		Files that a crash of the server has left incomplete.
+ *
+ * When a process of the server crashes, the postmaster ends all others at
+ * once, the worker included, and starts anew.  Recovery must not wait for
+ * trace files, so the worker doesn't try to do anything then; its successor
+ * looks for files without a last line and says in them what happened.
+ */
+#include "postgres.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bgworker/trace/leftovers.h"
+#include "bgworker/trace/directory.h"
+#include "bgworker/trace/trace_name.h"
+
+#define END_OF_TRACE	"\n*** TRACE ENDED"
+#define LAST_LINE		"*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
+
+/* The last line of a complete file is within this many bytes of its end. */
+#define TAIL_LEN		128
+
+/* Another server that writes to the same directory may have it open. */
+static bool
+is_alive(int pid)
+{
+	return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+static void
+complete_file(int fd)
+{
+	struct stat st;
+	char		tail[TAIL_LEN + 1];
+	ssize_t		len;
+	const char *line = LAST_LINE;
+
+	if (fstat(fd, &st) != 0)
+		return;
+	len = pread(fd, tail, TAIL_LEN, Max(st.st_size - TAIL_LEN, 0));
+	if (len < 0)
+		return;
+	tail[len] = '\0';
+	if (strstr(tail, END_OF_TRACE) != NULL)
+		return;
+
+	/* the last line may be torn */
+	if (len > 0 && tail[len - 1] != '\n')
+		line = "\n" LAST_LINE;
+	if (write(fd, line, strlen(line)) < 0)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not complete a trace file: %m")));
+}
+
+/* Complete the file of that name if it is the trace of a process that is gone. */
+static void
+look_at_file(int directory_fd, const char *name)
+{
+	char		error[MAXPGPATH + 256];
+	int			pid;
+	unsigned	role;
+	int			fd;
+
+	if (!pgt_trace_name_parse(name, &pid, &role) || is_alive(pid))
+		return;
+	fd = pgt_trace_directory_open_file(directory_fd, name, O_RDWR | O_APPEND,
+									   error, sizeof(error));
+	if (fd < 0)
+	{
+		ereport(LOG,
+				(errmsg("could not complete a trace file: %s", error)));
+		return;
+	}
+	complete_file(fd);
+	close(fd);
+}
+
+void
+pgt_leftovers_complete(void)
+{
+	char		path[MAXPGPATH];
+	char		error[MAXPGPATH + 256];
+	int			directory_fd = pgt_trace_directory_open(path, error,
+														sizeof(error));
+	DIR		   *directory;
+	struct dirent *entry;
+
+	if (directory_fd < 0)
+		return;					/* whoever starts a trace is told */
+	directory = fdopendir(directory_fd);
+	if (directory == NULL)
+	{
+		close(directory_fd);
+		return;
+	}
+	while ((entry = readdir(directory)) != NULL)
+		look_at_file(directory_fd, entry->d_name);
+	closedir(directory);
+}

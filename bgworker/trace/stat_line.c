@@ -1,0 +1,130 @@
+/*
+ * stat_line.c
+ *		STAT lines, and the sums that they show.
+ *
+ * The backend sends what a node has done; how long that took is known here,
+ * unless PostgreSQL has measured it.  A node's time is that of its waits and
+ * the CPU time that samples stand for; of the nodes below, whose ids follow
+ * its own; and of the statements that ran while it was executing, such as a
+ * function's.
+ */
+#include "postgres.h"
+
+#include "bgworker/trace/format.h"
+#include "bgworker/trace/line.h"
+#include "extension/guc.h"
+
+/*
+ * The node at work, and those at which the callers of the calls that are open
+ * are waiting for these.
+ */
+static void
+add_to_nodes(PgtFormat *format, uint64 plan_node, const PgtNodeSum *own)
+{
+	PgtNodeSum	nested = *own;
+
+	/* between calls, it is what an execution of a former trace has left */
+	if (format->depth == 0)
+		return;
+	nested.wait_ns = 0;
+	nested.waits = 0;
+	pgt_node_sums_add(&format->sums, plan_node, own);
+	for (int i = 1; i < format->depth; i++)
+		pgt_node_sums_add(&format->sums, format->calls[i].plan_node, &nested);
+}
+
+void
+pgt_format_node_wait(PgtFormat *format, uint64 plan_node, uint64 wait_ns)
+{
+	PgtNodeSum	sum = {.wait_ns = wait_ns, .waits = 1, .time_ns = wait_ns};
+
+	add_to_nodes(format, plan_node, &sum);
+}
+
+void
+pgt_format_node_sample(PgtFormat *format, uint64 plan_node, uint64 cpu_ns)
+{
+	PgtNodeSum	sum = {.time_ns = cpu_ns, .samples = 1};
+
+	add_to_nodes(format, plan_node, &sum);
+}
+
+/* Do waits and samples say when this node is executing? */
+static bool
+is_told(const PgtFormat *format, const PgtStatRecord *record)
+{
+	return !record->multi || format->has_multi_nodes;
+}
+
+/* Returns whether it is sampled; then the number of samples follows. */
+static bool
+put_node_time(PgtFormat *format, const PgtStatRecord *record, uint64 *samples)
+{
+	PgtNodeSum	sum;
+
+	if (record->timing == PGT_NODE_TIMING_EXACT)
+		put_time(format, " time=", record->time_ns);
+	else if (record->timing == PGT_NODE_TIMING_SAMPLED && format->has_samples &&
+			 is_told(format, record) &&
+			 pgt_node_sums_get(&format->sums, record->execution,
+							   record->first_id, record->last_id, &sum))
+	{
+		put_time(format, " time=", sum.time_ns);
+		*samples = sum.samples;
+		return true;
+	}
+	else
+		put_string(format, " time=-1");
+	return false;
+}
+
+/* The node's own waits, without those of the nodes below */
+static void
+put_node_waits(PgtFormat *format, const PgtStatRecord *record)
+{
+	PgtNodeSum	sum;
+
+	if (is_told(format, record) &&
+		pgt_node_sums_get(&format->sums, record->execution, record->id,
+						  record->id, &sum))
+	{
+		put_time(format, " wait=", sum.wait_ns);
+		put_number(format, " waits=", sum.waits);
+	}
+	else
+		put_string(format, " wait=-1 waits=-1");
+}
+
+void
+pgt_format_stat(PgtFormat *format, const PgtStatRecord *record)
+{
+	uint64		samples;
+	bool		sampled;
+
+	put_number(format, "STAT #", record->header.cursor);
+	put_number(format, " id=", record->id);
+	put_number(format, " cnt=", record->rows);
+	put_number(format, " pid=", record->parent);
+	put_number(format, " pos=", record->position);
+	put_number(format, " obj=", record->object);
+	put_string(format, " op='");
+	put_escaped(format, (const char *) (record + 1), record->header.text_len,
+				'\'');
+	put_number(format, " (cr=", record->blocks_got);
+	put_number(format, " pr=", record->blocks_read);
+	put_number(format, " pw=", record->blocks_written);
+	put_number(format, " str=", record->loops);
+	sampled = put_node_time(format, record, &samples);
+	appendStringInfo(format->out, " us cost=%.0f size=" UINT64_FORMAT " card=%.0f",
+					 record->cost, record->plan_bytes, record->plan_rows);
+	if (record->gathers)
+	{
+		put_number(format, " workers_planned=", record->workers_planned);
+		put_number(format, " workers_launched=", record->workers_launched);
+	}
+	if (record->execution != 0 && format->has_waits)
+		put_node_waits(format, record);
+	if (sampled)
+		put_number(format, " timing=sampled samples=", samples);
+	put_string(format, ")'\n");
+}

@@ -1,0 +1,376 @@
+/*
+ * wait_line.c
+ *		The lines of waits.
+ *
+ * WAIT #n: nam='...' ela= N <parameters> obj#=N <additions> tim=N
+ *
+ * Parameters are numbers, by Oracle's names where it has any: file#, block#,
+ * blocks, log#, row#, #bytes.  Oracle prints p1=, p2=, p3= where a wait has no names
+ * for them; here these are 0 and mean nothing.  Everything that Oracle doesn't
+ * know comes behind obj#.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "storage/lock.h"
+#include "storage/lwlock.h"
+
+#include "bgworker/trace/wait_line.h"
+#include "bgworker/trace/line.h"
+
+/* One line's target, ready to be printed. */
+typedef struct Target
+{
+	const PgtWait *wait;
+	PgtFileName file;
+	Oid			relation;
+} Target;
+
+static void
+put_signed(PgtFormat *format, const char *label, int64 value)
+{
+	char		number[MAXINT8LEN + 1];
+
+	pg_lltoa(value, number);
+	put_string(format, label);
+	put_string(format, number);
+}
+
+static void
+put_quoted(PgtFormat *format, const char *label, const char *value)
+{
+	put_string(format, label);
+	put_string(format, "='");
+	put_escaped(format, value, strlen(value), '\'');
+	put_string(format, "'");
+}
+
+static void
+put_no_parameters(PgtFormat *format)
+{
+	put_string(format, " p1=0 p2=0 p3=0");
+}
+
+/* ----------
+ * Parameters
+ * ----------
+ */
+
+/* block# and blocks of a place in a file that begins with block first */
+static void
+put_blocks(PgtFormat *format, const struct pgt_file *file, uint64 first,
+		   uint32 block_size)
+{
+	uint64		last = (file->offset + file->size + block_size - 1) / block_size;
+	uint64		block = file->offset / block_size;
+
+	if (!(file->known & PGT_FILE_HAS_OFFSET))
+		return;
+	put_number(format, " block#=", first + block);
+	if (file->known & PGT_FILE_HAS_SIZE)
+		put_number(format, " blocks=", last > block ? last - block : 0);
+}
+
+static void
+put_file(PgtFormat *format, const Target *target)
+{
+	const struct pgt_file *file = &target->wait->target->file;
+	const PgtFileName *name = &target->file;
+
+	switch (name->kind)
+	{
+		case PGT_FILE_RELATION:
+			put_number(format, " file#=", name->number);
+			put_blocks(format, file, name->segment * RELSEG_SIZE, BLCKSZ);
+			break;
+		case PGT_FILE_WAL:
+			put_number(format, " log#=", name->segment);
+			put_blocks(format, file, 0, XLOG_BLCKSZ);
+			break;
+		case PGT_FILE_OTHER:
+			if (file->known & PGT_FILE_HAS_OFFSET)
+				put_blocks(format, file, 0, BLCKSZ);
+			else
+				put_no_parameters(format);
+			break;
+	}
+}
+
+/* What the numbers in a LOCKTAG are depends on its type: see lock.h. */
+static void
+put_lock(PgtFormat *format, const struct pgt_lock *lock)
+{
+	switch ((LockTagType) lock->type)
+	{
+		case LOCKTAG_RELATION:
+		case LOCKTAG_RELATION_EXTEND:
+		case LOCKTAG_DATABASE_FROZEN_IDS:
+			put_number(format, " dbid=", lock->field1);
+			break;
+		case LOCKTAG_PAGE:
+			put_number(format, " dbid=", lock->field1);
+			put_number(format, " block#=", lock->field3);
+			break;
+		case LOCKTAG_TUPLE:
+			put_number(format, " dbid=", lock->field1);
+			put_number(format, " block#=", lock->field3);
+			put_number(format, " row#=", lock->field4);
+			break;
+		case LOCKTAG_TRANSACTION:
+			put_number(format, " xid=", lock->field1);
+			break;
+		case LOCKTAG_VIRTUALTRANSACTION:
+			put_number(format, " backend=", lock->field1);
+			put_number(format, " lxid=", lock->field2);
+			break;
+		case LOCKTAG_SPECULATIVE_TOKEN:
+			put_number(format, " xid=", lock->field1);
+			put_number(format, " token=", lock->field2);
+			break;
+		case LOCKTAG_OBJECT:
+			put_number(format, " dbid=", lock->field1);
+			put_number(format, " classid=", lock->field2);
+			put_number(format, " objid=", lock->field3);
+			put_number(format, " objsubid=", lock->field4);
+			break;
+		case LOCKTAG_ADVISORY:
+			put_number(format, " dbid=", lock->field1);
+			if (lock->field4 == 1)
+				put_signed(format, " key=",
+						   (int64) ((uint64) lock->field2 << 32 | lock->field3));
+			else
+			{
+				put_signed(format, " key1=", (int32) lock->field2);
+				put_signed(format, " key2=", (int32) lock->field3);
+			}
+			break;
+		default:
+			put_number(format, " field1=", lock->field1);
+			put_number(format, " field2=", lock->field2);
+			put_number(format, " field3=", lock->field3);
+			put_number(format, " field4=", lock->field4);
+			break;
+	}
+}
+
+static void
+put_parameters(PgtFormat *format, const Target *target)
+{
+	const PgtWait *wait = target->wait;
+
+	switch (wait->target_kind)
+	{
+		case PGT_TARGET_FILE:
+			put_file(format, target);
+			break;
+		case PGT_TARGET_LOCK:
+			put_lock(format, &wait->target->lock);
+			break;
+		case PGT_TARGET_BUFFER:
+			put_number(format, " file#=", wait->target->buffer.file);
+			put_number(format, " block#=", wait->target->buffer.block);
+			put_string(format, " blocks=1");
+			break;
+		case PGT_TARGET_AIO:
+			put_number(format, " file#=", wait->target->aio.file);
+			put_number(format, " block#=", wait->target->aio.block);
+			put_number(format, " blocks=", wait->target->aio.nblocks);
+			break;
+		default:
+			if (wait->client_bytes != PGT_NO_BYTES)
+				put_number(format, " #bytes=", wait->client_bytes);
+			else
+				put_no_parameters(format);
+			break;
+	}
+}
+
+/* ----------
+ * The relation
+ * ----------
+ */
+
+static Oid
+locked_relation(const struct pgt_lock *lock)
+{
+	switch ((LockTagType) lock->type)
+	{
+		case LOCKTAG_RELATION:
+		case LOCKTAG_RELATION_EXTEND:
+		case LOCKTAG_PAGE:
+		case LOCKTAG_TUPLE:
+			return lock->field2;
+		default:
+			return InvalidOid;
+	}
+}
+
+static void
+resolve(Target *target)
+{
+	const PgtWait *wait = target->wait;
+
+	target->relation = InvalidOid;
+	switch (wait->target_kind)
+	{
+		case PGT_TARGET_FILE:
+			pgt_file_name_parse(&wait->target->file, &target->file);
+			if (target->file.kind == PGT_FILE_RELATION)
+				target->relation = pgt_relations_find(wait->relations,
+													  target->file.database,
+													  target->file.number);
+			break;
+		case PGT_TARGET_LOCK:
+			target->relation = locked_relation(&wait->target->lock);
+			break;
+		case PGT_TARGET_BUFFER:
+			target->relation =
+				pgt_relations_find(wait->relations,
+								   wait->target->buffer.database,
+								   wait->target->buffer.file);
+			break;
+		case PGT_TARGET_AIO:
+			target->relation =
+				pgt_relations_find(wait->relations,
+								   wait->target->aio.database,
+								   wait->target->aio.file);
+			break;
+	}
+}
+
+/* ----------
+ * Additions
+ * ----------
+ */
+
+static void
+put_fork(PgtFormat *format, ForkNumber fork)
+{
+	if (fork > MAIN_FORKNUM && fork <= MAX_FORKNUM)
+		put_quoted(format, " fork", forkNames[fork]);
+}
+
+/* As the kernel would show the file, which another process may have open */
+static void
+put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
+{
+	if (aio->database != 0)
+		put_number(format, " file='", aio->database);
+	else
+		put_string(format, " file='global");
+	put_string(format, "/");
+	if (aio->flags & PGT_AIO_TEMPORARY)
+	{
+		put_signed(format, "t", aio->owner);
+		put_string(format, "_");
+	}
+	put_number(format, "", aio->file);
+	if (aio->fork > MAIN_FORKNUM && aio->fork <= MAX_FORKNUM)
+	{
+		put_string(format, "_");
+		put_string(format, forkNames[aio->fork]);
+	}
+	if (aio->block >= RELSEG_SIZE)
+		put_number(format, ".", aio->block / RELSEG_SIZE);
+	put_string(format, "'");
+}
+
+/* The mode of a lock, or of a lightweight lock */
+static const char *
+mode_name(const PgtWait *wait)
+{
+	static const char *const lwlock_modes[] = {
+		[LW_EXCLUSIVE] = "Exclusive",
+		[LW_SHARED] = "Shared",
+		[LW_WAIT_UNTIL_FREE] = "WaitUntilFree",
+	};
+	uint8		method = wait->target_kind == PGT_TARGET_LOCK ?
+		wait->target->lock.method : 0;
+
+	if (wait->target_kind != PGT_TARGET_LOCK)
+		return wait->mode < lengthof(lwlock_modes) ?
+			lwlock_modes[wait->mode] : NULL;
+	if ((method != DEFAULT_LOCKMETHOD && method != USER_LOCKMETHOD) ||
+		wait->mode == NoLock || wait->mode > MaxLockMode)
+		return NULL;
+	return GetLockmodeName(method, wait->mode);
+}
+
+static void
+put_blockers(PgtFormat *format, const PgtBlockers *blockers)
+{
+	bool		any = false;
+
+	for (int i = 0; i < blockers->count; i++)
+	{
+		put_signed(format, i == 0 ? " blocker=" : ",", blockers->pids[i]);
+		any |= blockers->query_ids[i] != 0;
+	}
+	if (blockers->total > blockers->count)
+		put_number(format, " blockers=", blockers->total);
+	if (!any)
+		return;
+	for (int i = 0; i < blockers->count; i++)
+		put_number(format, i == 0 ? " blocker_sqlid='" : ",",
+				   blockers->query_ids[i]);
+	put_string(format, "'");
+}
+
+static void
+put_additions(PgtFormat *format, const Target *target, uint32 node)
+{
+	const PgtWait *wait = target->wait;
+	const char *mode = mode_name(wait);
+
+	put_quoted(format, " type", wait->name->type);
+	if (wait->target_kind == PGT_TARGET_FILE)
+	{
+		const struct pgt_file *file = &wait->target->file;
+
+		if (target->file.kind == PGT_FILE_RELATION)
+			put_fork(format, target->file.fork);
+		put_string(format, " file='");
+		put_escaped(format, file->directory,
+					strnlen(file->directory, PGT_FILE_NAME_LEN), '\'');
+		put_string(format, "/");
+		put_escaped(format, file->name,
+					strnlen(file->name, PGT_FILE_NAME_LEN), '\'');
+		put_string(format, "'");
+	}
+	else if (wait->target_kind == PGT_TARGET_BUFFER)
+		put_fork(format, wait->target->buffer.fork);
+	else if (wait->target_kind == PGT_TARGET_AIO)
+	{
+		put_fork(format, wait->target->aio.fork);
+		put_aio_file(format, &wait->target->aio);
+	}
+	if (mode != NULL)
+		put_quoted(format, " mode", mode);
+	if (wait->blockers != NULL)
+		put_blockers(format, wait->blockers);
+	if (node != 0)
+		put_number(format, " node=", node);
+	if (wait->partial)
+		put_string(format, " partial=1");
+}
+
+void
+pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
+					 uint32 node)
+{
+	Target		target = {.wait = wait};
+
+	resolve(&target);
+	put_number(format, "WAIT #", cursor);
+	put_string(format, ": nam='");
+	put_escaped(format, wait->name->name, strlen(wait->name->name), '\'');
+	put_time(format, "' ela= ", wait->end_ns - wait->start_ns);
+	put_parameters(format, &target);
+	if (OidIsValid(target.relation))
+		put_number(format, " obj#=", target.relation);
+	else
+		put_string(format, " obj#=-1");
+	put_additions(format, &target, node);
+	put_time(format, " tim=", wait->end_ns);
+	put_string(format, "\n");
+}

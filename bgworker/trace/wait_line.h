@@ -1,0 +1,14 @@
+/*
+ * wait_line.h
+ *		The lines of waits.
+ */
+#ifndef PGT_TRACE_WAIT_LINE_H
+#define PGT_TRACE_WAIT_LINE_H
+
+#include "bgworker/trace/format.h"
+
+/* For format.c, which knows the cursor.  node is 0 if there is none. */
+extern void pgt_format_wait_line(PgtFormat *format, uint32 cursor,
+								 const PgtWait *wait, uint32 node);
+
+#endif							/* PGT_TRACE_WAIT_LINE_H */

@@ -1,0 +1,261 @@
+/*
+ * trace/wait_names.c
+ *		The waits of one traced process: from events to lines.
+ *
+ * Takes the BPF program's events in their place in the merged stream, and adds
+ * what only the worker can know: who blocks a wait for a lock, and the waits at
+ * the edges of a trace, which have no event because they began before the
+ * probes were attached or go on when these are detached.
+ */
+#include "postgres.h"
+
+#include "storage/proc.h"
+
+#include "bgworker/tracer/waits.h"
+#include "bgworker/trace/wait_names.h"
+#include "extension/clock.h"
+#include "extension/compat.h"
+
+/* ----------
+ * Lines
+ * ----------
+ */
+
+/* Writes a wait to the file; the blockers of one for a lock, if known, too. */
+static void
+put_wait(PgtTracer *tracer, PgtWait *wait)
+{
+	tracer->wait_events++;
+	tracer->client_waited |= wait->name->for_client;
+	tracer->last_start_ns = wait->start_ns;
+	if (!pgt_writer_has_room(&tracer->writer))
+	{
+		tracer->discarded++;
+		return;
+	}
+	wait->relations = &tracer->relations;
+	for (int i = 0; i < PGT_KEPT_BLOCKERS; i++)
+	{
+		if (tracer->blockers[i].count > 0 &&
+			tracer->blockers[i].start_ns == wait->start_ns)
+			wait->blockers = &tracer->blockers[i];
+	}
+	pgt_format_wait(&tracer->format, wait);
+	pgt_tracer_count_event(tracer);
+}
+
+/* The wait that was going on when the probes were attached */
+static void
+put_first_wait(PgtTracer *tracer, uint64 end_ns, uint64 plan_node)
+{
+	PgtWait		wait = {
+		.name = pgt_wait_name(tracer->first_value),
+		.start_ns = tracer->first_ns,
+		.end_ns = end_ns,
+		.partial = true,
+		.plan_node = plan_node,
+		.mode = tracer->edge_mode,
+		.client_bytes = PGT_NO_BYTES,
+		.target_kind = tracer->edge_kind,
+		.target = &tracer->edge_target,
+	};
+
+	put_wait(tracer, &wait);
+}
+
+/*
+ * The first hit after the probes were attached.  The wait that the process
+ * was in at that time, if any, is over unless the word still has its value.
+ * If the hit came before the worker had looked, nothing is known but what
+ * the BPF program saw.
+ */
+static void
+sink_first_hit(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	if (event->end_ns < tracer->first_ns || tracer->first_value == 0)
+		return;
+
+	if (event->next_value == tracer->first_value)
+		tracer->unresolved_ns = event->end_ns;
+	else
+		put_first_wait(tracer, event->end_ns, 0);
+}
+
+/* What of the time in the run queue was before the wait */
+static void
+put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	if (!pgt_writer_has_room(&tracer->writer))
+		return;
+	if (event->flags & PGT_WAIT_FIRST)
+	{
+		/* before the first hit it may have run or waited, but not both */
+		if (tracer->first_value == 0)
+			pgt_format_run_queue(&tracer->format, event->run_delay_end_ns,
+								 event->end_ns);
+	}
+	else
+		pgt_format_run_queue(&tracer->format, event->run_delay_start_ns,
+							 event->start_ns);
+}
+
+void
+pgt_tracer_put_event(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	const struct pgt_target *target = event->target == PGT_TARGET_NONE ?
+		NULL : &((const struct pgt_target_event *) event)->target;
+
+	if (event->target == PGT_TARGET_RELATION)
+	{
+		pgt_relations_learn(&tracer->relations, &target->relation);
+		return;
+	}
+	if (event->flags & PGT_WAIT_SAMPLE)
+	{
+		pgt_format_node_sample(&tracer->format, event->plan_node,
+							   event->end_ns - event->start_ns);
+		return;
+	}
+	put_run_queue(tracer, event);
+	if (event->flags & PGT_WAIT_FIRST)
+		sink_first_hit(tracer, event);
+	else if (event->start_ns == tracer->unresolved_ns)
+		put_first_wait(tracer, event->end_ns, event->plan_node);
+	else
+	{
+		PgtWait		wait = {
+			.name = pgt_wait_name(event->wait_event_info),
+			.start_ns = event->start_ns,
+			.end_ns = event->end_ns,
+			.plan_node = event->plan_node,
+			.mode = event->mode,
+			.client_bytes = event->client_bytes,
+			.target_kind = event->target,
+			.target = target,
+		};
+
+		put_wait(tracer, &wait);
+	}
+	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
+}
+
+/* The wait that is going on while tracing ends */
+void
+pgt_tracer_put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
+{
+	uint64		now_ns = pgt_clock_now();
+	PgtWait		wait = {
+		.end_ns = now_ns,
+		.partial = true,
+		.mode = tracer->edge_mode,
+		.client_bytes = PGT_NO_BYTES,
+		.target_kind = tracer->edge_kind,
+		.target = &tracer->edge_target,
+	};
+
+	if (last->generation == 0 || tracer->gone)
+		return;
+	/* the probes may have run once more after last was read */
+	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0 &&
+		tracer->last_start_ns != tracer->first_ns)
+		put_first_wait(tracer, now_ns, 0);
+	else if (last->value != PGT_VALUE_UNKNOWN && last->value != 0 &&
+			 last->start_ns != tracer->last_start_ns)
+	{
+		wait.name = pgt_wait_name(last->value);
+		wait.start_ns = last->start_ns == tracer->unresolved_ns ?
+			tracer->first_ns : last->start_ns;
+		wait.plan_node = last->plan_node;
+		put_wait(tracer, &wait);
+	}
+}
+
+/* ----------
+ * Waits for locks
+ * ----------
+ */
+
+/* Is the process still in the wait for a lock that began at start_ns? */
+static bool
+waits_since(const PgtTracer *tracer, const PgtProbes *probes, uint64 start_ns)
+{
+	struct pgt_wait_state state = pgt_probes_state(probes, tracer->slot);
+
+	return state.generation == tracer->generation &&
+		state.start_ns == start_ns && state.value != 0;
+}
+
+static void
+find_blockers(PgtTracer *tracer, uint64 start_ns)
+{
+	PgtBlockers *blockers =
+		&tracer->blockers[tracer->next_blockers++ % PGT_KEPT_BLOCKERS];
+
+	if (pgt_blockers_find(tracer->pid, tracer->own.role, blockers))
+		blockers->start_ns = start_ns;
+}
+
+void
+pgt_tracer_look_for_blockers(PgtTracer *tracer, const PgtProbes *probes)
+{
+	uint64		start_ns = tracer->lock_wait_ns;
+
+	tracer->lock_wait_ns = 0;
+	if (start_ns == 0 || !tracer->attached ||
+		!waits_since(tracer, probes, start_ns))
+		return;
+	find_blockers(tracer, start_ns);
+	pg_memory_barrier();
+	/* else they may be those of the next wait */
+	if (!waits_since(tracer, probes, start_ns))
+		tracer->blockers[(tracer->next_blockers - 1) % PGT_KEPT_BLOCKERS].count = 0;
+}
+
+/*
+ * The lock that the process waits for at the edge of its trace, where there
+ * is no event that tells.  Returns the state, which must not have changed.
+ */
+struct pgt_wait_state
+pgt_tracer_look_at_lock(PgtTracer *tracer, const PgtProbes *probes)
+{
+	PGPROC	   *proc = pgt_tracer_proc(tracer);
+	struct pgt_wait_state before = pgt_probes_state(probes, tracer->slot);
+	struct pgt_wait_state after;
+
+	tracer->edge_kind = PGT_TARGET_NONE;
+	tracer->edge_mode = PGT_NO_MODE;
+	if (!tracer->gone && proc != NULL &&
+		pgt_blockers_lock(proc, &tracer->edge_target.lock, &tracer->edge_mode))
+		tracer->edge_kind = PGT_TARGET_LOCK;
+
+	pg_memory_barrier();
+	after = pgt_probes_state(probes, tracer->slot);
+	if (tracer->edge_kind != PGT_TARGET_NONE &&
+		(before.start_ns != after.start_ns || before.value != after.value ||
+		 (after.value != PGT_VALUE_UNKNOWN &&
+		  after.value != proc->wait_event_info) ||
+		 proc->pid != tracer->pid))
+	{
+		tracer->edge_kind = PGT_TARGET_NONE;
+		tracer->edge_mode = PGT_NO_MODE;
+	}
+	return after;
+}
+
+/* The probes have been attached: is the process waiting for a lock? */
+void
+pgt_tracer_look_at_first_wait(PgtTracer *tracer, const PgtProbes *probes)
+{
+	(void) pgt_tracer_look_at_lock(tracer, probes);
+	if (tracer->edge_kind != PGT_TARGET_LOCK)
+		return;
+	find_blockers(tracer, tracer->first_ns);
+	pg_memory_barrier();
+	/* any hit of a probe means that the wait was over */
+	if (pgt_probes_state(probes, tracer->slot).hits > 0)
+	{
+		tracer->edge_kind = PGT_TARGET_NONE;
+		tracer->edge_mode = PGT_NO_MODE;
+		tracer->blockers[0].count = 0;
+	}
+}

@@ -1,0 +1,29 @@
+/*
+ * trace/wait_names.h
+ *		The waits of one traced process: from events to lines.
+ */
+#ifndef PGT_TRACER_WAITS_H
+#define PGT_TRACER_WAITS_H
+
+#include "bgworker/tracer/tracer.h"
+
+/* Write what an event of the BPF program tells, in its place among all lines. */
+extern void pgt_tracer_put_event(PgtTracer *tracer,
+								 const struct pgt_wait_event *event);
+
+/* The probes have been attached: is the process waiting for a lock? */
+extern void pgt_tracer_look_at_first_wait(PgtTracer *tracer,
+										  const PgtProbes *probes);
+
+/*
+ * Note the lock that the process waits for at the edge of its trace, where
+ * there is no event that tells.  Returns the state at that time.
+ */
+extern struct pgt_wait_state pgt_tracer_look_at_lock(PgtTracer *tracer,
+													 const PgtProbes *probes);
+
+/* Write the wait that is going on while tracing ends. */
+extern void pgt_tracer_put_last_wait(PgtTracer *tracer,
+									 const struct pgt_wait_state *last);
+
+#endif							/* PGT_TRACER_WAITS_H */

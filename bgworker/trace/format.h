@@ -7,10 +7,8 @@
 
 #include "lib/stringinfo.h"
 
-#include "bgworker/tracer/blockers.h"
 #include "bgworker/trace/node_sums.h"
-#include "bgworker/trace/targets.h"
-#include "bgworker/trace/wait_names.h"
+#include "bgworker/trace/wait.h"
 #include "extension/event.h"
 #include "extension/session.h"
 
@@ -19,23 +17,6 @@
 
 /* A call that runs longer than this is reported, and again each time. */
 #define PGT_RUNNING_INTERVAL_NS	UINT64CONST(10000000000)
-
-/* All that is known of a wait. */
-typedef struct PgtWait
-{
-	const PgtWaitName *name;
-	uint64		start_ns;
-	uint64		end_ns;
-	bool		partial;		/* it began before tracing, or was not over
-								 * when tracing ended: only a part is known */
-	uint64		plan_node;		/* the word of that name, when it began */
-	uint8		mode;			/* of a lock, or PGT_NO_MODE */
-	uint32		client_bytes;	/* see bpf/client.h, or PGT_NO_BYTES */
-	uint8		target_kind;	/* enum pgt_target_kind */
-	const struct pgt_target *target;
-	const PgtRelations *relations;	/* NULL: no relation is known */
-	const PgtBlockers *blockers;	/* NULL: unknown */
-} PgtWait;
 
 typedef struct PgtOpenCall
 {

@@ -7,18 +7,7 @@
 
 #include "storage/proc.h"
 
-#include "bpf/pg_trace.h"
-
-#define PGT_MAX_BLOCKERS	16
-
-typedef struct PgtBlockers
-{
-	uint64		start_ns;		/* of the wait */
-	int			total;
-	int			count;			/* of those below, PGT_MAX_BLOCKERS at most */
-	int			pids[PGT_MAX_BLOCKERS]; /* 0 is a prepared transaction */
-	uint64		query_ids[PGT_MAX_BLOCKERS];	/* 0: unknown */
-} PgtBlockers;
+#include "bgworker/trace/wait.h"
 
 /*
  * Find the processes that block pid now, as pg_blocking_pids() does, and what

@@ -11,8 +11,9 @@
 
 #include "storage/proc.h"
 
-#include "bgworker/tracer/waits.h"
 #include "bgworker/trace/wait_names.h"
+#include "bgworker/tracer/blockers.h"
+#include "bgworker/tracer/waits.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 

@@ -1,0 +1,40 @@
+/*
+ * wait.h
+ *		A wait, with all that is known of it.
+ */
+#ifndef PGT_TRACE_WAIT_H
+#define PGT_TRACE_WAIT_H
+
+#include "bgworker/trace/targets.h"
+#include "bgworker/trace/wait_names.h"
+#include "bpf/pg_trace.h"
+
+/* Who was in the way of a process that waited for a lock: tracer/blockers.c */
+#define PGT_MAX_BLOCKERS	16
+
+typedef struct PgtBlockers
+{
+	uint64		start_ns;		/* of the wait */
+	int			total;
+	int			count;			/* of those below, PGT_MAX_BLOCKERS at most */
+	int			pids[PGT_MAX_BLOCKERS]; /* 0 is a prepared transaction */
+	uint64		query_ids[PGT_MAX_BLOCKERS];	/* 0: unknown */
+} PgtBlockers;
+
+typedef struct PgtWait
+{
+	const PgtWaitName *name;
+	uint64		start_ns;
+	uint64		end_ns;
+	bool		partial;		/* it began before tracing, or was not over
+								 * when tracing ended: only a part is known */
+	uint64		plan_node;		/* the word of that name, when it began */
+	uint8		mode;			/* of a lock, or PGT_NO_MODE */
+	uint32		client_bytes;	/* see bpf/client.h, or PGT_NO_BYTES */
+	uint8		target_kind;	/* enum pgt_target_kind */
+	const struct pgt_target *target;
+	const PgtRelations *relations;	/* NULL: no relation is known */
+	const PgtBlockers *blockers;	/* NULL: unknown */
+} PgtWait;
+
+#endif							/* PGT_TRACE_WAIT_H */

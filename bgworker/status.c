@@ -10,9 +10,9 @@
 
 #include "miscadmin.h"
 
-#include "bgworker/tracer/entry.h"
 #include "bgworker/probes/selftest.h"
 #include "bgworker/status.h"
+#include "bgworker/tracer/entry.h"
 #include "extension/compat.h"
 #include "extension/session.h"
 

@@ -23,10 +23,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "bgworker/trace/leftovers.h"
-#include "bgworker/probes/probes.h"
 #include "bgworker/probes/layout.h"
+#include "bgworker/probes/probes.h"
 #include "bgworker/status.h"
+#include "bgworker/trace/leftovers.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
 #include "bgworker/worker.h"

@@ -26,8 +26,8 @@
 #include <unistd.h>
 
 #include "bgworker/sites/code/known_calls.h"
-#include "bgworker/sites/code/stores.h"
 #include "bgworker/sites/code/scan.h"
+#include "bgworker/sites/code/stores.h"
 #include "bgworker/sites/sites.h"
 #include "bpf/pg_trace.h"
 

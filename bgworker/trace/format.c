@@ -18,8 +18,8 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/trace/format.h"
-#include "bgworker/trace/wait_line.h"
 #include "bgworker/trace/line.h"
+#include "bgworker/trace/wait_line.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/redact.h"

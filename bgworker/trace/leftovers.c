@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bgworker/trace/leftovers.h"
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/leftovers.h"
 #include "bgworker/trace/trace_name.h"
 
 #define END_OF_TRACE	"\n*** TRACE ENDED"

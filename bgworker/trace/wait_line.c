@@ -15,8 +15,8 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 
-#include "bgworker/trace/wait_line.h"
 #include "bgworker/trace/line.h"
+#include "bgworker/trace/wait_line.h"
 
 /* One line's target, ready to be printed. */
 typedef struct Target

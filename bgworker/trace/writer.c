@@ -16,8 +16,8 @@
 
 #include "storage/fd.h"
 
-#include "bgworker/trace/role_files.h"
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/role_files.h"
 #include "bgworker/trace/trace_name.h"
 #include "bgworker/trace/writer.h"
 #include "extension/guc.h"

@@ -17,8 +17,8 @@
 #include "pgstat.h"
 #include "utils/backend_status.h"
 
-#include "bgworker/tracer/patience.h"
 #include "bgworker/tracer/activity.h"
+#include "bgworker/tracer/patience.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 

@@ -10,9 +10,9 @@
 #include "pgstat.h"
 #include "storage/proc.h"
 
-#include "bgworker/tracer/entry.h"
-#include "bgworker/tracer/activity.h"
 #include "bgworker/trace/sound.h"
+#include "bgworker/tracer/activity.h"
+#include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/tracer.h"
 #include "bgworker/tracer/waits.h"
 

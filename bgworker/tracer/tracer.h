@@ -5,9 +5,9 @@
 #ifndef PGT_TRACER_TRACER_H
 #define PGT_TRACER_TRACER_H
 
+#include "bgworker/probes/probes.h"
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/merge.h"
-#include "bgworker/probes/probes.h"
 #include "bgworker/trace/writer.h"
 #include "extension/session.h"
 

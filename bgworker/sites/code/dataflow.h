@@ -7,9 +7,9 @@
 #ifndef PGT_SITES_CODE_DATAFLOW_H
 #define PGT_SITES_CODE_DATAFLOW_H
 
-#include "bgworker/sites/elf/unwind_table.h"
 #include "bgworker/sites/code/dataflow_state.h"
 #include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/elf/unwind_table.h"
 
 typedef struct PgtWalk PgtWalk;
 

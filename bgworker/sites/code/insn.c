@@ -9,8 +9,8 @@
  */
 #include <stdlib.h>
 
-#include "bgworker/sites/code/insn.h"
 #include "bgworker/sites/code/arch.h"
+#include "bgworker/sites/code/insn.h"
 #include "bgworker/sites/code/scan.h"
 
 struct PgtDecoder

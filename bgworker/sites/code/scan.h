@@ -8,9 +8,9 @@
 #ifndef PGT_SITES_CODE_SCAN_H
 #define PGT_SITES_CODE_SCAN_H
 
+#include "bgworker/sites/code/insn.h"
 #include "bgworker/sites/elf/unwind_table.h"
 #include "bgworker/sites/elf/variable.h"
-#include "bgworker/sites/code/insn.h"
 
 /* The addresses to look for. */
 typedef struct PgtTargets

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bgworker/sites/code/stores.h"
 #include "bgworker/sites/code/dataflow.h"
+#include "bgworker/sites/code/stores.h"
 
 /*
  * Steps of all trails together, and stores.  Both are far above what a

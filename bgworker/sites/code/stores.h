@@ -7,9 +7,9 @@
 #ifndef PGT_SITES_CODE_STORES_H
 #define PGT_SITES_CODE_STORES_H
 
+#include "bgworker/sites/code/insn.h"
 #include "bgworker/sites/elf/unwind_table.h"
 #include "bgworker/sites/elf/variable.h"
-#include "bgworker/sites/code/insn.h"
 
 /* A store of 4 bytes through the pointer. */
 typedef struct PgtStore

@@ -28,9 +28,6 @@
 /* How long a backend waits for room before it drops records instead. */
 #define ROOM_TIMEOUT_MS		1000
 
-/* How soon it sees that its statement is cancelled meanwhile */
-#define CANCEL_LATENCY_MS	10
-
 /*
  * What a record that could wait leaves of the queue to those that can't: to the
  * ends and errors of calls, and of transactions.
@@ -169,8 +166,8 @@ wait_for_room(uint32 len)
 			break;
 		pgt_session_wake_worker();
 		/* without a check for interrupts: those must not end a hook halfway */
-		pgt_session_sleep(Min(left_ms, CANCEL_LATENCY_MS),
-						  pgt_wait_event(&wait_event, "PgTraceQueue"));
+		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
+												  "PgTraceQueue"));
 	}
 	pg_atomic_write_u32(&session->waiting, 0);
 	/* an interrupt may need it; else, the statement's next wait would end at once */

@@ -28,9 +28,6 @@
  */
 #define TIMEOUT_MS		1000
 
-/* How soon a cancelled statement goes on */
-#define CANCEL_LATENCY_MS	10
-
 /* The loader's count at the last look, 0 if there was none in this trace */
 static unsigned long long seen = 0;
 static bool wait_at_first = false;
@@ -82,9 +79,8 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 		if (left_ms <= 0)
 			break;
-		/* a cancelled statement is looked for as often */
-		pgt_session_sleep(Min(left_ms, CANCEL_LATENCY_MS),
-						  pgt_wait_event(&wait_event, "PgTraceLibraries"));
+		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
+												  "PgTraceLibraries"));
 	}
 	pgt_session_await(NULL);
 	/* an interrupt may need it; else, the statement's next wait would end at once */

@@ -36,8 +36,9 @@ is_current(const PgtExecution *execution)
 		execution->generation == pgt_trace.generation;
 }
 
-void
-pgt_execution_abort(PgtExecution *execution)
+/* An error has ended it: send its CLOSE, and remove it. */
+static void
+abort_execution(PgtExecution *execution)
 {
 	PgtEndRecord *record;
 
@@ -63,7 +64,7 @@ pgt_executions_abort(void)
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &open_executions)
-		pgt_execution_abort(dlist_container(PgtExecution, node, iter.cur));
+		abort_execution(dlist_container(PgtExecution, node, iter.cur));
 }
 
 /* The query's memory context is deleted, and it hasn't ended otherwise. */
@@ -77,13 +78,13 @@ context_deleted(void *arg)
 		return;
 	/* what ran within it, or for its rows, has ended before */
 	pgt_calls_sweep(0);
-	pgt_execution_abort(execution);
+	abort_execution(execution);
 }
 
 static void
 call_failed(PgtCall *call)
 {
-	pgt_execution_abort((PgtExecution *)
+	abort_execution((PgtExecution *)
 						((char *) call - offsetof(PgtExecution, call)));
 }
 

@@ -48,9 +48,6 @@ extern void pgt_execution_enter(PgtExecution *execution, const char *stack);
 /* It has ended in the ordinary way. */
 extern void pgt_execution_remove(PgtExecution *execution);
 
-/* An error has ended it: send its CLOSE, and remove it. */
-extern void pgt_execution_abort(PgtExecution *execution);
-
 /* The transaction is rolled back, and all executions with it. */
 extern void pgt_executions_abort(void);
 

@@ -53,8 +53,9 @@ put_iso_time(PgtFormat *format, uint64 unix_us)
 					 (int) (unix_us % USECS_PER_SEC));
 }
 
-uint64
-pgt_format_unix_us(TimestampTz timestamp)
+/* A time of PostgreSQL's as the wall clock's, in µs since 1970 */
+static uint64
+unix_us_of(TimestampTz timestamp)
 {
 	return timestamp + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
 		USECS_PER_DAY;
@@ -120,7 +121,7 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 				  const char *path)
 {
 	uint64		now_us = pgt_clock_wall_us();
-	uint64		start_us = pgt_format_unix_us(session->backend_start);
+	uint64		start_us = unix_us_of(session->backend_start);
 	const char *cluster = GetConfigOption("cluster_name", true, false);
 	struct utsname host;
 	char		id[64];
@@ -178,7 +179,7 @@ pgt_format_time_note(PgtFormat *format, const char *text, TimestampTz time)
 {
 	put_string(format, "*** ");
 	put_string(format, text);
-	put_iso_time(format, pgt_format_unix_us(time));
+	put_iso_time(format, unix_us_of(time));
 	put_string(format, "\n");
 }
 

@@ -125,9 +125,6 @@ extern void pgt_format_node_sample(PgtFormat *format, uint64 plan_node,
 /* What the process waits for while tracing begins */
 extern void pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait);
 
-/* A time of PostgreSQL's as the wall clock's, in µs since 1970. */
-extern uint64 pgt_format_unix_us(TimestampTz timestamp);
-
 /*
  * Report the open call, if that is due, and the wait that it is in since
  * wait_start_ns, which is NULL if it doesn't wait or that isn't known.

@@ -276,12 +276,13 @@ find_callee(const PgtCallees *callees, uint64_t addr, bool slot)
 }
 
 /*
+ * What the instruction calls: enum pgt_file_call.
+ *
  * A call goes to the function itself; by a slot; or to a stub, which goes by
  * a slot.  A jump may be a call, too: the last thing that a function does.
  */
-uint8_t
-pgt_callees_called(const PgtCallees *callees, PgtDecoder *decoder,
-				   const PgtInsn *insn)
+static uint8_t
+called_by(const PgtCallees *callees, PgtDecoder *decoder, const PgtInsn *insn)
 {
 	uint64_t	addr = insn->target;
 	uint8_t		called;
@@ -323,7 +324,7 @@ pgt_callees_reached(const PgtCallees *callees, PgtDecoder *decoder,
 		addr = places.addr[places.ndone++];
 		if (is_store(stores, addr) || !pgt_decoder_at(decoder, addr, &insn))
 			continue;
-		called = pgt_callees_called(callees, decoder, &insn);
+		called = called_by(callees, decoder, &insn);
 		if (called != PGT_FILE_CALL_NONE && called != PASSED_OVER)
 		{
 			if (insn.probe == PGT_PROBE_EMULATED &&

@@ -41,10 +41,6 @@ typedef struct PgtFileCall
 /* Find the known functions among the image's dynamic symbols. */
 extern void pgt_callees_find(const PgtElfImage *image, PgtCallees *callees);
 
-/* What the instruction calls: enum pgt_file_call. */
-extern uint8_t pgt_callees_called(const PgtCallees *callees,
-								  PgtDecoder *decoder, const PgtInsn *insn);
-
 /*
  * The calls of known functions that the code from addr on comes to, before
  * it stores to the wait event, calls something else or has gone too far.

@@ -107,7 +107,7 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
 .build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
-$(TEST_PROGRAMS): .build/%: tap/%.c tap/fail.h
+$(TEST_PROGRAMS): .build/%: tap/programs/%.c tap/programs/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
 
@@ -126,17 +126,17 @@ $(BENCH_LIBRARY): $(OBJS) $(BENCH_OBJS)
 		$(SHLIB_LINK)
 
 # libraries that tests load into a server
-$(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/%.c
+$(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/modules/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
 
 .build/intruder.so: $(wildcard extension/*.h) extension/queue.c
 
-.build/hidden_waiter.so: tap/waiter.c
+.build/hidden_waiter.so: tap/modules/waiter.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -DWITH_HIDDEN_STORE -shared -o $@ $<
 
-.build/%.bpf.o: tap/%.bpf.c
+.build/%.bpf.o: tap/programs/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 

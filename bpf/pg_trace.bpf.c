@@ -23,9 +23,9 @@
 #include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
 
-#include "client.h"
+#include "client.bpf.h"
 #include "pg_trace.h"
-#include "target.h"
+#include "target.bpf.h"
 
 /* The sizes of all maps are set by the worker before load. */
 struct {

@@ -191,7 +191,7 @@ struct pgt_wait_event {
 	__u16 flags;           /* enum pgt_wait_flags */
 	__u8 target;           /* enum pgt_target_kind */
 	__u8 mode;             /* LOCKMODE or LWLockMode, or PGT_NO_MODE */
-	__u32 client_bytes;    /* see bpf/client.h, or PGT_NO_BYTES */
+	__u32 client_bytes;    /* see bpf/client.bpf.h, or PGT_NO_BYTES */
 	__u64 plan_node;          /* the word plan_node_address at start_ns */
 	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
 	__u64 run_delay_end_ns;   /* and until end_ns */

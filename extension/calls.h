@@ -10,7 +10,7 @@
 
 #include "extension/cursor.h"
 #include "extension/emit.h"
-#include "extension/event.h"
+#include "extension/record.h"
 
 /*
  * A call that has begun.  It lives in an execution, so that recursion needs no

@@ -9,7 +9,7 @@
 #ifndef PGT_EMIT_H
 #define PGT_EMIT_H
 
-#include "extension/event.h"
+#include "extension/record.h"
 #include "extension/session.h"
 
 /*

@@ -20,7 +20,7 @@
 
 #include "extension/activation.h"
 #include "extension/compat.h"
-#include "extension/event.h"
+#include "extension/record.h"
 #include "extension/guc.h"
 #include "extension/redact.h"
 #include "extension/secret_names.h"

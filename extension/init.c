@@ -6,7 +6,7 @@
  *
  *	  traced backend                                kernel
  *	  hooks.c -> calls.c, emit*.c                   bpf/pg_trace.bpf.c
- *		 |  records (event.h)                          |  wait events
+ *		 |  records (record.h)                         |  wait events
  *		 v                                             v
  *	  queue.c, one per session                      BPF ring buffer
  *		 |                                             |

@@ -7,7 +7,7 @@
 
 #include "port/atomics.h"
 
-#include "extension/event.h"
+#include "extension/record.h"
 
 /*
  * The part that both sides change, in shared memory.  head and tail count

@@ -7,7 +7,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "extension/event.h"
+#include "extension/record.h"
 
 /* What is needed of a type, from pg_type; of a domain, what is below it */
 typedef struct PgtType

@@ -12,7 +12,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use PgTraceSites;
+use PgTrace::Sites;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
@@ -218,7 +218,7 @@ foreach my $i (0 .. $#builds)
 	my $what = $builds[$i];
 	my $file = "$tmp/sample.$i";
 	my ($status, $out, $err) =
-	  run(split(/ /, $what), '-o', $file, "$root/tap/known_stores.c");
+	  run(split(/ /, $what), '-o', $file, "$root/tap/programs/known_stores.c");
 	my $asm = $what =~ /WITH_ASM/;
 	my $optimized = $what !~ /-O0/;
 

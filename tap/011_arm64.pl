@@ -11,7 +11,7 @@ use strict;
 use warnings;
 no warnings 'portable';
 
-use PgTraceSites;
+use PgTrace::Sites;
 use Test::More;
 
 BAIL_OUT('PGT_TEST_SERVERS is not set') unless $ENV{PGT_TEST_SERVERS};

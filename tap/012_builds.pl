@@ -15,7 +15,7 @@ no warnings 'portable';
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use PgTraceSites;
+use PgTrace::Sites;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
@@ -155,7 +155,7 @@ sub check_build
 	my $arm = $what =~ /aarch64/;
 	my $module = grep { $_ eq 'module' } @options;
 	my $program = "$tmp/program" . $programs++;
-	my @parts = ("$tap/waits_sample.c", "$tap/waits_main.c");
+	my @parts = ("$tap/programs/waits_sample.c", "$tap/programs/waits_main.c");
 	my @files = ($program);
 
 	@options = grep { $_ ne 'module' } @options;
@@ -260,7 +260,7 @@ check_build("clang $_ --target=aarch64-linux-gnu")
 	my $what = 'aarch64-linux-gnu-gcc -O2 -shared';
 	my $file = "$tmp/arm64.so";
 
-	run_ok(split(/ /, $what), '-fPIC', '-o', $file, "$tap/waits_sample.c");
+	run_ok(split(/ /, $what), '-fPIC', '-o', $file, "$tap/programs/waits_sample.c");
 	my $found = find_sites($file, $what);
 	my $code = disassemble($file, 'aarch64-linux-gnu-objdump');
 

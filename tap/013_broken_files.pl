@@ -8,7 +8,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use PgTraceSites;
+use PgTrace::Sites;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
@@ -44,7 +44,7 @@ sub is_refused
 my $server = read_file($installed);
 my ($status, $out, $err) =
   run(qw(gcc -rdynamic -O2 -DWITH_ASM -o),
-	"$tmp/sample", "$root/tap/known_stores.c");
+	"$tmp/sample", "$root/tap/programs/known_stores.c");
 is($status, 0, 'the sample compiles') or diag($err);
 my $sample = read_file("$tmp/sample");
 
@@ -142,7 +142,7 @@ foreach my $what (sort keys %slow_arm64)
 # Whatever else is broken must end one way or the other, in time, and not
 # touch memory that it shouldn't.
 my $checked = "$tmp/sites_dump_checked";
-my @sources = ("$root/tap/sites_dump.c",
+my @sources = ("$root/tap/programs/sites_dump.c",
 	grep { read_file($_) !~ /"postgres\.h"|<bpf\// } glob("$root/bgworker/sites/{,*/}*.c"));
 my ($built, undef, $errors) = run(
 	'cc', '-g', '-O1', '-fsanitize=address,undefined',

@@ -10,19 +10,19 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $both = (1 << PgTrace::CAP_BPF) | (1 << PgTrace::CAP_PERFMON);
+my $both = (1 << PgTrace::Node::CAP_BPF) | (1 << PgTrace::Node::CAP_PERFMON);
 my @sets = qw(CapInh CapPrm CapEff CapAmb);
 
 # What the tests have, the servers get.
-my ($own) = PgTrace::capabilities($$);
+my ($own) = PgTrace::Node::capabilities($$);
 is($own->[1]{CapAmb} & $both, $both, 'this test has the capabilities to give');
 
-my $primary = PgTrace::create_node(
+my $primary = PgTrace::Node::create_node(
 	'primary',
 	{ allows_streaming => 'logical' },
 	'shared_preload_libraries' => 'pg_trace_bgw, pg_prewarm',
@@ -51,7 +51,7 @@ sub wrong
 	my ($pid, %expected) = @_;
 	my @wrong;
 
-	foreach my $thread (PgTrace::capabilities($pid))
+	foreach my $thread (PgTrace::Node::capabilities($pid))
 	{
 		my ($tid, $found) = @$thread;
 
@@ -68,8 +68,8 @@ sub wrong
 sub check_server
 {
 	my ($node, $when, $worker) = @_;
-	my $postmaster = PgTrace::postmaster_pid($node);
-	my %children = PgTrace::children($node);
+	my $postmaster = PgTrace::Node::postmaster_pid($node);
+	my %children = PgTrace::Node::children($node);
 	my @wrong;
 
 	is_deeply([ wrong($postmaster, CapPrm => $both) ],
@@ -101,7 +101,7 @@ sub saw
 sub check_program
 {
 	my ($status, $what) = @_;
-	my $sets = PgTrace::parse_capabilities($status);
+	my $sets = PgTrace::Node::parse_capabilities($status);
 
 	foreach my $set (@sets)
 	{
@@ -143,7 +143,7 @@ SELECT count(*) FROM big WHERE pg_sleep(1) IS NOT NULL;
 SQL
 
 foreach my $type (
-	'parallel worker', PgTrace::apply_worker(), 'walsender')
+	'parallel worker', PgTrace::Node::apply_worker(), 'walsender')
 {
 	$primary->poll_query_until('postgres',
 		"SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = '$type'"
@@ -154,16 +154,16 @@ $primary->poll_query_until('postgres',
 	"SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND query LIKE '%dirty'"
 ) or die 'there is no autovacuum worker';
 
-my $worker = PgTrace::worker_pid($primary);
+my $worker = PgTrace::Node::worker_pid($primary);
 my @seen = check_server($primary, 'primary', $worker);
 saw(\@seen, 'backend', qr/\[local\] SELECT/);
 saw(\@seen, $_, qr/^$_/)
   foreach 'checkpointer', 'background writer', 'walwriter', 'archiver',
   'autovacuum launcher', 'autovacuum worker', 'parallel worker',
-  'logical replication launcher', PgTrace::apply_worker(), 'walsender',
+  'logical replication launcher', PgTrace::Node::apply_worker(), 'walsender',
   'autoprewarm';
 
-@seen = check_server($standby, 'standby', PgTrace::worker_pid($standby));
+@seen = check_server($standby, 'standby', PgTrace::Node::worker_pid($standby));
 saw(\@seen, $_, qr/^$_/) foreach 'startup', 'walreceiver', 'logger';
 $standby->stop;
 
@@ -209,7 +209,7 @@ sub replaced
 	$node->poll_query_until('postgres',
 		"SELECT pid <> $before AND state = 'enabled' FROM pg_trace_worker")
 	  or die "$when: there is no new worker";
-	return PgTrace::worker_pid($node);
+	return PgTrace::Node::worker_pid($node);
 }
 
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";

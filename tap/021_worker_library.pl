@@ -7,12 +7,12 @@ use warnings;
 
 use File::Basename qw(basename dirname);
 use File::Copy;
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
-use ServerCopy;
+use PgTrace::ServerCopy;
 use Test::More;
 
-my $both = (1 << PgTrace::CAP_BPF) | (1 << PgTrace::CAP_PERFMON);
+my $both = (1 << PgTrace::Node::CAP_BPF) | (1 << PgTrace::Node::CAP_PERFMON);
 my $attacker = "$ENV{PGT_TEST_BIN}/attacker.so";
 
 # A server whose libraries can be changed: what is in their directory are links,
@@ -32,7 +32,7 @@ my $library = "$libdir/pg_trace_bgw.so";
 unlink $library or die "$library: $!";
 copy("$installed/pg_trace_bgw.so", $library) or die "$library: $!";
 
-my $node = PgTrace::create_node('main', { install_path => dirname($bindir) },
+my $node = PgTrace::Node::create_node('main', { install_path => dirname($bindir) },
 	'restart_after_crash' => 'on');
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
@@ -66,7 +66,7 @@ sub poll
 sub new_worker
 {
 	my ($before) = @_;
-	my %children = PgTrace::children($node);
+	my %children = PgTrace::Node::children($node);
 	my @workers =
 	  grep { $children{$_} =~ /^pg_trace_bgw/ && $_ != $before } keys %children;
 
@@ -88,10 +88,10 @@ sub check_restart
 	$session->close;
 
 	is(attacks(), '', "$what: nothing else is loaded");
-	my @threads = PgTrace::capabilities($worker);
+	my @threads = PgTrace::Node::capabilities($worker);
 	is_deeply([ map { $_->[1]{CapEff} } @threads ],
 		[ ($both) x (@threads || 1) ], "$what: it has the capabilities");
-	my ($file) = PgTrace::trace_files($node, $session->pid);
+	my ($file) = PgTrace::Node::trace_files($node, $session->pid);
 	ok(defined $file, "$what: a session is traced");
 	ok(defined $file && poll(sub { slurp_file($file) =~ /WAIT #.*'PgSleep'/ }, 'wait'),
 		"$what: with its waits");
@@ -108,7 +108,7 @@ like(attacks(), qr/^loaded \d+ 0{16}$/, 'a library that is loaded is seen');
 
 my $dir = PostgreSQL::Test::Utils::tempdir();
 copy($attacker, "$dir/pg_trace_bgw.so") or die "$dir: $!";
-PgTrace::set($node, 'dynamic_library_path', "$dir:\$libdir");
+PgTrace::Node::set($node, 'dynamic_library_path', "$dir:\$libdir");
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION redirected() RETURNS void
 AS 'pg_trace_bgw', 'attack' LANGUAGE C
@@ -116,9 +116,9 @@ SQL
 like(attacks(), qr/^loaded /, 'dynamic_library_path leads to the library');
 check_restart('dynamic_library_path', 'TERM');
 check_restart('dynamic_library_path, killed', 'KILL');
-PgTrace::set($node, 'dynamic_library_path', $dir);
+PgTrace::Node::set($node, 'dynamic_library_path', $dir);
 check_restart('dynamic_library_path, without the usual one', 'TERM');
-PgTrace::set($node, 'dynamic_library_path', '$libdir');
+PgTrace::Node::set($node, 'dynamic_library_path', '$libdir');
 
 ###############################################################################
 # Another file in the library's place, or beside it where it would be found

@@ -5,21 +5,21 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $both = (1 << PgTrace::CAP_BPF) | (1 << PgTrace::CAP_PERFMON);
+my $both = (1 << PgTrace::Node::CAP_BPF) | (1 << PgTrace::Node::CAP_PERFMON);
 my $modules = $ENV{PGT_TEST_BIN};
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'shared_preload_libraries' => "pg_trace_bgw, $modules/forker.so");
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION start_worker(text, text) RETURNS text
 AS '$modules/attacker', 'start_worker' LANGUAGE C STRICT;
 SQL
 
-my $worker = PgTrace::worker_pid($node);
-my $postmaster = PgTrace::postmaster_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
+my $postmaster = PgTrace::Node::postmaster_pid($node);
 
 # The processes that have had any capability right after their fork
 sub capable
@@ -28,7 +28,7 @@ sub capable
 
 	foreach my $file (glob($node->data_dir . '/births/*'))
 	{
-		my $sets = PgTrace::parse_capabilities(slurp_file($file));
+		my $sets = PgTrace::Node::parse_capabilities(slurp_file($file));
 
 		push @capable, $file =~ m{(\d+)$}
 		  if grep { $sets->{$_} } qw(CapInh CapPrm CapEff CapAmb);
@@ -62,7 +62,7 @@ foreach my $name (@names)
 	like(slurp_file($node->logfile, $log),
 		qr/LOG: .*pg_trace_bgw can't be started by others than the server/,
 		"$name: and says why");
-	is(PgTrace::worker_pid($node), $worker, "$name: the first one goes on");
+	is(PgTrace::Node::worker_pid($node), $worker, "$name: the first one goes on");
 	is_deeply([ capable() ], [$worker], "$name: only that has capabilities");
 }
 
@@ -80,7 +80,7 @@ like(
 is_deeply([ capable() ], [$worker], 'another library: so no other had any');
 
 # The worker is still what it was.
-my @threads = PgTrace::capabilities($worker);
+my @threads = PgTrace::Node::capabilities($worker);
 is_deeply([ map { $_->[1]{CapPrm} } @threads ],
 	[ ($both) x @threads ], 'the worker has its capabilities');
 my $session =
@@ -88,7 +88,7 @@ my $session =
 is($session->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'and traces waits');
 $session->close;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 $node->stop;
 done_testing();

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $modules = $ENV{PGT_TEST_BIN};
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'shared_preload_libraries' => "pg_trace_bgw, $modules/forker.so",
 	'autovacuum' => 'off',
@@ -27,7 +27,7 @@ CREATE TABLE big (id int) WITH (parallel_workers = 2, fillfactor = 10);
 INSERT INTO big SELECT generate_series(1, 100);
 ANALYZE big;
 SQL
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 
 # What fork_here() returns, as (parent, child, how the child ended)
 sub parse
@@ -47,12 +47,12 @@ sub check_fork
 	is($end, 'exit 0', "$what: the forked process ends as it should");
 
 	my $birth = -e "$data/births/$pid" ? slurp_file("$data/births/$pid") : '';
-	my $sets = PgTrace::parse_capabilities($birth);
+	my $sets = PgTrace::Node::parse_capabilities($birth);
 	is_deeply(
 		[ map { $sets->{$_} } qw(CapInh CapPrm CapEff CapAmb) ],
 		[ 0, 0, 0, 0 ],
 		"$what: it has no capabilities");
-	is(scalar PgTrace::trace_files($node, $pid), 0, "$what: it isn't traced");
+	is(scalar PgTrace::Node::trace_files($node, $pid), 0, "$what: it isn't traced");
 	return;
 }
 
@@ -76,7 +76,7 @@ sub check_parallel
 		my ($parent, $pid) = parse($result);
 
 		$ran{$parent} = 1;
-		push @traced, $pid if PgTrace::trace_files($node, $pid);
+		push @traced, $pid if PgTrace::Node::trace_files($node, $pid);
 	}
 	is(scalar @results, 100, "$what: a fork for each row");
 	is_deeply([ sort map { (parse($_))[2] } @results ],
@@ -89,7 +89,7 @@ sub check_parallel
 }
 
 my @workers = check_parallel($backend, 'parallel worker of a traced leader');
-is(scalar(grep { PgTrace::trace_files($node, $_) == 1 } @workers),
+is(scalar(grep { PgTrace::Node::trace_files($node, $_) == 1 } @workers),
 	scalar @workers, 'the parallel workers themselves are traced');
 $backend->query('SELECT pg_trace_stop_trace()');
 check_parallel($backend, 'parallel worker');
@@ -100,7 +100,7 @@ is($node->safe_psql('postgres', 'SELECT sessions FROM pg_trace_worker'),
 # to inherit.  The postmaster itself isn't special: a library may fork there.
 $node->safe_psql('postgres', 'ALTER SYSTEM SET forker.round = 1');
 $node->reload;
-my %forkers = (postmaster => PgTrace::postmaster_pid($node), worker => $worker,
+my %forkers = (postmaster => PgTrace::Node::postmaster_pid($node), worker => $worker,
 	map { split /\|/ } split /\n/,
 	$node->safe_psql('postgres', <<'SQL'));
 SELECT backend_type, pid FROM pg_stat_activity
@@ -125,8 +125,8 @@ my $session =
 is($session->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'the worker goes on');
 $session->close;
-PgTrace::wait_until_untraced($node);
-is(PgTrace::worker_pid($node), $worker, 'it is the same');
+PgTrace::Node::wait_until_untraced($node);
+is(PgTrace::Node::worker_pid($node), $worker, 'it is the same');
 
 $node->stop;
 done_testing();

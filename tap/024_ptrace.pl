@@ -6,18 +6,18 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION attack(int) RETURNS text
 AS '$ENV{PGT_TEST_BIN}/attacker', 'attack' LANGUAGE C STRICT;
 SQL
 
-my $postmaster = PgTrace::postmaster_pid($node);
-my $worker = PgTrace::worker_pid($node);
+my $postmaster = PgTrace::Node::postmaster_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 my $attacker = PgTrace::Session->new($node);
 my $other = PgTrace::Session->new($node);
 
@@ -56,6 +56,6 @@ foreach my $pid ($other->pid, $worker, $postmaster)
 		"memory of $pid");
 }
 
-is(PgTrace::worker_pid($node), $worker, 'the worker is the same');
+is(PgTrace::Node::worker_pid($node), $worker, 'the worker is the same');
 $node->stop;
 done_testing();

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Fcntl ':mode';
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -50,8 +50,8 @@ SQL
 	my $status = $node->safe_psql('postgres',
 		'SELECT probe, last_error FROM pg_trace_status');
 	$session->close;
-	PgTrace::wait_until_untraced($node);
-	my ($file) = PgTrace::trace_files($node, $session->pid);
+	PgTrace::Node::wait_until_untraced($node);
+	my ($file) = PgTrace::Node::trace_files($node, $session->pid);
 	return ($status, PgTrace::File::parse($file));
 }
 
@@ -92,14 +92,14 @@ sub check_trace
 # Without the capabilities
 ###############################################################################
 
-my $plain = PgTrace::create_node('plain', {});
+my $plain = PgTrace::Node::create_node('plain', {});
 start_without_capabilities($plain);
 $plain->safe_psql('postgres',
 	'CREATE EXTENSION pg_trace_bgw; CREATE DATABASE other');
 $plain->safe_psql('other', 'CREATE TABLE t (i int)');
-my $worker = PgTrace::worker_pid($plain);
+my $worker = PgTrace::Node::worker_pid($plain);
 
-foreach my $thread (PgTrace::capabilities($worker))
+foreach my $thread (PgTrace::Node::capabilities($worker))
 {
 	is_deeply([ @{ $thread->[1] }{qw(CapPrm CapEff)} ],
 		[ 0, 0 ], 'plain: the worker has no capabilities');
@@ -136,7 +136,7 @@ $plain->stop;
 ###############################################################################
 
 my $node =
-  PgTrace::new_node('main', 'pg_trace.wait_probe' => 'off');
+  PgTrace::Node::new_node('main', 'pg_trace.wait_probe' => 'off');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE TABLE t (i int)');
 
@@ -164,8 +164,8 @@ $session->query('SELECT pg_sleep(0.01)');
 is($session->query('SELECT probe FROM pg_trace_status'),
 	'uprobe', 'auto: a new trace has probes');
 $session->close;
-PgTrace::wait_until_untraced($node);
-$records = PgTrace::File::parse((PgTrace::trace_files($node, $session->pid))[0]);
+PgTrace::Node::wait_until_untraced($node);
+$records = PgTrace::File::parse((PgTrace::Node::trace_files($node, $session->pid))[0]);
 ok((grep { $_->{fields}{nam} eq 'PgSleep' }
 	  PgTrace::File::of_type($records, 'WAIT')),
 	'auto: and waits');
@@ -185,7 +185,7 @@ sub mode
 }
 
 is(mode($directory), '0700', 'the directory is for the server alone');
-my @files = PgTrace::trace_files($node);
+my @files = PgTrace::Node::trace_files($node);
 cmp_ok(scalar(@files), '>', 1, 'there are files');
 is_deeply([ grep { mode($_) ne '0600' } @files ], [], 'and so are the files');
 
@@ -200,7 +200,7 @@ my $tempdir = PostgreSQL::Test::Utils::tempdir();
 sub is_refused
 {
 	my ($dir, $why, $what) = @_;
-	my $before = PgTrace::worker_pid($node);
+	my $before = PgTrace::Node::worker_pid($node);
 
 	$node->append_conf('postgresql.conf', "pg_trace.output_directory = '$dir'\n");
 	$node->reload;

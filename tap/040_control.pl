@@ -7,14 +7,14 @@ use strict;
 use warnings;
 
 use IPC::Run;
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $trace_me = '-c pg_trace.session=on';
-my $node = PgTrace::new_node('main');
-my $small = PgTrace::new_node(
+my $node = PgTrace::Node::new_node('main');
+my $small = PgTrace::Node::new_node(
 	'small',
 	'restart_after_crash' => 'on',
 	'pg_trace.max_sessions' => 3,
@@ -88,7 +88,7 @@ is(traced_pids(), '', 'other session: not shown any longer');
 my $gone = PgTrace::Session->new($node, options => $trace_me);
 my $gone_pid = $gone->pid;
 $gone->close;
-PgTrace::wait_until_untraced($node, $gone_pid);
+PgTrace::Node::wait_until_untraced($node, $gone_pid);
 my ($status, $out, $error) =
   $node->psql('postgres', "SELECT pg_trace_session($gone_pid, false)");
 like($error, qr/ERROR:  PID $gone_pid is not a PostgreSQL server process/,
@@ -117,7 +117,7 @@ is(traced_pids(), $pid, 'SET: traced');
 $session->query('SET pg_trace.session = off');
 $session->query("SELECT 'off again'");
 is(traced_pids(), '', 'SET: not any longer');
-$records = read_trace((PgTrace::trace_files($node, $pid))[-1], 'SET');
+$records = read_trace((PgTrace::Node::trace_files($node, $pid))[-1], 'SET');
 has_statement($records, "'by SET'", 'SET: the statement');
 lacks_statement($records, "'off again'", 'SET: not the one after');
 
@@ -140,8 +140,8 @@ foreach my $case (@cases)
 	$client->query("SELECT 'traced by $what'");
 	is(traced_pids(), $traced ? $client->pid : '', "$what: pg_trace_status");
 	$client->close;
-	PgTrace::wait_until_untraced($node);
-	my @files = PgTrace::trace_files($node, $client->pid);
+	PgTrace::Node::wait_until_untraced($node);
+	my @files = PgTrace::Node::trace_files($node, $client->pid);
 	is(scalar(@files), $traced, "$what: number of files");
 	next unless $traced;
 	$records = read_trace($files[0], $what);
@@ -167,15 +167,15 @@ $node->safe_psql('postgres', "SELECT pg_trace_session($pid)");
 $_->query("SELECT 'enabled'") foreach $by_option, $session;
 is(scalar(my @pids = split(/\n/, traced_pids())), 2, 'enabled: two traces');
 
-PgTrace::set($node, 'pg_trace.enabled', 'off');
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::set($node, 'pg_trace.enabled', 'off');
+PgTrace::Node::wait_until_untraced($node);
 is($node->safe_psql('postgres', 'SELECT state, probe FROM pg_trace_worker'),
 	'disabled|none', 'disabled: shown by the worker');
 $_->query("SELECT 'disabled'") foreach $by_option, $session;
 is(traced_pids(), '', 'disabled: nothing is traced');
 foreach my $client ($by_option, $session)
 {
-	$file = (PgTrace::trace_files($node, $client->pid))[-1];
+	$file = (PgTrace::Node::trace_files($node, $client->pid))[-1];
 	$records = read_trace($file, 'disabled');
 	has_statement($records, "'enabled'", 'disabled: traced until then');
 	lacks_statement($records, "'disabled'", 'disabled: and not after');
@@ -185,18 +185,18 @@ foreach my $client ($by_option, $session)
 like($error, qr/tracing is disabled\n.*HINT:.*ALTER SYSTEM SET pg_trace.enabled/s,
 	'disabled: an error that says how to enable');
 
-PgTrace::set($node, 'pg_trace.enabled', 'on');
-my $first = (PgTrace::trace_files($node, $by_option->pid))[-1];
+PgTrace::Node::set($node, 'pg_trace.enabled', 'on');
+my $first = (PgTrace::Node::trace_files($node, $by_option->pid))[-1];
 $_->query("SELECT 'enabled again'") foreach $by_option, $session;
 is(traced_pids(), $by_option->pid,
 	'enabled again: who has the setting is traced, others aren\'t');
-isnt((PgTrace::trace_files($node, $by_option->pid))[-1],
+isnt((PgTrace::Node::trace_files($node, $by_option->pid))[-1],
 	$first, 'enabled again: in another file');
 $by_option->close;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 has_statement(
 	read_trace(
-		(PgTrace::trace_files($node, $by_option->pid))[-1],
+		(PgTrace::Node::trace_files($node, $by_option->pid))[-1],
 		'enabled again'),
 	"'enabled again'",
 	'enabled again: the statement');
@@ -213,7 +213,7 @@ is($surplus->query('SELECT 42'), '42', 'one more by the setting: works');
 like($surplus->error,
 	qr/WARNING:  this session could not be traced: 3 processes are being traced/,
 	'with a warning');
-is(scalar(my @none = PgTrace::trace_files($small, $surplus->pid)),
+is(scalar(my @none = PgTrace::Node::trace_files($small, $surplus->pid)),
 	0, 'and without a file');
 my $start = 'SELECT pg_trace_session(' . $surplus->pid . ')';
 ($status, $out, $error) = $small->psql('postgres', $start);
@@ -227,7 +227,7 @@ $small->poll_query_until('postgres',
 like($small->safe_psql('postgres', $start),
 	qr/pg_trace_/, 'a place that is free again can be used');
 $_->close foreach @many, $surplus;
-PgTrace::wait_until_untraced($small);
+PgTrace::Node::wait_until_untraced($small);
 
 ###############################################################################
 # The worker ends while sessions are traced
@@ -240,7 +240,7 @@ $holder->query('SELECT pg_advisory_lock(1)');
 my $asleep = PgTrace::Session->new($node);
 my $asleep_file =
   $node->safe_psql('postgres', "SELECT pg_trace_session(" . $asleep->pid . ')');
-my $busy_file = (PgTrace::trace_files($node, $busy->pid))[0];
+my $busy_file = (PgTrace::Node::trace_files($node, $busy->pid))[0];
 $busy->query("SELECT 'old worker'");
 $asleep->send("SELECT pg_advisory_lock(1)");
 $node->poll_query_until('postgres',
@@ -248,7 +248,7 @@ $node->poll_query_until('postgres',
 	  . $asleep->pid)
   or die;
 
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 $node->poll_query_until('postgres',
 	"SELECT pid IS NULL FROM pg_trace_worker")
@@ -267,9 +267,9 @@ $holder->close;
 $asleep->wait;
 $asleep->query("SELECT 'woken up'");
 $_->close foreach $busy, $asleep;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
-is(scalar(my @busy_files = PgTrace::trace_files($node, $busy->pid)),
+is(scalar(my @busy_files = PgTrace::Node::trace_files($node, $busy->pid)),
 	1, 'new worker: no other file');
 $records = read_trace($busy_file, 'busy session');
 has_statement($records, "'$_'", "busy session: $_")
@@ -292,7 +292,7 @@ ok(defined $slept && $slept->{fields}{partial},
 	'sleeping session: the rest of its wait');
 
 # Asked for while there is no worker: the next one does it.
-$worker = PgTrace::worker_pid($node);
+$worker = PgTrace::Node::worker_pid($node);
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 $node->poll_query_until('postgres',
 	"SELECT pid IS NULL FROM pg_trace_worker")
@@ -305,7 +305,7 @@ $session->query('SELECT pg_trace_stop_trace()');
 # Two sessions that don't agree
 ###############################################################################
 
-my $files_before = () = PgTrace::trace_files($node, $pid);
+my $files_before = () = PgTrace::Node::trace_files($node, $pid);
 my @quarrel = map { PgTrace::Session->new($node) } 1 .. 3;
 $_->send(<<"SQL") foreach @quarrel;
 DO \$\$
@@ -336,7 +336,7 @@ is($answers, 300, 'quarrel: the traced session is undisturbed');
 is(join('', map { $_->error } @quarrel), '', 'quarrel: no other errors');
 $_->close foreach @quarrel;
 is(traced_pids(), '', 'quarrel: nothing is traced in the end');
-my @files = PgTrace::trace_files($node, $pid);
+my @files = PgTrace::Node::trace_files($node, $pid);
 cmp_ok(scalar(@files) - $files_before, '>=', 5, 'quarrel: many files');
 my @bad;
 foreach my $file (@files)
@@ -357,7 +357,7 @@ has_statement(read_trace($file, 'after the quarrel'),
 # Many short sessions
 ###############################################################################
 
-my %known = map { $_ => 1 } PgTrace::trace_files($node);
+my %known = map { $_ => 1 } PgTrace::Node::trace_files($node);
 my ($numbers, $pids, $errors) = (join("\n", 1 .. 60), '', '');
 {
 	local $ENV{PGOPTIONS} = $trace_me;
@@ -374,8 +374,8 @@ is($errors, '', 'short sessions: no errors or warnings');
 my %session_of = map { /^(\d+)\|session (\d+)$/ ? ($1 => $2) : () }
   split /\n/, $pids;
 is(scalar(keys %session_of), 60, 'short sessions: all have run');
-PgTrace::wait_until_untraced($node);
-@files = grep { !$known{$_} } PgTrace::trace_files($node);
+PgTrace::Node::wait_until_untraced($node);
+@files = grep { !$known{$_} } PgTrace::Node::trace_files($node);
 is(scalar(@files), 60, 'short sessions: a file each');
 @bad = ();
 foreach my $file (@files)
@@ -413,11 +413,11 @@ my $workload = join("\n",
 my $discard = PgTrace::Session->new($small,
 	options => "$trace_me -c pg_trace.on_overflow=discard");
 my $discard_pid = $discard->pid;
-$file = (PgTrace::trace_files($small, $discard_pid))[0];
+$file = (PgTrace::Node::trace_files($small, $discard_pid))[0];
 my $sent = "SELECT sql_events FROM pg_trace_status WHERE pid = $discard_pid";
 $small->poll_query_until('postgres', "SELECT ($sent) > 0")
   or die 'the worker gets nothing';
-$worker = PgTrace::worker_pid($small);
+$worker = PgTrace::Node::worker_pid($small);
 my $sent_before = $small->safe_psql('postgres', $sent);
 kill('STOP', $worker) == 1 or die "could not stop $worker: $!";
 $discard->query($workload);
@@ -431,7 +431,7 @@ is( $small->safe_psql('postgres',
 my $lost = $small->safe_psql('postgres',
 	"SELECT lost_events FROM pg_trace_status WHERE pid = $discard_pid");
 $discard->close;
-PgTrace::wait_until_untraced($small);
+PgTrace::Node::wait_until_untraced($small);
 $records = read_trace($file, 'discard');
 my @lost = grep { $_->{fields}{what} eq 'events' }
   PgTrace::File::of_type($records, 'LOST');
@@ -452,9 +452,9 @@ is( $small->safe_psql('postgres',
 		"SELECT lost_events FROM pg_trace_status WHERE pid = $patient_pid"),
 	'0', 'wait: nothing lost');
 $patient->close;
-PgTrace::wait_until_untraced($small);
+PgTrace::Node::wait_until_untraced($small);
 $records =
-  read_trace((PgTrace::trace_files($small, $patient_pid))[0], 'wait');
+  read_trace((PgTrace::Node::trace_files($small, $patient_pid))[0], 'wait');
 is(PgTrace::File::of_type($records, 'LOST'), 0, 'wait: no gap in the file');
 my @cursors = PgTrace::File::cursors_like($records, qr/^SELECT length\('x{20000}'\)/);
 is(scalar(@cursors), 60, 'wait: all statements, whole');
@@ -467,13 +467,13 @@ is_deeply(
 ###############################################################################
 
 my @crashed = map { PgTrace::Session->new($small, options => $trace_me) } 1 .. 2;
-@files = map { (PgTrace::trace_files($small, $_->pid))[0] } @crashed;
+@files = map { (PgTrace::Node::trace_files($small, $_->pid))[0] } @crashed;
 $crashed[0]->query("SELECT 'before the crash'");
 $small->poll_query_until('postgres', <<"SQL")
 SELECT position('before the crash' IN pg_read_file('$files[0]')) > 0
 SQL
   or die 'the statement is not in the file';
-$worker = PgTrace::worker_pid($small);
+$worker = PgTrace::Node::worker_pid($small);
 kill('KILL', $crashed[1]->pid) == 1 or die "could not kill a backend: $!";
 $small->poll_query_until('postgres',
 	"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")
@@ -486,10 +486,10 @@ read_trace($files[1], 'crash, the killed session');
 my $survivor = PgTrace::Session->new($small, options => $trace_me);
 $survivor->query("SELECT 'after the crash'");
 $survivor->close;
-PgTrace::wait_until_untraced($small);
+PgTrace::Node::wait_until_untraced($small);
 has_statement(
 	read_trace(
-		(PgTrace::trace_files($small, $survivor->pid))[0],
+		(PgTrace::Node::trace_files($small, $survivor->pid))[0],
 		'after the crash'),
 	"'after the crash'",
 	'after the crash: sessions are traced');

@@ -5,17 +5,17 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off');
 my $postmaster = $node->{_pid};
 
 # End the worker; the postmaster, which would start it again, stands still.
 sub stop_worker
 {
-	my $worker = PgTrace::worker_pid($node);
+	my $worker = PgTrace::Node::worker_pid($node);
 
 	kill('STOP', $postmaster) == 1 or die "could not stop $postmaster: $!";
 	kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
@@ -63,8 +63,8 @@ kill('TERM', $dead) == 1 or die "could not terminate $dead: $!";
 wait_until_gone($_) foreach $left, $dead;
 kill('CONT', $postmaster) == 1 or die "could not continue $postmaster: $!";
 
-PgTrace::worker_pid($node);
-PgTrace::wait_for_end($node, $_) foreach @files[ 0, 1 ];
+PgTrace::Node::worker_pid($node);
+PgTrace::Node::wait_for_end($node, $_) foreach @files[ 0, 1 ];
 $stays->query("SELECT 'after'");
 $stays->query('SELECT pg_sleep(0.01)');
 $stays->query('SELECT pg_trace_stop_trace()');
@@ -118,7 +118,7 @@ stop_worker();
 $stays->query("ALTER SYSTEM SET pg_trace.enabled = 'off'");
 kill('HUP', $postmaster) == 1 or die "could not signal $postmaster: $!";
 kill('CONT', $postmaster) == 1 or die "could not continue $postmaster: $!";
-PgTrace::wait_for_end($node, $file);
+PgTrace::Node::wait_for_end($node, $file);
 my $records = PgTrace::File::parse($file);
 is(scalar PgTrace::File::cursors_like($records, qr/^ALTER SYSTEM/),
 	1, 'switched off: what no worker saw is in the file');

@@ -6,21 +6,21 @@
 use strict;
 use warnings;
 
-use Intruder;
-use PgTrace;
+use PgTrace::Intruder;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Each of these things is given a second, or 0.1 of them.
 use constant PATIENCE => 15;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'pg_trace.max_sessions' => 2);
-Intruder::install($node);
-my $size = Intruder::area_size($node);
-my $worker = PgTrace::worker_pid($node);
+PgTrace::Intruder::install($node);
+my $size = PgTrace::Intruder::area_size($node);
+my $worker = PgTrace::Node::worker_pid($node);
 my $control = PgTrace::Session->new($node);
 
 # A session that stands still in the middle of a record
@@ -31,7 +31,7 @@ sub stopped_session
 
 	$session->query("SELECT 'before'");
 	$session->send("SELECT stop_in_record($size)");
-	Intruder::wait_until_stopped($session->pid);
+	PgTrace::Intruder::wait_until_stopped($session->pid);
 	return ($session, $file);
 }
 
@@ -97,11 +97,11 @@ $control->query('SELECT pg_trace_stop_trace()');
 # tracing is switched off
 ($session, $file) = stopped_session();
 $begin = time;
-PgTrace::set($node, 'pg_trace.enabled', 'off');
+PgTrace::Node::set($node, 'pg_trace.enabled', 'off');
 cmp_ok(time - $begin, '<=', PATIENCE, 'tracing can be switched off');
 foreach my $complete ($file, $other_file)
 {
-	PgTrace::wait_for_end($node, $complete);
+	PgTrace::Node::wait_for_end($node, $complete);
 	is_deeply(
 		[ PgTrace::Problems::problems(PgTrace::File::parse($complete)) ],
 		[], 'switched off: a file is complete and sound');
@@ -109,7 +109,7 @@ foreach my $complete ($file, $other_file)
 kill('CONT', $session->pid);
 $session->wait;
 $session->close;
-PgTrace::set($node, 'pg_trace.enabled', 'on');
+PgTrace::Node::set($node, 'pg_trace.enabled', 'on');
 
 ###############################################################################
 # With the lock
@@ -119,7 +119,7 @@ $other_file = $other->query('SELECT pg_trace_start_trace()');
 my $holder = PgTrace::Session->new($node);
 $messages = -s $node->logfile;
 $holder->send('SELECT stop_with_lock()');
-Intruder::wait_until_stopped($holder->pid);
+PgTrace::Intruder::wait_until_stopped($holder->pid);
 is_traced($other, $other_file, 'beside the lock',
 	'with the lock: another trace goes on');
 like(
@@ -130,7 +130,7 @@ kill('CONT', $holder->pid) == 1 or die $!;
 $holder->wait;
 $holder->close;
 is_traced($other, $other_file, 'after the lock', 'without it as well');
-is(PgTrace::worker_pid($node), $worker, 'it is the same worker');
+is(PgTrace::Node::worker_pid($node), $worker, 'it is the same worker');
 
 ###############################################################################
 # While it changes its entry in pg_stat_activity
@@ -145,16 +145,16 @@ my $busy_file =
   $control->query('SELECT pg_trace_session(' . $busy->pid . ')');
 $holder = PgTrace::Session->new($node);
 $holder->send('SELECT stop_in_activity()');
-Intruder::wait_until_stopped($holder->pid);
+PgTrace::Intruder::wait_until_stopped($holder->pid);
 $busy->wait;
 is_traced($busy, $busy_file, 'beside the entry',
 	'with its entry unreadable: another trace goes on');
 kill('CONT', $holder->pid) == 1 or die $!;
 $holder->wait;
 $_->close foreach $holder, $busy;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 $other_file = $other->query('SELECT pg_trace_start_trace()');
-is(PgTrace::worker_pid($node), $worker, 'it is the same worker');
+is(PgTrace::Node::worker_pid($node), $worker, 'it is the same worker');
 
 ###############################################################################
 # The server is shut down

@@ -4,14 +4,14 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $clients = 4;
 my $transactions = 500;
 
-my $node = PgTrace::new_node('main', 'shared_buffers' => '8MB');
+my $node = PgTrace::Node::new_node('main', 'shared_buffers' => '8MB');
 $node->run_log([ 'pgbench', '-i', '-q', '-s', 5, '-d', $node->connstr('postgres') ]);
 {
 	local $ENV{PGOPTIONS} = '-c pg_trace.session=on';
@@ -22,11 +22,11 @@ $node->run_log([ 'pgbench', '-i', '-q', '-s', 5, '-d', $node->connstr('postgres'
 		],
 		'pgbench, traced');
 }
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 # pgbench has a connection of its own first, with a few statements
 my @traces = grep { PgTrace::File::of_type($_, 'EXEC') > 10 }
-  map { PgTrace::File::parse($_) } PgTrace::trace_files($node);
+  map { PgTrace::File::parse($_) } PgTrace::Node::trace_files($node);
 is(scalar @traces, $clients, 'a file per session');
 
 my @kinds = (

@@ -7,13 +7,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use POSIX qw(mkfifo);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 my $data_dir = $node->data_dir;
 my $directory = "$data_dir/pg_trace";
 my $tempdir = PostgreSQL::Test::Utils::tempdir();
@@ -30,7 +30,7 @@ sub last_error
 sub restart_worker
 {
 	my ($meanwhile) = @_;
-	my $worker = PgTrace::worker_pid($node);
+	my $worker = PgTrace::Node::worker_pid($node);
 
 	kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 	$node->poll_query_until('postgres',
@@ -74,7 +74,7 @@ sub is_not_continued
 	$session->query("SELECT 'known to the first file'");
 	$session->query("SELECT 'only to the second'");
 	$session->close;
-	PgTrace::wait_until_untraced($node, $pid);
+	PgTrace::Node::wait_until_untraced($node, $pid);
 
 	my $records = PgTrace::File::parse($new);
 	is_deeply([ PgTrace::Problems::problems($records) ], [],
@@ -159,12 +159,12 @@ SKIP:
 
 my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 $session->query("SELECT 'first worker'");
-my ($file) = PgTrace::trace_files($node, $session->pid);
+my ($file) = PgTrace::Node::trace_files($node, $session->pid);
 restart_worker(sub { $session->query("SELECT 'no worker'"); });
 $session->query("SELECT 'second worker'");
 $session->close;
-PgTrace::wait_until_untraced($node);
-is(scalar(my @files = PgTrace::trace_files($node, $session->pid)),
+PgTrace::Node::wait_until_untraced($node);
+is(scalar(my @files = PgTrace::Node::trace_files($node, $session->pid)),
 	1, 'the worker\'s own file is continued');
 like(slurp_file($file), qr/'first worker'.*'no worker'.*'second worker'/s,
 	'and has all');
@@ -210,7 +210,7 @@ append_to_file("$directory/$_", $torn) foreach @others;
 
 my $log_start = -s $node->logfile;
 $node->start;
-PgTrace::worker_pid($node);
+PgTrace::Node::worker_pid($node);
 like(slurp_file($name->(1) . '.trc'), qr/\Q$torn\E\n\Q$last\E/,
 	'a leftover is completed');
 like(slurp_file($name->(2) . '_2_some-identifier.trc'),
@@ -269,7 +269,7 @@ sub is_refused
 		"ALTER SYSTEM SET pg_trace.output_directory = '$value'");
 	$node->reload;
 	# the worker reads it by itself
-	my $refused = PgTrace::wait_until_traces($node, 0);
+	my $refused = PgTrace::Node::wait_until_traces($node, 0);
 	my ($status, $out, $error) =
 	  $node->psql('postgres', 'SELECT pg_trace_start_trace()');
 	like($error, qr/ERROR:  could not trace process \d+: .*$why/, $what);
@@ -286,8 +286,8 @@ my $before = join(' ', sort glob("$data_dir/* $data_dir/base/* $data_dir/pg_wal/
 
 sub accept_first
 {
-	PgTrace::set($node, 'pg_trace.output_directory', 'pg_trace');
-	PgTrace::wait_until_traces($node, 1) or die 'no trace begins';
+	PgTrace::Node::set($node, 'pg_trace.output_directory', 'pg_trace');
+	PgTrace::Node::wait_until_traces($node, 1) or die 'no trace begins';
 	return;
 }
 
@@ -322,7 +322,7 @@ mkdir "$tempdir/behind", 0700 or die "mkdir: $!";
 symlink("$tempdir/behind", "$tempdir/open/link") or die "symlink: $!";
 foreach my $value ("$tempdir/open/inner/traces", "$tempdir/open/link/traces")
 {
-	PgTrace::set($node, 'pg_trace.output_directory', $value);
+	PgTrace::Node::set($node, 'pg_trace.output_directory', $value);
 	ok($node->poll_query_until('postgres',
 			"SELECT regexp_replace(pg_trace_start_trace(), '/[^/]*\$', '') || left(pg_trace_stop_trace(), 0)",
 			$value),

@@ -6,12 +6,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'log_statement' => 'none', 'pg_trace.max_sessions' => 1);
 my $log_start;
 
@@ -57,22 +57,22 @@ like($super->error,
 $super->close;
 $first->query('SELECT pg_trace_stop_trace()');
 
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 kill('STOP', $worker) == 1 or die "could not stop $worker: $!";
 is_told_little('the worker stands still', qr/did not answer in time/);
 unlike(slurp_file($node->logfile, $log_start), qr/LOG:.*\b$worker\b/,
 	'the log doesn\'t have the worker\'s pid either');
 kill('CONT', $worker) == 1 or die "could not continue $worker: $!";
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 $node->safe_psql('postgres',
 	"ALTER SYSTEM SET pg_trace.output_directory = '/nowhere/at/all'");
 $node->reload;
-PgTrace::wait_until_traces($node, 0) or die;
+PgTrace::Node::wait_until_traces($node, 0) or die;
 is_told_little('no directory', qr/could not use directory "\/nowhere\/at\/all"/);
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_trace.output_directory');
 $node->reload;
-PgTrace::wait_until_traces($node, 1) or die;
+PgTrace::Node::wait_until_traces($node, 1) or die;
 
 # A parallel worker that gets no place has its messages sent to the leader.
 $log_start = -s $node->logfile;

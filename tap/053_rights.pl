@@ -6,12 +6,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'pg_trace.max_sessions' => 6,
 	'pg_trace.superuser_reserved_sessions' => 2);
@@ -117,7 +117,7 @@ my $watched = connect_as('watched');
 is(is_traced($watched->pid), 1, 'by ALTER ROLE ... SET: traced');
 like(attempt_in($watched, 'SELECT pg_trace_stop_trace()'),
 	$not_to_end, 'the session can\'t end it');
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 $node->poll_query_until('postgres',
 	"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")
@@ -130,7 +130,7 @@ my $chooser = connect_as('chooser');
 $chooser->query('SET pg_trace.session = on');
 $chooser->query('SELECT 1');
 is(is_traced($chooser->pid), 1, 'by SET, which was granted: traced');
-like((PgTrace::trace_files($node, $chooser->pid))[0],
+like((PgTrace::Node::trace_files($node, $chooser->pid))[0],
 	qr/\.$oid{chooser}\.trc$/, 'that is the role\'s own');
 like(attempt_in($chooser, 'SELECT pg_trace_stop_trace()'),
 	qr/\.$oid{chooser}\.trc$/, 'which can end it');
@@ -144,7 +144,7 @@ is(is_traced($chooser->pid), 1,
 	'but not by the setting either, once a superuser has asked for it');
 $chooser->close;
 $app->close;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 ###############################################################################
 # How many there may be
@@ -175,9 +175,9 @@ SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 SELECT count(*) FROM t;
 SQL
-my $files = () = PgTrace::trace_files($node);
+my $files = () = PgTrace::Node::trace_files($node);
 is($apps[0]->query($parallel), '1000', 'parallel query: works');
-is(() = PgTrace::trace_files($node),
+is(() = PgTrace::Node::trace_files($node),
 	$files, 'and its workers take no reserved place');
 
 my $super = $node->safe_psql('postgres',
@@ -189,7 +189,7 @@ like(
 	qr/6 processes are being traced already/,
 	'until all are taken');
 $_->close foreach @apps;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 ###############################################################################
 # How many files
@@ -199,12 +199,12 @@ sub files_of
 {
 	my ($user) = @_;
 
-	return grep { /\.$oid{$user}\.trc$/ } PgTrace::trace_files($node);
+	return grep { /\.$oid{$user}\.trc$/ } PgTrace::Node::trace_files($node);
 }
 
 $app = connect_as('app');
-unlink PgTrace::trace_files($node);
-PgTrace::set($node, 'pg_trace.max_files_per_role', 3);
+unlink PgTrace::Node::trace_files($node);
+PgTrace::Node::set($node, 'pg_trace.max_files_per_role', 3);
 my $again = 'SELECT pg_trace_start_trace(); SELECT pg_trace_stop_trace();';
 $node->poll_query_until('postgres',
 	"SELECT state = 'enabled' FROM pg_trace_worker");
@@ -230,7 +230,7 @@ like($result, $full, 'a role may have so many files');
 is(() = files_of('app'), 3, 'and has them');
 like(attempt_in($app, $again), $full, 'it may not have another one later');
 
-$worker = PgTrace::worker_pid($node);
+$worker = PgTrace::Node::worker_pid($node);
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 $node->poll_query_until('postgres',
 	"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")
@@ -279,9 +279,9 @@ is($app->query("$parallel SELECT count(*) FROM t; SELECT count(*) FROM t;"),
 	"1000\n1000\n1000", 'parallel queries: work');
 is(() = files_of('app'), 3, 'parallel queries: with so many files');
 $app->close;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
-PgTrace::set($node, 'pg_trace.max_files_per_role', 0);
+PgTrace::Node::set($node, 'pg_trace.max_files_per_role', 0);
 $app = connect_as('app');
 foreach (1 .. 100)
 {

@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres',
 	'CREATE TABLE t AS SELECT g FROM generate_series(1, 100) g');
 my $other = PgTrace::Session->new($node);
@@ -83,7 +83,7 @@ execute($session, 'all again');
 
 # What is off stays off for the rest of the session, restarted worker or not.
 $other->query("SELECT pg_trace_session($pid, binds => false)");
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 kill('TERM', $worker) == 1 or die "could not terminate $worker: $!";
 $node->poll_query_until('postgres',
 	"SELECT pid <> $worker AND state = 'enabled' AND sessions = 1 FROM pg_trace_worker"

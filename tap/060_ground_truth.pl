@@ -5,13 +5,13 @@
 use strict;
 use warnings;
 
-use GroundTruth;
-use PgTrace;
+use PgTrace::GroundTruth;
+use PgTrace::Node;
 use Test::More;
 
-plan skip_all => GroundTruth::problem() if GroundTruth::problem();
+plan skip_all => PgTrace::GroundTruth::problem() if PgTrace::GroundTruth::problem();
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'shared_preload_libraries' => 'pg_trace_bgw, pg_stat_statements',
 	'shared_buffers' => '1MB',
@@ -31,7 +31,7 @@ CREATE FOREIGN TABLE foreign_small (id int, n int) SERVER loopback
   OPTIONS (table_name 'small');
 SQL
 
-my $no_watchpoint = PgTrace::watchpoint_problem($node);
+my $no_watchpoint = PgTrace::Node::watchpoint_problem($node);
 
 # Waits of many kinds
 sub work
@@ -73,27 +73,27 @@ foreach my $setting (qw(auto uprobe_shared watchpoint))
 	my %probe = (auto => 'uprobe');
 	my $probe = $probe{$setting} // $setting;
 
-	next if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 16);
-	PgTrace::set_probe($node, $setting, $probe);
+	next if $probe eq 'watchpoint' && PgTrace::Node::skipped($no_watchpoint, 16);
+	PgTrace::Node::set_probe($node, $setting, $probe);
 	my $session = PgTrace::Session->new($node);
 	my $other = PgTrace::Session->new($node);
 	my $file = $session->query('SELECT pg_trace_start_trace()');
 	is( $session->query('SELECT probe, last_error FROM pg_trace_status'),
 		"$probe|", "$setting: $probe");
 
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	work($session, $other);
 	$truth->finish;
 	$session->query('SELECT pg_trace_stop_trace()');
 
 	my $count = $truth->compare(PgTrace::File::parse($file), $setting);
 	foreach my $name (
-		(map { 'IO:' . PgTrace::event($_) }
+		(map { 'IO:' . PgTrace::Node::event($_) }
 			qw(DataFileRead BufFileWrite BufFileRead DataFileExtend WALSync)),
 		qw(Client:ClientRead Timeout:PgSleep Lock:transactionid),
 		# from 17 on, the module's waits have a name
 		'Extension:'
-		  . (PgTrace::major() >= 17 ? 'PostgresFdwGetResult' : 'Extension'))
+		  . (PgTrace::Node::major() >= 17 ? 'PostgresFdwGetResult' : 'Extension'))
 	{
 		ok($count->{$name}, "$setting: $name is among them");
 	}

@@ -5,13 +5,13 @@
 use strict;
 use warnings;
 
-use GroundTruth;
-use PgTrace;
+use PgTrace::GroundTruth;
+use PgTrace::Node;
 use Test::More;
 
-plan skip_all => GroundTruth::problem() if GroundTruth::problem();
+plan skip_all => PgTrace::GroundTruth::problem() if PgTrace::GroundTruth::problem();
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'shared_buffers' => '1MB',
 	'max_parallel_workers_per_gather' => 0,
@@ -19,7 +19,7 @@ my $node = PgTrace::new_node(
 	'max_connections' => 40,
 	'pg_trace.max_sessions' => 32,
 	'pg_trace.queue_size' => '256kB',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<"SQL");
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 6000) g;
@@ -61,7 +61,7 @@ my @idle_files =
 all_have('uprobe', 'a few sessions');
 
 # What never pauses meets the changes in the middle of everything.
-my $truth = GroundTruth->start($busy);
+my $truth = PgTrace::GroundTruth->start($busy);
 $busy->send(<<'SQL');
 DO $$
 BEGIN

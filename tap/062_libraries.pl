@@ -7,14 +7,14 @@ use strict;
 use warnings;
 
 use File::Copy;
-use GroundTruth;
-use PgTrace;
+use PgTrace::GroundTruth;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-plan skip_all => GroundTruth::problem() if GroundTruth::problem();
+plan skip_all => PgTrace::GroundTruth::problem() if PgTrace::GroundTruth::problem();
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'parallel_setup_cost' => 0,
@@ -23,7 +23,7 @@ my $node = PgTrace::new_node(
 	'max_parallel_workers_per_gather' => 2,
 	'jit' => 'off');
 my $dir = PostgreSQL::Test::Utils::tempdir();
-my $no_watchpoint = PgTrace::watchpoint_problem($node);
+my $no_watchpoint = PgTrace::Node::watchpoint_problem($node);
 
 # The function of a module of its own, a copy of one of the test's
 sub create_function
@@ -76,15 +76,15 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my %probe = (uprobe_process => 'uprobe');
 	my $probe = $probe{$setting} // $setting;
 
-	next if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 10);
+	next if $probe eq 'watchpoint' && PgTrace::Node::skipped($no_watchpoint, 10);
 	my @names = map { "${setting}_$_" } qw(before after utility);
 	my @paths = map { create_function($_) } @names;
 
-	PgTrace::set_probe($node, $setting, $probe);
+	PgTrace::Node::set_probe($node, $setting, $probe);
 	my $session = PgTrace::Session->new($node);
 	$session->query("SELECT $names[0](1, 0)");
 	my $file = $session->query('SELECT pg_trace_start_trace()');
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	$session->query("SELECT $names[0](5, 10)");
 	# the first use of a library; the executor's start loads it
 	$session->query("SELECT $names[1](7, 10)");
@@ -112,7 +112,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	$session->query('SELECT 1');
 	$session->query("SELECT $names[0](3, 10), $names[1](4, 10)");
 	$session->close;
-	PgTrace::wait_for_end($node, $file);
+	PgTrace::Node::wait_for_end($node, $file);
 	is(count_of(PgTrace::File::parse($file), 'PgSleep'),
 		7, "$setting: traced by another session");
 }
@@ -127,13 +127,13 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my $probe = $setting eq 'uprobe_process' ? 'uprobe' : $setting;
 	my $what = "$setting, parallel worker";
 
-	next if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 9);
-	PgTrace::set_probe($node, $setting, $probe);
+	next if $probe eq 'watchpoint' && PgTrace::Node::skipped($no_watchpoint, 9);
+	PgTrace::Node::set_probe($node, $setting, $probe);
 	my $session = PgTrace::Session->new($node);
 	$session->query('SET parallel_leader_participation = off');
 	my $leader_file = $session->query('SELECT pg_trace_start_trace()');
 	my ($truth, $file) =
-	  GroundTruth->of_worker($node, $session, $module, 't');
+	  PgTrace::GroundTruth->of_worker($node, $session, $module, 't');
 	my $records = PgTrace::File::parse($file);
 	my $count = $truth->compare($records, $what);
 	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100, "$what: waits of the module");
@@ -155,12 +155,12 @@ foreach my $loaded (1, 0)
 {
 	my $what = 'not understood, ' . ($loaded ? 'loaded before' : 'loaded after');
 
-	next if PgTrace::skipped($no_watchpoint, 8);
-	PgTrace::set_probe($node, 'auto', 'uprobe');
+	next if PgTrace::Node::skipped($no_watchpoint, 8);
+	PgTrace::Node::set_probe($node, 'auto', 'uprobe');
 	my $session = PgTrace::Session->new($node);
 	$session->query('SELECT hidden(1, 0)') if $loaded;
 	my $file = $session->query('SELECT pg_trace_start_trace()');
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	$session->query('SELECT hidden(3, 10)');
 	ok( $node->poll_query_until(
 			'postgres', "SELECT probe = 'watchpoint' FROM pg_trace_status"),
@@ -173,7 +173,7 @@ foreach my $loaded (1, 0)
 }
 
 # Whoever wants uprobes gets them, and is told.
-PgTrace::set_probe($node, 'uprobe', 'uprobe');
+PgTrace::Node::set_probe($node, 'uprobe', 'uprobe');
 my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 $session->query('SELECT hidden(3, 10)');
 like(
@@ -185,7 +185,7 @@ like(
 	qr/LOG:  1 of \d+ places that may report a wait event are not understood in "\Q$hidden\E"/,
 	'not understood: the log says so');
 $session->close;
-PgTrace::wait_until_untraced($node);
+PgTrace::Node::wait_until_untraced($node);
 
 ###############################################################################
 # A library that was replaced since it was loaded
@@ -197,7 +197,7 @@ $session->query('SELECT replaced(1, 0)');
 copy("$ENV{PGT_TEST_BIN}/waiter.so", "$path.new") or die "$path.new: $!";
 rename "$path.new", $path or die "$path: $!";
 
-PgTrace::set_probe($node, 'uprobe_process', 'uprobe');
+PgTrace::Node::set_probe($node, 'uprobe_process', 'uprobe');
 my $file = $session->query('SELECT pg_trace_start_trace()');
 $session->query('SELECT replaced(3, 10)');
 like(
@@ -217,13 +217,13 @@ like(slurp_file($node->logfile),
 	'replaced, uprobe: and the log');
 
 # By default rather a watchpoint than that; for this session only
-unless (PgTrace::skipped($no_watchpoint, 8))
+unless (PgTrace::Node::skipped($no_watchpoint, 8))
 {
-	PgTrace::set_probe($node, 'auto', 'uprobe');
+	PgTrace::Node::set_probe($node, 'auto', 'uprobe');
 	my $other = PgTrace::Session->new($node);
 	$other->query('SELECT pg_trace_start_trace()');
 	my $file = $session->query('SELECT pg_trace_start_trace()');
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	$session->query('SELECT replaced(3, 10)');
 	$node->poll_query_until('postgres',
 		'SELECT probe = \'watchpoint\' FROM pg_trace_status WHERE pid = '

@@ -6,8 +6,8 @@
 use strict;
 use warnings;
 
-use Breakpoints;
-use PgTrace;
+use PgTrace::Breakpoints;
+use PgTrace::Node;
 use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -15,18 +15,18 @@ use Test::More;
 use constant { BACKENDS => 50, ROUNDS => 20, MAX_GROWTH_KB => 1024 };
 
 # No room for a session that is left over in the table of traced processes
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'max_connections' => BACKENDS + 10,
 	'pg_trace.max_sessions' => BACKENDS,
 	'pg_trace.queue_size' => '64kB',
 	'log_statement' => 'none');
-my $breakpoints = Breakpoints->new;
+my $breakpoints = PgTrace::Breakpoints->new;
 my $control = PgTrace::Session->new($node);
 my @backends = map { PgTrace::Session->new($node) } 1 .. BACKENDS;
 my $pids = join(',', map { $_->pid } @backends);
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 
 # {what => number} of the worker's open files
 sub open_files
@@ -81,7 +81,7 @@ sub stop_all
 {
 	$control->query(
 		"SELECT pg_trace_session(pid, false) FROM unnest('{$pids}'::int[]) pid");
-	unlink PgTrace::trace_files($node);
+	unlink PgTrace::Node::trace_files($node);
 	return;
 }
 
@@ -108,17 +108,17 @@ my %cycles = (
 	auto => [ 'uprobe', 'uprobe,uprobe_shared' ],
 	uprobe_shared => [ 'uprobe_shared', 'uprobe_shared' ],
 	watchpoint => [ 'watchpoint', 'watchpoint' ]);
-my $no_watchpoint = PgTrace::watchpoint_problem($node);
+my $no_watchpoint = PgTrace::Node::watchpoint_problem($node);
 my $ncycles = 0;
 
-delete $cycles{watchpoint} if PgTrace::skipped($no_watchpoint, 5);
+delete $cycles{watchpoint} if PgTrace::Node::skipped($no_watchpoint, 5);
 my $nkinds = keys %cycles;
 
 foreach my $setting (sort keys %cycles)
 {
 	my ($default, $expected) = @{ $cycles{$setting} };
 
-	PgTrace::set_probe($node, $setting, $default);
+	PgTrace::Node::set_probe($node, $setting, $default);
 	# what is allocated once
 	foreach (1 .. 2)
 	{
@@ -149,7 +149,7 @@ foreach my $setting (sort keys %cycles)
 }
 is($ncycles, 1000, 'cycles');
 
-unless (PgTrace::skipped($no_watchpoint, 4))
+unless (PgTrace::Node::skipped($no_watchpoint, 4))
 {
 	# All four debug registers of a process are free.
 	my $pid = $backends[0]->pid;

@@ -5,17 +5,17 @@
 use strict;
 use warnings;
 
-use GroundTruth;
-use PgTrace;
+use PgTrace::GroundTruth;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant CAP_SYS_ADMIN => 21;
 
-my $both = (1 << PgTrace::CAP_BPF) | (1 << PgTrace::CAP_PERFMON);
+my $both = (1 << PgTrace::Node::CAP_BPF) | (1 << PgTrace::Node::CAP_PERFMON);
 my $all = $both | (1 << CAP_SYS_ADMIN);
 
-my ($own) = PgTrace::capabilities($$);
+my ($own) = PgTrace::Node::capabilities($$);
 plan skip_all => 'CAP_SYS_ADMIN is not given to this test'
   if ($own->[1]{CapAmb} & $all) != $all;
 
@@ -24,7 +24,7 @@ sub capabilities_of
 {
 	my ($pid) = @_;
 	my %sets = map { sprintf('%x %x', @{ $_->[1] }{qw(CapPrm CapEff)}) => 1 }
-	  PgTrace::capabilities($pid);
+	  PgTrace::Node::capabilities($pid);
 
 	return join ', ', sort keys %sets;
 }
@@ -32,7 +32,7 @@ sub capabilities_of
 sub check_capabilities
 {
 	my ($node, $worker_has, $what) = @_;
-	my $worker = PgTrace::worker_pid($node);
+	my $worker = PgTrace::Node::worker_pid($node);
 	my $session = PgTrace::Session->new($node);
 	my ($postmaster) =
 	  slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)$/m;
@@ -56,7 +56,7 @@ sub check_capabilities
 # Given, but of no use
 ###############################################################################
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'parallel_setup_cost' => 0,
@@ -111,9 +111,9 @@ is($session->query('SELECT DISTINCT probe FROM pg_trace_status'),
 	'perf_uprobe', 'perf_uprobe: two sessions');
 SKIP:
 {
-	skip GroundTruth::problem(), 1 if GroundTruth::problem();
+	skip PgTrace::GroundTruth::problem(), 1 if PgTrace::GroundTruth::problem();
 
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	$session->query('SELECT waits(1000, 0)');
 	$session->query("SET work_mem = '64kB'");
 	$session->query('SELECT count(*) FROM (SELECT * FROM t ORDER BY filler OFFSET 1) s');
@@ -123,13 +123,13 @@ SKIP:
 	$session->query('SELECT pg_trace_stop_trace()');
 	my $count = $truth->compare(PgTrace::File::parse($file), 'perf_uprobe');
 	ok($count->{$_}, "perf_uprobe: $_ is among them")
-	  foreach (map { 'IO:' . PgTrace::event($_) } qw(BufFileRead BufFileWrite)),
+	  foreach (map { 'IO:' . PgTrace::Node::event($_) } qw(BufFileRead BufFileWrite)),
 	  qw(Extension:Extension Timeout:PgSleep);
 
 	# a parallel worker, in a library that it loads itself
 	$session->query('SET parallel_leader_participation = off');
 	$session->query('SELECT pg_trace_start_trace()');
-	($truth, $file) = GroundTruth->of_worker($node, $session,
+	($truth, $file) = PgTrace::GroundTruth->of_worker($node, $session,
 		"$ENV{PGT_TEST_BIN}/waiter", 'p');
 	$count =
 	  $truth->compare(PgTrace::File::parse($file), 'perf_uprobe, parallel worker');

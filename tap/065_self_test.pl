@@ -6,10 +6,10 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
-use HiddenWaits;
-use PgTrace;
+use PgTrace::HiddenWaits;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
-use ServerCopy;
+use PgTrace::ServerCopy;
 use Test::More;
 
 my $no_watchpoints = "hardware watchpoints don't fire on this machine";
@@ -26,7 +26,7 @@ sub restart_with
 		"ALTER SYSTEM SET pg_trace.debug_failing_probes = '$failing'");
 	$node->rotate_logfile;
 	$node->restart;
-	PgTrace::worker_pid($node);
+	PgTrace::Node::worker_pid($node);
 	return;
 }
 
@@ -108,10 +108,10 @@ sub has_none
 # As the machine is
 ###############################################################################
 
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'autovacuum' => 'off',
 	'pg_trace.debug_failing_probes' => '');
-my $problem = PgTrace::watchpoint_problem($node);
+my $problem = PgTrace::Node::watchpoint_problem($node);
 note $problem // 'hardware watchpoints fire';
 
 is( worker_shows($node),
@@ -126,7 +126,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared))
 	my $probe = $setting eq 'uprobe_process' ? 'uprobe' : $setting;
 
 	restart_with($node, $setting, '');
-	PgTrace::set_probe($node, $setting, $probe);
+	PgTrace::Node::set_probe($node, $setting, $probe);
 	has_waits($node, $probe, $setting);
 }
 restart_with($node, 'watchpoint', '');
@@ -136,7 +136,7 @@ if (defined $problem)
 }
 else
 {
-	PgTrace::set_probe($node, 'watchpoint', 'watchpoint');
+	PgTrace::Node::set_probe($node, 'watchpoint', 'watchpoint');
 	is(worker_shows($node), 'watchpoint||', 'watchpoints have proved themselves');
 	has_waits($node, 'watchpoint', 'watchpoint');
 }
@@ -170,7 +170,7 @@ is( count_in_log($node, "waits are not traced: uprobe_shared: $no_uprobes"),
 if (!defined $problem)
 {
 	restart_with($node, 'auto', 'uprobe, perf_uprobe');
-	PgTrace::set_probe($node, 'auto', 'watchpoint');
+	PgTrace::Node::set_probe($node, 'auto', 'watchpoint');
 	like(
 		$node->safe_psql('postgres', 'SELECT last_error FROM pg_trace_worker'),
 		qr/^uprobe: $no_uprobes; perf_uprobe: /,
@@ -196,7 +196,7 @@ like(
 
 # Many sessions keep the uprobes that work.
 restart_with($node, 'auto', 'uprobe_shared');
-PgTrace::set_probe($node, 'auto', 'uprobe');
+PgTrace::Node::set_probe($node, 'auto', 'uprobe');
 {
 	my @sessions = map { PgTrace::Session->new($node) } 1 .. 14;
 
@@ -207,7 +207,7 @@ PgTrace::set_probe($node, 'auto', 'uprobe');
 	is( count_in_log($node, "changed to shared ones: $no_uprobes"),
 		1, 'auto, sharing fails: the log, once');
 	$_->close foreach @sessions;
-	PgTrace::wait_until_untraced($node);
+	PgTrace::Node::wait_until_untraced($node);
 }
 
 ###############################################################################
@@ -220,7 +220,7 @@ SKIP:
 	  if `uname -m` ne "x86_64\n";
 
 	restart_with($node, 'auto', 'watchpoint');
-	PgTrace::set_probe($node, 'auto', 'uprobe');
+	PgTrace::Node::set_probe($node, 'auto', 'uprobe');
 	$node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION hidden(int, int) RETURNS int STRICT LANGUAGE C
   AS '$ENV{PGT_TEST_BIN}/hidden_waiter', 'waits';
@@ -239,14 +239,14 @@ SQL
 
 	my $bindir = copy_server();
 	my $hidden = hide_waits("$bindir/postgres",
-		PgTrace::major() >= 17 ? 'FileReadV' : 'FileRead') . "; $no_watchpoints";
-	my $copy = PgTrace::create_node('copy',
+		PgTrace::Node::major() >= 17 ? 'FileReadV' : 'FileRead') . "; $no_watchpoints";
+	my $copy = PgTrace::Node::create_node('copy',
 		{ install_path => dirname($bindir) },
 		'pg_trace.debug_failing_probes' => 'watchpoint');
 
 	$copy->start;
 	$copy->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
-	PgTrace::set_probe($copy, 'auto', 'uprobe');
+	PgTrace::Node::set_probe($copy, 'auto', 'uprobe');
 	is(worker_shows($copy),
 		"uprobe|watchpoint: $no_watchpoints|$hidden",
 		'the server: pg_trace_worker');
@@ -283,7 +283,7 @@ SQL
 foreach my $setting ('uprobe', defined $problem ? () : 'watchpoint')
 {
 	restart_with($node, $setting, '');
-	PgTrace::set_probe($node, $setting, $setting);
+	PgTrace::Node::set_probe($node, $setting, $setting);
 	my $session = PgTrace::Session->new($node);
 	my $other = PgTrace::Session->new($node);
 	my $silent = "the process's wait event has changed, and no probe has fired";

@@ -6,11 +6,11 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
-use GroundTruth;
-use HiddenWaits;
-use PgTrace;
+use PgTrace::GroundTruth;
+use PgTrace::HiddenWaits;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
-use ServerCopy;
+use PgTrace::ServerCopy;
 use Test::More;
 
 plan skip_all => 'the instructions replaced are those of x86-64'
@@ -18,7 +18,7 @@ plan skip_all => 'the instructions replaced are those of x86-64'
 
 # Where waits begin whose start is hidden: reads, and nearly all that isn't I/O
 my @functions =
-  (PgTrace::major() >= 17 ? 'FileReadV' : 'FileRead', 'WaitEventSetWait');
+  (PgTrace::Node::major() >= 17 ? 'FileReadV' : 'FileRead', 'WaitEventSetWait');
 
 my $bindir = copy_server();
 my $server = "$bindir/postgres";
@@ -27,7 +27,7 @@ my $problem = hide_waits($server, @functions);
 like($problem, qr/^2 of \d+ places/,
 	'the start of the waits of two functions is hidden');
 
-my $node = PgTrace::create_node('main',
+my $node = PgTrace::Node::create_node('main',
 	{ install_path => dirname($bindir) },
 	'autovacuum' => 'off',
 	'fsync' => 'on',
@@ -37,7 +37,7 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
 like(slurp_file($node->data_dir . '/postmaster.opts'),
 	qr/^\Q$server\E /, 'the server that runs is the copy');
-my $no_watchpoint = PgTrace::watchpoint_problem($node);
+my $no_watchpoint = PgTrace::Node::watchpoint_problem($node);
 my $log = slurp_file($node->logfile);
 like($log, qr/LOG:  \Q$problem\E in "the server's executable"/,
 	'the log tells of the places');
@@ -61,7 +61,7 @@ sub trace_work
 	my ($found, $error) = split /\|/,
 	  $session->query('SELECT probe, last_error FROM pg_trace_status');
 	is($found, $probe, "$what: the session's probe");
-	my $truth = GroundTruth->start($session);
+	my $truth = PgTrace::GroundTruth->start($session);
 	$session->query('SELECT sum(length(filler)) FROM big');
 	$session->query("SET work_mem = '64kB'");
 	$session->query(
@@ -80,20 +80,20 @@ sub trace_work
 }
 
 # in 18, blocks of relations are read elsewhere
-my @reads = PgTrace::major() >= 18 ? () : ('IO:DataFileRead');
-my @hidden = (@reads, 'IO:' . PgTrace::event('BufFileRead'),
+my @reads = PgTrace::Node::major() >= 18 ? () : ('IO:DataFileRead');
+my @hidden = (@reads, 'IO:' . PgTrace::Node::event('BufFileRead'),
 	qw(Client:ClientRead Timeout:PgSleep Lock:transactionid));
 my @others = (
-	(map { 'IO:' . PgTrace::event($_) } qw(BufFileWrite WALWrite WALSync)),
+	(map { 'IO:' . PgTrace::Node::event($_) } qw(BufFileWrite WALWrite WALSync)),
 	@reads ? () : 'IO:DataFileRead');
 
 ###############################################################################
 # By default
 ###############################################################################
 
-unless (PgTrace::skipped($no_watchpoint, 13 + @hidden + @others))
+unless (PgTrace::Node::skipped($no_watchpoint, 13 + @hidden + @others))
 {
-	PgTrace::set_probe($node, 'auto', 'watchpoint');
+	PgTrace::Node::set_probe($node, 'auto', 'watchpoint');
 	like($log, qr/LOG:  waits can't be traced by uprobe: \Q$problem\E/,
 		'auto: the log tells what follows from it');
 	is( $node->safe_psql(
@@ -107,7 +107,7 @@ unless (PgTrace::skipped($no_watchpoint, 13 + @hidden + @others))
 	is($count_of->{'Timeout:PgSleep'}, 3, 'auto: each PgSleep');
 	is($count_of->{'Lock:transactionid'}, 1, 'auto: the lock');
 
-	PgTrace::set_probe($node, 'watchpoint', 'watchpoint');
+	PgTrace::Node::set_probe($node, 'watchpoint', 'watchpoint');
 	is($node->safe_psql('postgres', 'SELECT last_error FROM pg_trace_worker'),
 		'', 'watchpoint: nothing is wrong with what was asked for');
 }
@@ -119,7 +119,7 @@ unless (PgTrace::skipped($no_watchpoint, 13 + @hidden + @others))
 
 foreach my $setting (qw(uprobe uprobe_shared))
 {
-	PgTrace::set_probe($node, $setting, $setting);
+	PgTrace::Node::set_probe($node, $setting, $setting);
 	is($node->safe_psql('postgres', 'SELECT last_error FROM pg_trace_worker'),
 		$problem, "$setting: pg_trace_worker");
 	my ($records, $truth, $error) = trace_work($setting, $setting);

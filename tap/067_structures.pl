@@ -9,15 +9,15 @@ use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Copy;
 use File::Path qw(make_path);
-use PgTrace;
-use PgTraceSites qw(read_file run write_file);
+use PgTrace::Node;
+use PgTrace::Sites qw(read_file run write_file);
 use PostgreSQL::Test::Utils;
-use ServerCopy;
+use PgTrace::ServerCopy;
 use Test::More;
 
 my $root = dirname(dirname(abs_path(__FILE__)));
-my $headers = ServerCopy::config('includedir-server');
-my $libraries = ServerCopy::config('pkglibdir');
+my $headers = PgTrace::ServerCopy::config('includedir-server');
+my $libraries = PgTrace::ServerCopy::config('pkglibdir');
 
 # Build the library with proc.h changed; returns its path.
 sub build
@@ -47,7 +47,7 @@ sub server_with
 {
 	my ($library) = @_;
 	my $bindir = copy_server();
-	my $dir = $bindir =~ s/\Q@{[ServerCopy::config('bindir')]}\E$/$libraries/r;
+	my $dir = $bindir =~ s/\Q@{[PgTrace::ServerCopy::config('bindir')]}\E$/$libraries/r;
 
 	unlink $dir or die "$dir: $!";
 	make_path($dir);
@@ -60,7 +60,7 @@ sub server_with
 sub check
 {
 	my ($name, $what, $change) = @_;
-	my $node = PgTrace::create_node($name,
+	my $node = PgTrace::Node::create_node($name,
 		{ install_path => server_with(build($change)) });
 	my $reason =
 	  "the server's structures differ from those that pg_trace_bgw was built with: $what";
@@ -68,7 +68,7 @@ sub check
 
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
-	my $pid = PgTrace::worker_pid($node);
+	my $pid = PgTrace::Node::worker_pid($node);
 	like(
 		$node->safe_psql('postgres', 'SELECT probe, last_error FROM pg_trace_worker'),
 		qr/^none\|\Q$reason\E \(.*$hint/,
@@ -89,7 +89,7 @@ sub check
 		[], "$what: there are no waits");
 	is(scalar(PgTrace::File::cursors_like($records, qr/pg_sleep/)),
 		1, "$what: all else is traced");
-	is(PgTrace::worker_pid($node), $pid, "$what: the worker lives on");
+	is(PgTrace::Node::worker_pid($node), $pid, "$what: the worker lives on");
 	$node->stop;
 	return;
 }

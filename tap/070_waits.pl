@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres',
 	'CREATE TABLE t AS SELECT 1 AS id, 0 AS n; CHECKPOINT');
 

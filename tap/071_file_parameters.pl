@@ -5,11 +5,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::create_node(
+my $node = PgTrace::Node::create_node(
 	'main', {},
 	'autovacuum' => 'off',
 	'shared_buffers' => '1MB',
@@ -21,7 +21,7 @@ my $node = PgTrace::create_node(
 	'min_parallel_table_scan_size' => 0,
 	'log_temp_files' => 0,
 	'jit' => 'off',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 
 # Transactions have got far enough that the state of an old one is in a file of
 # its own, and not in memory: 32,768 to a block, 32 blocks to a file.
@@ -79,7 +79,7 @@ sub waits_for
 	$session->query('SELECT pg_trace_stop_trace()');
 	my $records = PgTrace::File::parse($file);
 	is_deeply([ PgTrace::Problems::problems($records) ], [], "$event: the trace is sound");
-	my $name = PgTrace::event($event);
+	my $name = PgTrace::Node::event($event);
 	my @waits = grep { $_->{nam} eq $name }
 	  map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
 	cmp_ok(scalar @waits, '>', 0, "$event: there are waits");

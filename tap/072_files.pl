@@ -5,11 +5,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'shared_buffers' => '4MB',
 	'autovacuum' => 'off',
@@ -20,7 +20,7 @@ my $node = PgTrace::new_node(
 	'max_parallel_workers_per_gather' => 0,
 	'log_temp_files' => 0,
 	'temp_buffers' => '800kB',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 
 # After VACUUM FULL, no file's number is its relation's OID any more.
 $node->safe_psql('postgres', <<'SQL');
@@ -227,7 +227,7 @@ SQL
 	is_deeply([ each_block(@extends) ],
 		[ 0 .. $size - 1 ], 'a temporary table grows block by block');
 	is( scalar(grep { $_->{blocks} > 1 } @extends) > 0,
-		PgTrace::major() >= 16,
+		PgTrace::Node::major() >= 16,
 		'by several at a time from 16 on');
 	is_deeply([ grep { $_->{'obj#'} != $temporary_oid } @extends ],
 		[], 'and its relation is known');
@@ -246,7 +246,7 @@ SQL
 	  m{temporary file: path "base/(pgsql_tmp/pgsql_tmp$pid\.\d+)", size (\d+)}g;
 	my %written;
 
-	foreach my $wait (grep { $_->{nam} eq PgTrace::event('BufFileWrite') } @waits)
+	foreach my $wait (grep { $_->{nam} eq PgTrace::Node::event('BufFileWrite') } @waits)
 	{
 		my $end = ($wait->{'block#'} + $wait->{blocks}) * 8192;
 
@@ -257,7 +257,7 @@ SQL
 	is_deeply(\%written, \%size, 'each is written up to its end');
 	is_deeply(
 		[
-			grep { $_->{nam} eq PgTrace::event('BufFileRead') && !$size{ $_->{file} } } @waits
+			grep { $_->{nam} eq PgTrace::Node::event('BufFileRead') && !$size{ $_->{file} } } @waits
 		],
 		[],
 		'and nothing else is read as one');
@@ -270,12 +270,12 @@ SQL
 	  $end_lsn;
 	my @wal = grep { $_->{nam} =~ /^WAL(Write|Sync)$/i && $_->{type} eq 'IO' } @waits;
 	my @writes = grep {
-			 $_->{nam} eq PgTrace::event('WALWrite')
+			 $_->{nam} eq PgTrace::Node::event('WALWrite')
 		  && $_->{'log#'} == $number
 		  && $_->{'block#'} * 8192 <= $to
 		  && ($_->{'block#'} + $_->{blocks}) * 8192 > $from
 	} @wal;
-	my @syncs = grep { $_->{nam} eq PgTrace::event('WALSync') } @wal;
+	my @syncs = grep { $_->{nam} eq PgTrace::Node::event('WALSync') } @wal;
 
 	cmp_ok(scalar @writes, '>', 0, 'the records were written to their place');
 	is($writes[-1]{file}, "pg_wal/$wal_file", 'in their segment');
@@ -355,7 +355,7 @@ $session->close;
 		[],
 		'a new segment is known by its temporary name, then by its own');
 	# other processes may have been faster to make one
-	ok($names{PgTrace::event('WALWrite') . ' segment'}, 'and written');
+	ok($names{PgTrace::Node::event('WALWrite') . ' segment'}, 'and written');
 }
 
 # What a file is for is found out by the probes of the wait itself.
@@ -372,7 +372,7 @@ $session->close;
 	$other->query('SELECT count(*) FROM t') for 1 .. 60;
 	$other->query('SELECT pg_trace_stop_trace()');
 	$other->close;
-	PgTrace::wait_until_untraced($node);
+	PgTrace::Node::wait_until_untraced($node);
 
 	my $count = PgTrace::File::of_type(PgTrace::File::parse($file), 'WAIT');
 	my $reads = grep { $_->{fields}{nam} eq 'DataFileRead' }
@@ -382,7 +382,7 @@ $session->close;
 	# From 17 on, whose blocks they are is known by the call that reads, and by
 	# that for the relation's size: once to plan, once to scan; and which kind
 	# of read it is is decided between the wait's start and the call.
-	$extra -= 2 * $reads + 2 * 60 if PgTrace::major() >= 17;
+	$extra -= 2 * $reads + 2 * 60 if PgTrace::Node::major() >= 17;
 	cmp_ok($count, '>', 250, 'many waits');
 	cmp_ok(abs $extra, '<', $count / 2,
 		'two hits each, but for relations that are opened and closed');

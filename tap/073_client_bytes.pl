@@ -5,15 +5,15 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant FIONREAD => 0x541B;
 
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'listen_addresses' => '127.0.0.1', 'autovacuum' => 'off');
 
 # What the client could read at once
@@ -57,7 +57,7 @@ sub wait_until_waiting
 foreach my $tcp (0, 1)
 {
 	my $what = $tcp ? 'TCP' : 'Unix-domain socket';
-	my $client = PgTraceClient->new($node, tcp => $tcp);
+	my $client = PgTrace::Protocol->new($node, tcp => $tcp);
 	my $file = $node->safe_psql('postgres',
 		'SELECT pg_trace_session(' . $client->pid . ')');
 	my @lengths = (10, 100, 5000, 20000);
@@ -119,7 +119,7 @@ foreach my $tcp (0, 1)
 # A client that goes away sends nothing.
 foreach my $tcp (0, 1)
 {
-	my $client = PgTraceClient->new($node, tcp => $tcp);
+	my $client = PgTrace::Protocol->new($node, tcp => $tcp);
 	my $file = $node->safe_psql('postgres',
 		'SELECT pg_trace_session(' . $client->pid . ')');
 

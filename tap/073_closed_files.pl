@@ -6,11 +6,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use Test::More;
 
 # Nobody else writes changed blocks.
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'wal_level' => 'replica',
 	'shared_buffers' => '1MB',
@@ -18,7 +18,7 @@ my $node = PgTrace::new_node(
 	'bgwriter_lru_maxpages' => 0,
 	'checkpoint_timeout' => '1d',
 	'max_parallel_workers_per_gather' => 0,
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION set_next_oid(oid) RETURNS void STRICT LANGUAGE C
   AS '$ENV{PGT_TEST_BIN}/next_oid';

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'fsync' => 'on',
@@ -39,7 +39,7 @@ my $second = PgTrace::Session->new($node);
 my $foreign = PgTrace::Session->new($node, user => 'other');
 my $waiter = PgTrace::Session->new($node);
 
-my $no_watchpoint = PgTrace::watchpoint_problem($node);
+my $no_watchpoint = PgTrace::Node::watchpoint_problem($node);
 
 sub waits_of
 {
@@ -344,7 +344,7 @@ sub pin
 	foreach my $probe ('uprobe', 'watchpoint')
 	{
 		next
-		  if $probe eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 2);
+		  if $probe eq 'watchpoint' && PgTrace::Node::skipped($no_watchpoint, 2);
 		$waiter->query('SELECT hidden(1, 0)') if $probe eq 'watchpoint';
 		$node->poll_query_until('postgres', 'SELECT probe FROM pg_trace_status',
 			$probe)
@@ -383,8 +383,8 @@ SQL
 	foreach my $setting ('watchpoint', 'auto')
 	{
 		next
-		  if $setting eq 'watchpoint' && PgTrace::skipped($no_watchpoint, 36);
-		PgTrace::set_probe($node, $setting, $setting eq 'auto' ? 'uprobe' : $setting);
+		  if $setting eq 'watchpoint' && PgTrace::Node::skipped($no_watchpoint, 36);
+		PgTrace::Node::set_probe($node, $setting, $setting eq 'auto' ? 'uprobe' : $setting);
 		foreach my $case (
 			[ 'Exclusive', 'Shared' ],
 			[ 'Shared', 'Exclusive' ],

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 my $session = PgTrace::Session->new($node);
 my $busy = PgTrace::Session->new($node);
 my $late = PgTrace::Session->new($node);

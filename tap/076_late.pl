@@ -4,13 +4,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t AS SELECT 1 AS id, 0 AS n;
 CREATE FUNCTION busy(step int) RETURNS int LANGUAGE plpgsql AS $$

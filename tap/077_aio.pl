@@ -7,11 +7,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	# a share of the buffers that allows reads of several blocks
 	'shared_buffers' => '8MB',
@@ -19,7 +19,7 @@ my $node = PgTrace::new_node(
 	'autovacuum' => 'off',
 	'synchronize_seqscans' => 'off',
 	'max_parallel_workers_per_gather' => 0,
-	PgTrace::major() >= 18 ? (
+	PgTrace::Node::major() >= 18 ? (
 		'io_method' => 'sync',
 		'io_workers' => 1,
 		# more reads at a time than a process may have
@@ -133,7 +133,7 @@ sub blocks_of
 		[], 'and waits for no other that does');
 }
 
-if (PgTrace::major() < 18)
+if (PgTrace::Node::major() < 18)
 {
 	is( $node->safe_psql('postgres',
 			"SELECT count(*) FROM pg_settings WHERE name = 'io_method'"),

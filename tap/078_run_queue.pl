@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off', 'jit' => 'off');
+my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off', 'jit' => 'off');
 my ($cpu) = slurp_file('/proc/self/status') =~ /^Cpus_allowed_list:\s*(\d+)/m;
 my $busy =
   'SELECT count(*) FROM generate_series(1, 1000) a, generate_series(1, 2000) b';

@@ -4,20 +4,20 @@
 use strict;
 use warnings;
 
-use Breakpoints;
+use PgTrace::Breakpoints;
 use File::Basename qw(dirname);
-use InstructionCount;
-use PgTrace;
-use ServerCopy;
+use PgTrace::Instructions;
+use PgTrace::Node;
+use PgTrace::ServerCopy;
 use Test::More;
 
 # Other tests may have probes in all processes meanwhile.
 my $bindir = copy_server();
-my $breakpoints = Breakpoints->new;
+my $breakpoints = PgTrace::Breakpoints->new;
 my $nsites = $breakpoints->places;
 cmp_ok($nsites, '>', 100, 'probe sites');
 
-my $node = PgTrace::create_node('main', { install_path => dirname($bindir) },
+my $node = PgTrace::Node::create_node('main', { install_path => dirname($bindir) },
 	'pg_trace.enabled' => 'off');
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
@@ -35,7 +35,7 @@ is($breakpoints->in($session->pid), 0,
 	'none with pg_trace.enabled = off');
 is(hits(), 0, 'the program has not run');
 
-PgTrace::set($node, 'pg_trace.enabled', 'on');
+PgTrace::Node::set($node, 'pg_trace.enabled', 'on');
 $session->query('SELECT count(*) FROM pg_attribute');
 is($breakpoints->in($session->pid), 0,
 	'none while nothing is traced');
@@ -55,7 +55,7 @@ $node->poll_query_until('postgres',
 $other->query('SELECT pg_trace_stop_trace()');
 is($breakpoints->left_in($other->pid), 0, 'and none after its trace');
 
-PgTrace::set($node, 'pg_trace.enabled', 'off');
+PgTrace::Node::set($node, 'pg_trace.enabled', 'off');
 is($breakpoints->in($session->pid), 0,
 	'none after it was turned off');
 $_->close foreach $session, $other;

@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,7 +16,7 @@ use constant {
 };
 
 # A session that has statistics to report wakes up ten seconds later for that.
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'track_counts' => 'off',
@@ -24,7 +24,7 @@ my $node = PgTrace::new_node(
 	'pg_trace.max_sessions' => SESSIONS,
 	'pg_trace.enabled' => 'off');
 my $control = PgTrace::Session->new($node);
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 
 # How often the worker's threads have gone to sleep so far
 sub sleeps
@@ -59,7 +59,7 @@ sub is_asleep
 }
 
 is_asleep('with pg_trace.enabled = off');
-PgTrace::set($node, 'pg_trace.enabled', 'on');
+PgTrace::Node::set($node, 'pg_trace.enabled', 'on');
 is_asleep('while nothing is traced');
 
 my @sessions = map { PgTrace::Session->new($node) } 1 .. SESSIONS;

@@ -4,16 +4,16 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'shared_buffers' => '1MB',
 	'work_mem' => '64kB',
 	'max_parallel_workers_per_gather' => 0,
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<"SQL");
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 6000) g;
@@ -79,8 +79,8 @@ foreach my $case (
 	[ 'ClientRead', 4, 'SELECT 1' ],
 	[ 'PgSleep', 4, 'SELECT pg_sleep(0.001)' ],
 	[ 'DataFileRead', 2, 'SELECT count(filler) FROM big' ],
-	[ PgTrace::event('BufFileWrite'), 2, $sort ],
-	[ PgTrace::event('BufFileRead'), 2, $sort ],
+	[ PgTrace::Node::event('BufFileWrite'), 2, $sort ],
+	[ PgTrace::Node::event('BufFileRead'), 2, $sort ],
 	[ 'AddinShmemInit', 2, 'SELECT take_lock(20, 1000)' ])
 {
 	my ($event, $times, $statement) = @$case;
@@ -100,7 +100,7 @@ foreach my $case (
 	# From 17 on, one buffer or several is decided between a wait's start and
 	# the call; a read has another one for its relation, whose size is asked for
 	# to plan and to scan.
-	if (PgTrace::major() >= 17)
+	if (PgTrace::Node::major() >= 17)
 	{
 		my %more = (DataFileRead => 2, BuffileRead => 1, BuffileWrite => 1);
 
@@ -109,7 +109,7 @@ foreach my $case (
 		$hits -= 2 * $times if $statement =~ /FROM big/;
 	}
 	# and in 18, a file that is closed may be one with asynchronous I/O
-	$hits -= $times if PgTrace::major() >= 18 && $statement eq $sort;
+	$hits -= $times if PgTrace::Node::major() >= 18 && $statement eq $sort;
 
 	note("$event: $hits hits, $waits waits: "
 		  . join(', ', map { "$many->{$_} $_" } sort keys %$many));

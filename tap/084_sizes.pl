@@ -4,15 +4,15 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant EXECUTIONS => 100;
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
-my $client = PgTraceClient->new($node, options => '-cpg_trace.session=on');
+my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off');
+my $client = PgTrace::Protocol->new($node, options => '-cpg_trace.session=on');
 my $pid = $client->pid;
 
 # {column => number} of what the worker has had, once nothing more comes
@@ -67,7 +67,7 @@ my $bytes = $more{bytes} / EXECUTIONS;
 note("$bytes bytes in the file");
 cmp_ok($bytes, '<=', 520, 'bytes of an execution in the file');
 $client->close;
-PgTrace::wait_for_end($node, $file);
+PgTrace::Node::wait_for_end($node, $file);
 
 # The longest of each kind; numbers have their digits, and some of these are
 # times since the machine was started.

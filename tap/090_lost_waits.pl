@@ -4,22 +4,22 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'shared_buffers' => '1MB',
 	'max_parallel_workers_per_gather' => 0,
 	'pg_trace.ring_buffer_size' => '64kB',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS filler
   FROM generate_series(1, 100000) g;
 VACUUM big;
 SQL
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 my $session = PgTrace::Session->new($node);
 my $file = $session->query('SELECT pg_trace_start_trace()');
 

@@ -6,24 +6,24 @@
 use strict;
 use warnings;
 
-use Intruder;
+use PgTrace::Intruder;
 use IPC::Run;
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Of each of the two
 my $seconds = $ENV{PGT_SCRIBBLE_SECONDS} || 30;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'pg_trace.max_sessions' => 8,
 	'pg_trace.queue_size' => '256kB',
 	'pg_trace.max_file_size' => '20MB');
-Intruder::install($node);
-my $size = Intruder::area_size($node);
-my $worker = PgTrace::worker_pid($node);
+PgTrace::Intruder::install($node);
+my $size = PgTrace::Intruder::area_size($node);
+my $worker = PgTrace::Node::worker_pid($node);
 my $directory = $node->data_dir . '/pg_trace';
 my %is_server_process;
 
@@ -53,7 +53,7 @@ sub check
 	my ($name) = @_;
 	my $log = slurp_file($node->logfile);
 
-	is(PgTrace::worker_pid($node), $worker, "$name: it is the same worker");
+	is(PgTrace::Node::worker_pid($node), $worker, "$name: it is the same worker");
 	unlike($log, qr/PANIC|TRAP|terminated by signal|reinitializing/,
 		"$name: nothing has crashed");
 	is_deeply([ grep { !$is_server_process{$_} } traced_pids() ],

@@ -5,8 +5,8 @@
 use strict;
 use warnings;
 
-use Intruder;
-use PgTrace;
+use PgTrace::Intruder;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,13 +16,13 @@ use constant {
 	MAX_MEMORY_KB => 64 * 1024
 };
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'pg_trace.max_file_size' => '10MB');
-Intruder::install($node);
-my $size = Intruder::area_size($node);
-my $worker = PgTrace::worker_pid($node);
+PgTrace::Intruder::install($node);
+my $size = PgTrace::Intruder::area_size($node);
+my $worker = PgTrace::Node::worker_pid($node);
 
 sub memory_kb
 {
@@ -46,7 +46,7 @@ sub trace
 	my $records = PgTrace::File::parse($file);
 	is_deeply([ PgTrace::Problems::problems($records) ],
 		[], "$name: the file is sound");
-	is(PgTrace::worker_pid($node), $worker, "$name: it is the same worker");
+	is(PgTrace::Node::worker_pid($node), $worker, "$name: it is the same worker");
 	cmp_ok(memory_kb(), '<=', MAX_MEMORY_KB, "$name: the worker's memory in kB");
 	return ($file, $records);
 }
@@ -89,7 +89,7 @@ is(scalar PgTrace::File::cursors_like($records, qr/^SELECT 'the last one'/),
   trace("SELECT forge_text($size, 9223372036854775807, 1)", 'forged, huge');
 
 # true ones
-PgTrace::set($node, 'pg_trace.max_file_size', '1MB');
+PgTrace::Node::set($node, 'pg_trace.max_file_size', '1MB');
 my $long = 'x' x (600 * 1024);
 my $session = PgTrace::Session->new($node);
 $file = $session->query('SELECT pg_trace_start_trace()');

@@ -6,11 +6,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, n int);
 INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'max_prepared_transactions' => 2);
+my $node = PgTrace::Node::new_node('main', 'max_prepared_transactions' => 2);
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, n int);
 INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
@@ -77,7 +77,7 @@ sub field
 		],
 		'generic, generic after an invalidation, custom');
 
-	my $client = PgTraceClient->new($node,
+	my $client = PgTrace::Protocol->new($node,
 		options =>
 		  '-c pg_trace.session=on -c plan_cache_mode=force_generic_plan');
 	my $file = session_file($node, $client);
@@ -101,14 +101,14 @@ sub field
 ###############################################################################
 
 {
-	my $client = PgTraceClient->new($node,
+	my $client = PgTrace::Protocol->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 	my @answer = $client->query('BEGIN')->sync;
 
 	$client->parse('s', 'SELECT id FROM t ORDER BY id')->bind('p', 's');
 	@answer = $client->execute('p', 30)->sync;
-	is_deeply([ PgTraceClient::tags(@answer) ],
+	is_deeply([ PgTrace::Protocol::tags(@answer) ],
 		['suspended'], 'the portal has more rows');
 	$node->poll_query_until('postgres',
 		"SELECT wait_event = 'ClientRead' FROM pg_stat_activity WHERE pid = "
@@ -116,7 +116,7 @@ sub field
 	  or die 'no wait for the client';
 	$client->execute('p', 30)->sync foreach 1, 2;
 	@answer = $client->execute('p', 30)->close_portal('p')->sync;
-	is_deeply([ PgTraceClient::tags(@answer) ],
+	is_deeply([ PgTrace::Protocol::tags(@answer) ],
 		['SELECT 10'], 'these are the last');
 	$client->parse('r',
 		'INSERT INTO target SELECT i FROM generate_series(11, 17) i RETURNING id'
@@ -293,7 +293,7 @@ sub field
 }
 
 {
-	my $client = PgTraceClient->new($node,
+	my $client = PgTrace::Protocol->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 
@@ -311,7 +311,7 @@ sub field
 
 # a function call by its own message: no cursor, but its waits
 {
-	my $client = PgTraceClient->new($node,
+	my $client = PgTrace::Protocol->new($node,
 		options => '-c pg_trace.session=on');
 	my $file = session_file($node, $client);
 	my $sleep =

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PgTrace::new_node('main', 'pg_trace.queue_size' => '64kB');
+my $node = PgTrace::Node::new_node('main', 'pg_trace.queue_size' => '64kB');
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION fail_with_lock() RETURNS void
 	AS '$ENV{PGT_TEST_BIN}/locks', 'fail_with_lock' LANGUAGE C;
@@ -28,7 +28,7 @@ CREATE CONSTRAINT TRIGGER deferred AFTER INSERT ON t
 	DEFERRABLE INITIALLY DEFERRED
 	FOR EACH ROW EXECUTE FUNCTION starts_trace();
 SQL
-my $worker = PgTrace::worker_pid($node);
+my $worker = PgTrace::Node::worker_pid($node);
 
 # A setting that changes at the transaction's end takes effect after it.  No hook
 # of a statement comes after the assignment, which is a simple expression.
@@ -78,7 +78,7 @@ cmp_ok($took, '<', 0.9, 'a statement that waits for room can be cancelled');
 like($session->error, qr/statement timeout/, 'by its time limit');
 $session->query('SELECT 1');
 $session->close;
-PgTrace::wait_for_end($node, $file);
+PgTrace::Node::wait_for_end($node, $file);
 my $trace = PgTrace::File::parse($file);
 is_deeply([ PgTrace::Problems::problems($trace) ], [], 'the file is sound');
 $node->stop;

@@ -6,9 +6,9 @@ use strict;
 use warnings;
 
 use List::Util qw(min);
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -18,7 +18,7 @@ use constant {
 	MAX_MORE => 0.2
 };
 
-my $node = PgTrace::new_node('main', 'autovacuum' => 'off');
+my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off');
 
 # The time that a process has been on a CPU, in s
 sub cpu
@@ -35,7 +35,7 @@ sub cpu
 sub compare
 {
 	my ($name, $statement, $pattern) = @_;
-	my $client = PgTraceClient->new($node);
+	my $client = PgTrace::Protocol->new($node);
 	my @times = ([], []);
 	my $file;
 

@@ -5,12 +5,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'pg_trace.queue_size' => '64kB',
 	'timezone' => 'UTC',
@@ -51,7 +51,7 @@ sub connect_to
 {
 	my ($dbname, %settings) = @_;
 
-	return PgTraceClient->new(
+	return PgTrace::Protocol->new(
 		$node,
 		dbname => $dbname,
 		options => join(' ', '-c pg_trace.session=on',
@@ -63,7 +63,7 @@ sub run_with
 {
 	my ($client, $oid, $value) = @_;
 
-	return PgTraceClient::tags(
+	return PgTrace::Protocol::tags(
 		$client->parse('', 'SELECT 1 WHERE $1 IS NOT NULL', $oid)
 		  ->bind('', '', $value)->execute('')->sync);
 }
@@ -74,7 +74,7 @@ sub only_binds
 	my ($trace, $pattern) = @_;
 
 	return map { @{ $_->{binds} } }
-	  PgTraceCheck::of_statement($trace, $pattern, 'BINDS');
+	  PgTrace::Check::of_statement($trace, $pattern, 'BINDS');
 }
 
 ###############################################################################
@@ -199,7 +199,7 @@ push @cases, [ 'xml', '<a>b</a>' ] if $status == 0;
 	is_deeply([ binds_of($trace, qr/amname = a/) ],
 		[ ['heap'], [undef] ], 'variables of PL/pgSQL');
 	my @types = map { $_->{type} }
-	  PgTraceCheck::of_statement($trace, qr/^PREPARE/, 'BINDS', 'EXEC');
+	  PgTrace::Check::of_statement($trace, qr/^PREPARE/, 'BINDS', 'EXEC');
 	is("@types", 'EXEC BINDS EXEC BINDS EXEC BINDS EXEC',
 		'they come before the execution');
 
@@ -278,14 +278,14 @@ foreach my $cut (@cuts)
 	  $client->parse('', 'SELECT 2 WHERE $1 IS NOT NULL AND $2 > 0',
 		$oid, 23)
 	  ->bind('', '', 'value', 5)->execute('')->sync;
-	is(join(' ', PgTraceClient::tags(@answer)),
+	is(join(' ', PgTrace::Protocol::tags(@answer)),
 		'SELECT 1', 'nor to other values');
 	is( join(
 			' ', run_with($client, 1007, '{' . join(',', 1 .. 100000) . '}')),
 		'SELECT 1', 'a very large array');
 	@answer = $client->query('BEGIN; SELECT mood_without_label(); ROLLBACK')
 	  ->sync;
-	is(join(' ', PgTraceClient::tags(@answer)),
+	is(join(' ', PgTrace::Protocol::tags(@answer)),
 		'BEGIN SELECT 1 ROLLBACK', 'an enum without its label');
 	$client->close;
 

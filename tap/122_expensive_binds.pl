@@ -4,13 +4,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'log_parameter_max_length' => 0);
+my $node = PgTrace::Node::new_node('main', 'log_parameter_max_length' => 0);
 $node->safe_psql('postgres', <<'SQL');
 CREATE TYPE loud;
 CREATE FUNCTION loud_in(cstring) RETURNS loud
@@ -21,7 +21,7 @@ CREATE TYPE loud (INPUT = loud_in, OUTPUT = loud_out, LIKE = int8);
 SQL
 
 my $client =
-  PgTraceClient->new($node, options => '-c pg_trace.session=on');
+  PgTrace::Protocol->new($node, options => '-c pg_trace.session=on');
 my $file = session_file($node, $client);
 
 # The time that the backend has been on a CPU, in s
@@ -39,7 +39,7 @@ sub run_with
 	my $oid = $node->safe_psql('postgres', "SELECT '$type'::regtype::oid");
 	my $begin = cpu();
 	my $tags = join ' ',
-	  PgTraceClient::tags($client->parse('', $sql, ($oid) x @values)
+	  PgTrace::Protocol::tags($client->parse('', $sql, ($oid) x @values)
 		  ->bind('', '', @values)->execute('')->sync);
 
 	return ($tags, cpu() - $begin);
@@ -78,7 +78,7 @@ my $trace = read_trace($node, $file);
 my ($array, $number, $json, $bytea, $loud) = map {
 	my $n = $_;
 	my ($binds) =
-	  PgTraceCheck::of_statement($trace, qr/^SELECT $n /, 'BINDS');
+	  PgTrace::Check::of_statement($trace, qr/^SELECT $n /, 'BINDS');
 	$binds->{binds}[0];
 } 1 .. 5;
 is_deeply($array->{value}, \'not converted', 'numbers with too many digits');

@@ -5,13 +5,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'restart_after_crash' => 'on');
+my $node = PgTrace::Node::new_node('main', 'restart_after_crash' => 'on');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, n int);
 INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
@@ -41,7 +41,7 @@ sub check_failure
 {
 	my ($records, $pattern, $type, $sqlstate, $what) = @_;
 	my ($call) = calls_of($records, $pattern, $type);
-	my ($error) = PgTraceCheck::of_statement($records, $pattern, 'ERROR');
+	my ($error) = PgTrace::Check::of_statement($records, $pattern, 'ERROR');
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	if (!ok(defined $call && defined $error, "$what: $type, and ERROR"))
@@ -202,12 +202,12 @@ sub check_failure
 		1, 'terminated: the wait has an end');
 	eval { $session->close };
 
-	my $client = PgTraceClient->new($node, options =>
+	my $client = PgTrace::Protocol->new($node, options =>
 		'-c pg_trace.session=on -c idle_in_transaction_session_timeout=50ms');
 	$file = session_file($node, $client);
 	$client->query('BEGIN; SELECT 4')->sync;
 	my @answer = $client->ready;
-	is(join(' ', PgTraceClient::tags(@answer)),
+	is(join(' ', PgTrace::Protocol::tags(@answer)),
 		'25P03', 'ended by a time limit');
 	$trace = read_trace($node, $file);
 	is(scalar(grep { $_->{fields}{err} eq '25P03' }
@@ -232,7 +232,7 @@ clean_files($node);
 	$node->poll_query_until('postgres',
 		"SELECT position('SELECT pg_sleep' IN pg_read_file('$files[0]')) > 0")
 	  or die 'the statement is not in the file';
-	my $worker = PgTrace::worker_pid($node);
+	my $worker = PgTrace::Node::worker_pid($node);
 	kill 'KILL', $sessions[0]->pid;
 	$node->poll_query_until('postgres',
 		"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")

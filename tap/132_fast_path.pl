@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION counts(n int) RETURNS int LANGUAGE plpgsql AS $$
 BEGIN
@@ -38,7 +38,7 @@ my %oid = map { $_ => oid($_) }
   ('counts(int)', 'fails(int)', 'catches(int)', 'lo_creat(int)',
 	'lo_open(oid,int)', 'loread(int,int)');
 
-my $client = PgTraceClient->new($node, options => '-c pg_trace.session=on');
+my $client = PgTrace::Protocol->new($node, options => '-c pg_trace.session=on');
 my $file = session_file($node, $client);
 
 # The result in the answer, or its SQLSTATE
@@ -47,7 +47,7 @@ sub result
 	my ($name, @values) = @_;
 	my @answer = $client->function($oid{$name}, @values)->sync;
 	my ($result) = map { unpack 'x4 a*', $_->[1] } grep { $_->[0] eq 'V' } @answer;
-	my @tags = PgTraceClient::tags(@answer);
+	my @tags = PgTrace::Protocol::tags(@answer);
 
 	return $result // "@tags";
 }
@@ -103,7 +103,7 @@ is_deeply(
   or note explain [ PgTrace::File::of_type($trace, 'ERROR') ];
 
 # untraced sessions, and functions in queries
-my $plain = PgTraceClient->new($node);
+my $plain = PgTrace::Protocol->new($node);
 $plain->function($oid{'counts(int)'}, 1)->sync;
 $plain->close;
 $trace = trace($node, 'SELECT counts(2)', 'DO $$ BEGIN PERFORM counts(1); END $$');

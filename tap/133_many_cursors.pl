@@ -4,11 +4,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PgTrace::new_node('main', 'pg_trace.on_overflow' => 'discard',
+my $node = PgTrace::Node::new_node('main', 'pg_trace.on_overflow' => 'discard',
 	'max_stack_depth' => '2MB');
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION opens(n int) RETURNS int LANGUAGE plpgsql AS $$

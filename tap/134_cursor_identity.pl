@@ -4,12 +4,12 @@
 use strict;
 use warnings;
 
-use HashCollision;
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::HashCollision;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE owner_of_function SUPERUSER;
 CREATE TABLE t (id int);

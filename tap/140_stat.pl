@@ -4,11 +4,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'jit' => 'off',
@@ -207,7 +207,7 @@ my @cases = (
 			'EXPLAIN (ANALYZE, BUFFERS off, COSTS off, TIMING off, SUMMARY off) SELECT 1 FROM few'
 		),
 		'Seq Scan on few (actual rows='
-		  . (PgTrace::major() >= 18 ? '10.00' : '10')
+		  . (PgTrace::Node::major() >= 18 ? '10.00' : '10')
 		  . ' loops=1)',
 		'and its output is what it would be');
 	$session->close;

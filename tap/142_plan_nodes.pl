@@ -4,11 +4,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'jit' => 'off',
@@ -254,8 +254,8 @@ my @kinds = (
 	'Finalize Aggregate', 'WindowAgg', 'Unique', 'SetOp Except', 'HashSetOp Intersect',
 	'LockRows', 'Limit', 'Hash', 'Parallel Hash', 'Parallel Hash Join',
 	'Parallel Append',
-	PgTrace::major() >= 16 ? 'Hash Right Anti Join' : (),
-	PgTrace::major() >= 18 ? 'Hash Right Semi Join' : ());
+	PgTrace::Node::major() >= 16 ? 'Hash Right Anti Join' : (),
+	PgTrace::Node::major() >= 18 ? 'Hash Right Semi Join' : ());
 is_deeply([ grep { !$seen{$_} } @kinds ], [], 'every kind of node was seen');
 
 clean_files($node);

@@ -4,11 +4,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 
 # Each execution has as many rows as its number, which tells their STAT lines
 # apart.

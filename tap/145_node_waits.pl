@@ -5,17 +5,17 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'jit' => 'off',
 	'max_parallel_workers_per_gather' => 0,
 	'pg_trace.plan_stat' => 'all_executions',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE few (id int PRIMARY KEY, n int);
 INSERT INTO few SELECT i, i FROM generate_series(1, 6) i;

@@ -6,19 +6,19 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
 # so few buffers that next to every block is read anew
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'jit' => 'off',
 	'shared_buffers' => '256kB',
 	'max_parallel_workers_per_gather' => 0,
 	'pg_trace.plan_stat' => 'all_executions',
-	PgTrace::read_itself());
+	PgTrace::Node::read_itself());
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (a int, b int, filler text);
 INSERT INTO t SELECT i % 50, i % 70, repeat('x', 100)
@@ -181,8 +181,8 @@ foreach my $kind (qw(uprobe_shared watchpoint))
 {
 	next
 	  if $kind eq 'watchpoint'
-	  && PgTrace::skipped(PgTrace::watchpoint_problem($node), 4);
-	PgTrace::set_probe($node, $kind, $kind);
+	  && PgTrace::Node::skipped(PgTrace::Node::watchpoint_problem($node), 4);
+	PgTrace::Node::set_probe($node, $kind, $kind);
 
 	my $sql = 'SELECT count(filler) FROM t WHERE a = 1 OR b = 2';
 	my $trace = trace($node, @plain, $sql);

@@ -5,11 +5,11 @@ use strict;
 use warnings;
 
 use List::Util qw(max sum0);
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'jit' => 'off',
@@ -294,14 +294,14 @@ SQL
 	  $node->safe_psql('postgres', 'SELECT pid FROM pg_trace_worker');
 	my $fds = sub { return scalar(my @fds = glob "/proc/$worker/fd/*") };
 
-	PgTrace::wait_until_untraced($node);
+	PgTrace::Node::wait_until_untraced($node);
 	my $before = $fds->();
 	my $session =
 	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 	$session->query('SELECT 1');
 	cmp_ok($fds->(), '>', $before, 'a trace needs file descriptors');
 	$session->close;
-	PgTrace::wait_until_untraced($node);
+	PgTrace::Node::wait_until_untraced($node);
 	for (1 .. 100)
 	{
 		last if $fds->() <= $before;

@@ -5,11 +5,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE ordinary LOGIN;
 CREATE ROLE other;

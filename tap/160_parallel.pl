@@ -5,11 +5,11 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use Test::More;
 
-my $node = PgTrace::new_node(
+my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
 	'parallel_setup_cost' => 0,
@@ -271,17 +271,17 @@ foreach my $remote (0, 1)
 		$session->query('SELECT pg_trace_stop_trace()') unless $i % 2;
 	}
 	$session->close;
-	PgTrace::wait_until_untraced($node);
+	PgTrace::Node::wait_until_untraced($node);
 	is($node->safe_psql('postgres', 'SELECT sessions FROM pg_trace_worker'),
 		0, 'no session is left');
 }
 
 # a session that isn't traced
 {
-	my $before = PgTrace::trace_files($node);
+	my $before = PgTrace::Node::trace_files($node);
 
 	$node->safe_psql('postgres', 'SELECT count(*) FROM big');
-	is(scalar PgTrace::trace_files($node),
+	is(scalar PgTrace::Node::trace_files($node),
 		$before, 'workers of others are not traced');
 }
 

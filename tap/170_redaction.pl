@@ -5,14 +5,14 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
-use RedactionCases;
+use PgTrace::RedactionCases;
 use Test::More;
 
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'track_activity_query_size' => 400,
 	'max_logical_replication_workers' => 0);
 $node->safe_psql('postgres', <<'SQL');
@@ -34,7 +34,7 @@ CREATE PROCEDURE set_password(name text, value text)
 	LANGUAGE sql AS 'SELECT 1';
 SQL
 
-my $client = PgTraceClient->new($node, options => '-c pg_trace.session=on');
+my $client = PgTrace::Protocol->new($node, options => '-c pg_trace.session=on');
 my $file = session_file($node, $client);
 
 $client->query(plain($_))->sync foreach @secrets, @failing, @harmless;

@@ -5,11 +5,11 @@ use strict;
 use warnings;
 
 use IPC::Run;
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
-use RedactionCases;
+use PgTrace::RedactionCases;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -90,7 +90,7 @@ sub random_texts
 	} 1 .. $n;
 }
 
-my $node = PgTrace::new_node('main',
+my $node = PgTrace::Node::new_node('main',
 	'track_activity_query_size' => '1MB', 'log_statement' => 'none',
 	'log_min_error_statement' => 'panic', 'log_min_messages' => 'fatal');
 $node->safe_psql('postgres', <<'SQL');
@@ -222,7 +222,7 @@ foreach my $what ('s', 'f', 'a', 'u')
 # the same in a server, in comments, which it reads faster than that, and what
 # the worker reads of it
 {
-	my $client = PgTraceClient->new($node,
+	my $client = PgTrace::Protocol->new($node,
 		options => '-c pg_trace.session=on -c statement_timeout=20s');
 	my $file = session_file($node, $client);
 
@@ -230,7 +230,7 @@ foreach my $what ('s', 'f', 'a', 'u')
 	{
 		my $closed = $text =~ m{/\*} ? '*/' x 1e5 : '';
 		my $begin = time;
-		my @tags = PgTraceClient::tags($client->query(
+		my @tags = PgTrace::Protocol::tags($client->query(
 				"SELECT 1 /*" . $text x 1e5 . "$closed*/")->sync);
 
 		is_deeply(\@tags, ['SELECT 1'], "a statement of $text");

@@ -5,13 +5,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main', 'track_activity_query_size' => 200,
+my $node = PgTrace::Node::new_node('main', 'track_activity_query_size' => 200,
 	'compute_query_id' => 'on');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE users (id int, name text, password text);
@@ -29,7 +29,7 @@ sub connect_traced
 {
 	my (%startup) = @_;
 	my $options = '-c pg_trace.session=on ' . (delete $startup{options} // '');
-	my $client = PgTraceClient->new($node, options => $options,
+	my $client = PgTrace::Protocol->new($node, options => $options,
 		startup => \%startup);
 
 	return ($client, session_file($node, $client));

@@ -5,13 +5,13 @@
 use strict;
 use warnings;
 
-use PgTrace;
-use PgTraceCheck;
-use PgTraceClient;
+use PgTrace::Node;
+use PgTrace::Check;
+use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::new_node('main');
+my $node = PgTrace::Node::new_node('main');
 
 # What looks like the rest of a record and several others; without quotes, so
 # that it can be put into any
@@ -29,7 +29,7 @@ sub connect_to
 {
 	my (%options) = @_;
 
-	return PgTraceClient->new($node, %options,
+	return PgTrace::Protocol->new($node, %options,
 		options => '-c pg_trace.session=on '
 		  . '-c pg_trace.plan_stat=all_executions');
 }

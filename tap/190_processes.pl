@@ -6,13 +6,13 @@ use strict;
 use warnings;
 
 use IPC::Run;
-use PgTrace;
-use PgTraceCheck;
+use PgTrace::Node;
+use PgTrace::Check;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = PgTrace::create_node(
+my $node = PgTrace::Node::create_node(
 	'main',
 	{ allows_streaming => 'logical' },
 	'autovacuum' => 'off',
@@ -133,7 +133,7 @@ foreach my $case (
 
 	$set->('on');
 	my $file = start_trace(pid_of('autovacuum launcher'));
-	my $event = PgTrace::event('AutoVacuumMain');
+	my $event = PgTrace::Node::event('AutoVacuumMain');
 	wait_for_text($file, "nam='$event'");
 	$set->('off');
 	my $records = check($file, 'autovacuum launcher', undef, $event);
@@ -165,7 +165,7 @@ SQL
 
 # logical replication: a worker that is no client's, with changes to apply
 {
-	my $subscriber = PgTrace::new_node('subscriber');
+	my $subscriber = PgTrace::Node::new_node('subscriber');
 	my $from = $node->connstr('postgres') =~ s/'/''/gr;
 
 	$node->safe_psql('postgres',
@@ -187,7 +187,7 @@ SQL
 	my $records = read_trace($subscriber, $file);
 	my ($header) = PgTrace::File::of_type($records, 'HEADER');
 	is($header->{fields}{image},
-		PgTrace::apply_worker(), 'logical replication worker: header');
+		PgTrace::Node::apply_worker(), 'logical replication worker: header');
 	is($records->[-1]{type}, 'ENDED', 'logical replication worker: its end');
 	clean_files($subscriber);
 }

@@ -131,7 +131,7 @@ describe_layout(struct pgt_layout *layout)
 
 	StaticAssertDecl(PG_WAIT_LWLOCK == 0x01000000U &&
 					 PG_WAIT_LOCK == 0x03000000U &&
-					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.h");
+					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.bpf.h");
 	StaticAssertDecl(sizeof(LOCKTAG) == sizeof(struct pgt_lock) &&
 					 offsetof(LOCK, tag) == 0 &&
 					 offsetof(LOCKTAG, locktag_type) ==

@@ -9,7 +9,7 @@
 
 #include "bgworker/trace/node_sums.h"
 #include "bgworker/trace/wait.h"
-#include "extension/event.h"
+#include "extension/record.h"
 #include "extension/session.h"
 
 /* Calls nested deeper than this are attributed to the last one kept. */

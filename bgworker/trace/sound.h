@@ -5,7 +5,7 @@
 #ifndef PGT_TRACE_SOUND_H
 #define PGT_TRACE_SOUND_H
 
-#include "extension/event.h"
+#include "extension/record.h"
 
 /* The length of the text that follows a record's fixed part in all. */
 extern uint64 pgt_record_text_total(const PgtRecord *record);

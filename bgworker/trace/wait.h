@@ -30,7 +30,7 @@ typedef struct PgtWait
 								 * when tracing ended: only a part is known */
 	uint64		plan_node;		/* the word of that name, when it began */
 	uint8		mode;			/* of a lock, or PGT_NO_MODE */
-	uint32		client_bytes;	/* see bpf/client.h, or PGT_NO_BYTES */
+	uint32		client_bytes;	/* see bpf/client.bpf.h, or PGT_NO_BYTES */
 	uint8		target_kind;	/* enum pgt_target_kind */
 	const struct pgt_target *target;
 	const PgtRelations *relations;	/* NULL: no relation is known */

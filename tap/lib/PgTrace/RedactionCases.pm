@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-RedactionCases - statements with secrets, and without
+PgTrace::RedactionCases - statements with secrets, and without
 
 =head1 SYNOPSIS
 
-  use RedactionCases;
+  use PgTrace::RedactionCases;
 
   $client->query(plain($_))->sync foreach @secrets;
 
@@ -31,7 +31,7 @@ What a trace shows of it.
 
 =cut
 
-package RedactionCases;
+package PgTrace::RedactionCases;
 
 use strict;
 use warnings;

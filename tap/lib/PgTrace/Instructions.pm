@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-InstructionCount - count the instructions that a backend needs for a query
+PgTrace::Instructions - count the instructions that a backend needs for a query
 
 =head1 SYNOPSIS
 
-  use InstructionCount;
+  use PgTrace::Instructions;
 
   my $without = instructions_per_execution(bindir => $bindir);
   my $with = instructions_per_execution(
@@ -66,7 +66,7 @@ succeed here.  That's no matter for what backends do which aren't traced.
 
 =cut
 
-package InstructionCount;
+package PgTrace::Instructions;
 
 use strict;
 use warnings;
@@ -113,7 +113,7 @@ of a prepared statement, from reading the message to sending the answer.
 
 The directory of initdb, pg_ctl and postgres.  Required.  Uprobes that are shared
 put breakpoints into the pages of a file, whoever runs it, and valgrind stumbles
-over them; so it had better be a copy (L<ServerCopy>).
+over them; so it had better be a copy (L<PgTrace::ServerCopy>).
 
 =item settings
 

@@ -18,7 +18,7 @@
 
 #include "extension/redact_sql.h"
 #include "extension/sql_lexer.h"
-#include "tap/fail.h"
+#include "tap/programs/fail.h"
 
 static PgtSecretNames names;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * target.h - what a wait is for
+ * target.bpf.h - what a wait is for
  *
  * The part of the BPF program that reads, when a wait starts, on what.  Files
  * come from the arguments of the call that the probe is on, and the kernel's

@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-HashCollision - SQL texts with the same hash
+PgTrace::HashCollision - SQL texts with the same hash
 
 =head1 SYNOPSIS
 
-  use HashCollision;
+  use PgTrace::HashCollision;
 
   my $second = colliding_text('SELECT 1 /* a long comment ... */', 'SELECT 2');
 
@@ -21,7 +21,7 @@ state.
 
 =cut
 
-package HashCollision;
+package PgTrace::HashCollision;
 
 use strict;
 use warnings;

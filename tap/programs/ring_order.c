@@ -26,7 +26,7 @@
 
 #include "bgworker/probes/ring.h"
 #include "ring_order.skel.h"
-#include "tap/fail.h"
+#include "tap/programs/fail.h"
 
 struct seen
 {

@@ -1,5 +1,5 @@
 /*
- * event.h
+ * record.h
  *		The records that a traced backend sends to the worker.
  *
  * Records are built in place in the session's queue (queue.h) by emit*.c and
@@ -11,8 +11,8 @@
  * Sizes are bytes, times ns of CLOCK_MONOTONIC, durations ns, buffer figures
  * blocks of BLCKSZ.
  */
-#ifndef PGT_EVENT_H
-#define PGT_EVENT_H
+#ifndef PGT_RECORD_H
+#define PGT_RECORD_H
 
 #include "extension/traceparent.h"
 
@@ -230,4 +230,4 @@ StaticAssertDecl(sizeof(PgtBindsRecord) <= 32, "values to come");
 StaticAssertDecl(sizeof(PgtBindRecord) <= 120, "a value");
 StaticAssertDecl(sizeof(PgtXactRecord) <= 32, "end of a transaction");
 
-#endif							/* PGT_EVENT_H */
+#endif							/* PGT_RECORD_H */

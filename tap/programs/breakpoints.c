@@ -28,7 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tap/fail.h"
+#include "tap/programs/fail.h"
 
 #define OPCODE_INT3 0xCC
 #define OPCODE_CALL 0xE8

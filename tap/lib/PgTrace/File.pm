@@ -7,7 +7,7 @@ PgTrace::File - read trace files
 
 =head1 SYNOPSIS
 
-  use PgTrace;
+  use PgTrace::Node;
 
   my $records = PgTrace::File::parse($file);
   is(PgTrace::File::of_type($records, 'EXEC'), 1, 'one execution');

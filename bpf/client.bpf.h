@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * client.h - how many bytes a wait for the client was about
+ * client.bpf.h - how many bytes a wait for the client was about
  *
  * The part of the BPF program that asks the kernel's socket.  When a wait for
  * a message of the client's is over, what has arrived of it stands in the
@@ -11,7 +11,7 @@
 #ifndef PG_TRACE_CLIENT_H
 #define PG_TRACE_CLIENT_H
 
-#include "target.h"
+#include "target.bpf.h"
 
 #define FILE_TYPE   0170000
 #define FILE_SOCKET 0140000

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tap/fail.h"
+#include "tap/programs/fail.h"
 
 #define MAX_SITES	1024
 #define MAX_STEPS	2000000

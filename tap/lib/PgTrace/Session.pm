@@ -7,7 +7,7 @@ PgTrace::Session - a client session that stays open: psql, fed through a pipe
 
 =head1 SYNOPSIS
 
-  use PgTrace;
+  use PgTrace::Node;
 
   my $session = PgTrace::Session->new($node);
   $session->query('SELECT 1');

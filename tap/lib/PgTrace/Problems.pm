@@ -7,7 +7,7 @@ PgTrace::Problems - what contradicts itself in a trace file
 
 =head1 SYNOPSIS
 
-  use PgTrace;
+  use PgTrace::Node;
 
   my $records = PgTrace::File::parse($file);
   is_deeply([ PgTrace::Problems::problems($records) ], [], 'sound');

@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-HiddenWaits - a server with places that aren't understood
+PgTrace::HiddenWaits - a server with places that aren't understood
 
 =head1 SYNOPSIS
 
-  use HiddenWaits;
+  use PgTrace::HiddenWaits;
 
   my $bindir = copy_server();
   my $problem = hide_waits("$bindir/postgres", 'FileRead', 'WaitEventSetWait');
@@ -26,13 +26,13 @@ Returns what the worker says of the places.  For x86-64.
 
 =cut
 
-package HiddenWaits;
+package PgTrace::HiddenWaits;
 
 use strict;
 use warnings;
 
 use Exporter 'import';
-use PgTraceSites;
+use PgTrace::Sites;
 
 our @EXPORT = qw(hide_waits);
 

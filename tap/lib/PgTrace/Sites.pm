@@ -1,7 +1,7 @@
 
 =head1 NAME
 
-PgTraceSites - what the tests of finding probe sites have in common
+PgTrace::Sites - what the tests of finding probe sites have in common
 
 =head1 DESCRIPTION
 
@@ -10,7 +10,7 @@ objdump, which tells what is in it.
 
 =cut
 
-package PgTraceSites;
+package PgTrace::Sites;
 
 use strict;
 use warnings;

@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-GroundTruth - what a process's wait_event_info word really went through
+PgTrace::GroundTruth - what a process's wait_event_info word really went through
 
 =head1 SYNOPSIS
 
-  my $truth = GroundTruth->start($session);
+  my $truth = PgTrace::GroundTruth->start($session);
   ...
   $truth->finish;
   my $count = $truth->compare(PgTrace::File::parse($file), 'what');
@@ -19,12 +19,12 @@ word_watch.c.
 
 =cut
 
-package GroundTruth;
+package PgTrace::GroundTruth;
 
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -34,7 +34,7 @@ use constant { HEADER_SIZE => 32, STORE_SIZE => 16 };
 
 =over
 
-=item GroundTruth::problem()
+=item PgTrace::GroundTruth::problem()
 
 Why there is no truth on this machine; undef if there is.
 
@@ -64,7 +64,7 @@ SQL
 
 =pod
 
-=item GroundTruth->start(session)
+=item PgTrace::GroundTruth->start(session)
 
 Watch a session's process from now on.
 
@@ -123,7 +123,7 @@ SQL
 	$self->wait_for_stores(1200);
 	unlink $until or die "$until: $!";
 	$session->wait;
-	PgTrace::wait_for_end($node, $file);
+	PgTrace::Node::wait_for_end($node, $file);
 	$node->poll_query_until('postgres',
 		"SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $worker)")
 	  or die 'the parallel worker does not end';

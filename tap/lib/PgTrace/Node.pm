@@ -3,18 +3,18 @@
 
 =head1 NAME
 
-PgTrace - servers with pg_trace_bgw
+PgTrace::Node - servers with pg_trace_bgw
 
 =head1 SYNOPSIS
 
-  use PgTrace;
+  use PgTrace::Node;
 
-  my $node = PgTrace::new_node('main', 'pg_trace.max_sessions' => 8);
+  my $node = PgTrace::Node::new_node('main', 'pg_trace.max_sessions' => 8);
   my $session = PgTrace::Session->new($node);
   my $file = $session->query('SELECT pg_trace_start_trace()');
   $session->query('SELECT 1');
   $session->close;
-  PgTrace::wait_for_end($node, $file);
+  PgTrace::Node::wait_for_end($node, $file);
 
   my $records = PgTrace::File::parse($file);
   is_deeply([ PgTrace::Problems::problems($records) ], [], 'sound');
@@ -28,7 +28,7 @@ says what contradicts itself in them, L<PgTrace::Session> is a client.
 
 =cut
 
-package PgTrace;
+package PgTrace::Node;
 
 use strict;
 use warnings;
@@ -174,7 +174,7 @@ sub apply_worker
 =item skipped(reason, number)
 
 Whether there is a reason not to run that many tests, which then count as
-skipped: C<< next if PgTrace::skipped($reason, 3) >>.
+skipped: C<< next if PgTrace::Node::skipped($reason, 3) >>.
 
 =cut
 

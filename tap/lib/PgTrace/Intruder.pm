@@ -3,24 +3,24 @@
 
 =head1 NAME
 
-Intruder - a session that can do anything to the extension's shared memory
+PgTrace::Intruder - a session that can do anything to the extension's shared memory
 
 =head1 SYNOPSIS
 
-  use Intruder;
+  use PgTrace::Intruder;
 
-  Intruder::install($node);
-  my $size = Intruder::area_size($node);
+  PgTrace::Intruder::install($node);
+  my $size = PgTrace::Intruder::area_size($node);
   $session->query("SELECT stop_in_record($size)");
 
 =cut
 
-package Intruder;
+package PgTrace::Intruder;
 
 use strict;
 use warnings;
 
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 
 =pod

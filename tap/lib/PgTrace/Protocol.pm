@@ -3,13 +3,13 @@
 
 =head1 NAME
 
-PgTraceClient - a client that sends the protocol messages that it is told to
+PgTrace::Protocol - a client that sends the protocol messages that it is told to
 
 =head1 SYNOPSIS
 
-  use PgTraceClient;
+  use PgTrace::Protocol;
 
-  my $client = PgTraceClient->new($node);
+  my $client = PgTrace::Protocol->new($node);
   my @answer = $client->parse('s', 'SELECT $1', 23)
 	->bind('', 's', 1)->execute('', 10)->sync;
 
@@ -20,7 +20,7 @@ call.
 
 =over
 
-=item PgTraceClient->new(node, [dbname => ..., tcp => 1, options => ...,
+=item PgTrace::Protocol->new(node, [dbname => ..., tcp => 1, options => ...,
 startup => {...}])
 
 Connect; C<options> is what PGOPTIONS would be, C<startup> are more parameters of
@@ -28,7 +28,7 @@ the startup message, such as user and application_name.
 
 =cut
 
-package PgTraceClient;
+package PgTrace::Protocol;
 
 use strict;
 use warnings;

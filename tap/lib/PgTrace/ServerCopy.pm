@@ -3,14 +3,14 @@
 
 =head1 NAME
 
-ServerCopy - the installed server's programs, once more
+PgTrace::ServerCopy - the installed server's programs, once more
 
 =head1 SYNOPSIS
 
-  use ServerCopy;
+  use PgTrace::ServerCopy;
 
   my $bindir = copy_server();
-  my $node = PgTrace::create_node('main', { install_path => dirname($bindir) });
+  my $node = PgTrace::Node::create_node('main', { install_path => dirname($bindir) });
 
 =head1 DESCRIPTION
 
@@ -32,7 +32,7 @@ when the test ends.
 
 =cut
 
-package ServerCopy;
+package PgTrace::ServerCopy;
 
 use strict;
 use warnings;

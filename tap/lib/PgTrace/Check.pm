@@ -3,11 +3,11 @@
 
 =head1 NAME
 
-PgTraceCheck - look at what is in trace files
+PgTrace::Check - look at what is in trace files
 
 =head1 SYNOPSIS
 
-  use PgTraceCheck;
+  use PgTrace::Check;
 
   my $trace = trace($node, 'SELECT 1', 'SELECT 2');
   is_deeply([ rows($trace, qr/^SELECT 1/) ], [1], 'a row');
@@ -19,13 +19,13 @@ What the tests of a trace's content have in common, on top of PgTrace.
 
 =cut
 
-package PgTraceCheck;
+package PgTrace::Check;
 
 use strict;
 use warnings;
 
 use Exporter 'import';
-use PgTrace;
+use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -65,7 +65,7 @@ sub read_trace
 {
 	my ($node, $file) = @_;
 
-	PgTrace::wait_for_end($node, $file);
+	PgTrace::Node::wait_for_end($node, $file);
 	return PgTrace::File::parse($file);
 }
 
@@ -114,8 +114,8 @@ sub clean_files
 	my @bad;
 	my $files = 0;
 
-	PgTrace::wait_until_untraced($node);
-	foreach my $file (PgTrace::trace_files($node))
+	PgTrace::Node::wait_until_untraced($node);
+	foreach my $file (PgTrace::Node::trace_files($node))
 	{
 		my $records =
 		  eval { PgTrace::File::parse($file, incomplete => $incomplete{$file}) };

@@ -3,16 +3,16 @@
 
 =head1 NAME
 
-Breakpoints - which probes the code of a process has
+PgTrace::Breakpoints - which probes the code of a process has
 
 =head1 SYNOPSIS
 
-  my $breakpoints = Breakpoints->new;
+  my $breakpoints = PgTrace::Breakpoints->new;
   is($breakpoints->in($pid), 0, 'none');
 
 =cut
 
-package Breakpoints;
+package PgTrace::Breakpoints;
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ use Test::More;
 
 =over
 
-=item Breakpoints->new
+=item PgTrace::Breakpoints->new
 
 Finds the places of the probes in the server's executable.
 

@@ -59,23 +59,8 @@ bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-# ---- Tests and demo ----
-PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
-TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/ring_order \
-	.build/sites_dump .build/stepper
-TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
-	.build/hidden_waiter.so .build/intruder.so .build/locks.so \
-	.build/next_oid.so .build/other_wait.so .build/waiter.so \
-	.build/word_watch.so
-
-# The library with functions that measure, and with its merge's input recorded
-BENCH_LIBRARY = .build/bench/pg_trace_bgw.so
-BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
-comma = ,
-RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
-
-.PHONY: demo test test-programs check-core bench bench-hits \
-	bench-stages
+# ---- Demo, tests, benches ----
+.PHONY: demo test check-core
 
 demo:
 	@packaging/demo
@@ -87,60 +72,6 @@ test:
 check-core:
 	@packaging/check-core
 
-bench:
-	@bench/overhead $(BENCH_OPTIONS)
-
-bench-hits: .build/hit_cost
-	@.build/hit_cost $(BENCH_OPTIONS)
-
-bench-stages: $(BENCH_LIBRARY)
-	@bench/stages $(BENCH_OPTIONS)
-
-test-programs: $(TEST_PROGRAMS) $(TEST_MODULES)
-
-# What finds probe sites knows nothing of PostgreSQL and libbpf.
-.build/sites_dump: $(wildcard bgworker/sites/*.c bgworker/sites/*/*.c)
-.build/ring_order: bgworker/probes/ring.c .build/ring_order.skel.h
-# Nor does what hides secrets in texts.
-.build/redact_text: extension/redact_sql.c extension/secret_names.c \
-	extension/sql_lexer.c $(wildcard extension/*.h)
-.build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
-	-fno-sanitize-recover=all
-
-$(TEST_PROGRAMS): .build/%: tap/programs/%.c tap/programs/fail.h
-	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
-
-.build/hit_cost: bench/hit_cost.c bgworker/probes/links.c \
-		bpf/.output/pg_trace.skel.h
-	@mkdir -p $(@D)
-	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lpthread
-
-.build/bench/%.o: bench/%.c bench/recording.h \
-		$(wildcard extension/*.h bgworker/*.h bgworker/*/*.h bgworker/*/*/*.h bpf/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -c -o $@ $<
-
-$(BENCH_LIBRARY): $(OBJS) $(BENCH_OBJS)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(LDFLAGS_SL) -shared -o $@ $^ $(RECORDED) \
-		$(SHLIB_LINK)
-
-# libraries that tests load into a server
-$(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/modules/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -shared -o $@ $<
-
-.build/intruder.so: $(wildcard extension/*.h) extension/queue.c
-
-.build/hidden_waiter.so: tap/modules/waiter.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS) -DWITH_HIDDEN_STORE -shared -o $@ $<
-
-.build/%.bpf.o: tap/programs/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
-
-.build/%.skel.h: .build/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+include tap/tests.mk bench/bench.mk
 
 .DELETE_ON_ERROR:

@@ -2,7 +2,7 @@
  * attach.c
  *		Attaches one kind of probes to a process, or to all.
  *
- * Between probes/sessions.c, which decides, and probes/links.c, which asks the
+ * Between probes/strategy.c, which decides, and probes/links.c, which asks the
  * kernel: keeps the links of each process and file, and those that are for all
  * processes, within what file descriptors the worker may use.
  */

@@ -2,7 +2,7 @@
  * links.c
  *		Attaching the BPF program: what the kernel offers for it.
  *
- * Three ways, which probes/sessions.c chooses from: uprobe_multi links (Linux
+ * Three ways, which probes/strategy.c chooses from: uprobe_multi links (Linux
  * 6.6), a perf event per uprobe, and a perf event for a hardware watchpoint.
  * A perf event goes with a link of its own (Linux 5.15), so that there is one
  * file descriptor to close, and a cookie that tells the program what it was

@@ -5,7 +5,7 @@
  * Loads bpf/pg_trace.bpf.c by libbpf, and has its maps.
  * What makes the program run, and in which processes, is the matter of others:
  *
- *		probes/sessions.c	which probes a traced process gets, and when others
+ *		probes/strategy.c	which probes a traced process gets, and when others
  *		probes/selftest.c	which kinds work here at all
  *		probes/attach.c		attaches them, keeps their links
  *		probes/files.c		the places for them in the server and libraries
@@ -33,7 +33,7 @@
 #include "bgworker/probes/links.h"
 #include "bgworker/probes/probes.h"
 #include "bgworker/probes/ring.h"
-#include "bgworker/probes/sessions.h"
+#include "bgworker/probes/strategy.h"
 #include "bpf/.output/pg_trace.skel.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"

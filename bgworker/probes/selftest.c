@@ -5,7 +5,7 @@
  * That the kernel grants a probe doesn't mean that it ever fires: virtual
  * machines of some hosts take breakpoints into their debug registers and never
  * report one.  A trace would then say that there were no waits.  So before
- * probes/sessions.c uses a kind of probes, it is attached to the worker itself,
+ * probes/strategy.c uses a kind of probes, it is attached to the worker itself,
  * which does twice what probes of that kind are to see: it stores to a word,
  * or calls a function of the server.  The BPF program must have run twice, and
  * must have read from the word what was stored there.

@@ -4,7 +4,7 @@
  *
  * Libraries that it loads get probes of their own, which the process asks for
  * (extension/libraries.c), and the probes that it has may be exchanged for
- * others (probes/sessions.c).  The file and the views say so.  A process that was
+ * others (probes/strategy.c).  The file and the views say so.  A process that was
  * just forked (extension/arrival.c) gets a PGPROC.
  *
  * Kinds of probes have proved that they fire in the worker (probes/selftest.c),

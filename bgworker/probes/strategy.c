@@ -1,5 +1,5 @@
 /*
- * sessions.c
+ * strategy.c
  *		Which probes a traced process gets, and when it gets others.
  *
  * Best are uprobes confined to the process, by a link per process and file:
@@ -24,7 +24,7 @@
 #include "bgworker/probes/attach.h"
 #include "bgworker/probes/files.h"
 #include "bgworker/probes/selftest.h"
-#include "bgworker/probes/sessions.h"
+#include "bgworker/probes/strategy.h"
 #include "extension/clock.h"
 
 /*

@@ -1,9 +1,9 @@
 /*
- * sessions.h
+ * strategy.h
  *		Which probes a traced process gets, and when it gets others.
  */
-#ifndef PGT_PROBES_SESSIONS_H
-#define PGT_PROBES_SESSIONS_H
+#ifndef PGT_PROBES_STRATEGY_H
+#define PGT_PROBES_STRATEGY_H
 
 #include "bgworker/probes/attach.h"
 #include "bgworker/probes/probes.h"
@@ -46,4 +46,4 @@ extern enum pgt_probe pgt_probe_sessions_of(const PgtProbeSessions *sessions,
 extern const char *pgt_probe_sessions_problem(const PgtProbeSessions *sessions,
 											  int slot);
 
-#endif							/* PGT_PROBES_SESSIONS_H */
+#endif							/* PGT_PROBES_STRATEGY_H */

@@ -216,12 +216,6 @@ pgt_detach(PgtAttacher *attacher, PgtAttachment *attachment,
 	}
 }
 
-bool
-pgt_probe_is_common(enum pgt_probe probe)
-{
-	return probe == PGT_PROBE_UPROBE_SHARED || probe == PGT_PROBE_PERF_UPROBE;
-}
-
 void
 pgt_detach_common(PgtAttacher *attacher)
 {

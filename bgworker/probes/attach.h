@@ -6,7 +6,7 @@
 #define PGT_PROBES_ATTACH_H
 
 #include "bgworker/probes/files.h"
-#include "bgworker/probes/probes.h"
+#include "bgworker/probes/kinds.h"
 
 /* What probes.c has loaded */
 typedef struct PgtLoaded
@@ -65,8 +65,7 @@ extern const char *pgt_attach_explain(int rc);
 extern void pgt_detach(PgtAttacher *attacher, PgtAttachment *attachment,
 					   enum pgt_probe probe);
 
-/* Is this a kind with links that are for all processes?  Detach these. */
-extern bool pgt_probe_is_common(enum pgt_probe probe);
+/* Detach links that are for all processes. */
 extern void pgt_detach_common(PgtAttacher *attacher);
 
 #endif							/* PGT_PROBES_ATTACH_H */

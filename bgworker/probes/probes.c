@@ -60,20 +60,6 @@ struct PgtProbes
 	PgtProbesInfo info;
 };
 
-static const char *const probe_names[] = {
-	[PGT_PROBE_NONE] = "none",
-	[PGT_PROBE_UPROBE] = "uprobe",
-	[PGT_PROBE_UPROBE_SHARED] = "uprobe_shared",
-	[PGT_PROBE_PERF_UPROBE] = "perf_uprobe",
-	[PGT_PROBE_WATCHPOINT] = "watchpoint",
-};
-
-const char *
-pgt_probe_name(enum pgt_probe probe)
-{
-	return probe_names[probe];
-}
-
 static int	log_libbpf(enum libbpf_print_level level, const char *format,
 					   va_list args) pg_attribute_printf(2, 0);
 

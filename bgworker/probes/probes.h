@@ -5,22 +5,8 @@
 #ifndef PGT_PROBES_PROBES_H
 #define PGT_PROBES_PROBES_H
 
-#include "storage/latch.h"
-
-#include "bpf/pg_trace.h"
+#include "bgworker/probes/kinds.h"
 #include "extension/guc.h"
-
-typedef struct PgtProbes PgtProbes;
-
-/* A process whose waits are to be observed. */
-typedef struct PgtProbedProcess
-{
-	int			pid;
-	const void *address;		/* of its wait_event_info, in its memory */
-	const void *pointer;		/* NULL; or of the pointer to that, which will
-								 * lead to another place soon */
-	Latch	   *latch;			/* to wake it by, if it has one */
-} PgtProbedProcess;
 
 /* What the views show. */
 typedef struct PgtProbesInfo
@@ -32,25 +18,6 @@ typedef struct PgtProbesInfo
 	uint64		ring_max_used;	/* most bytes found in it */
 	uint64		drained;		/* events read */
 } PgtProbesInfo;
-
-/*
- * Receives each wait event, in the order in which the kernel has them; if it
- * has a target, it is the beginning of a pgt_target_event.  Must not raise an
- * error.
- */
-typedef void (*PgtWaitCallback) (void *arg,
-								 const struct pgt_wait_event *event);
-
-/* Receives the starts of waits for locks.  No errors either. */
-typedef void (*PgtLockCallback) (void *arg,
-								 const struct pgt_lock_event *event);
-
-/*
- * Told of each library that is newly seen to report waits: they are traced
- * from now on, or else there is a problem.
- */
-typedef void (*PgtLibraryCallback) (void *arg, const char *name,
-									const char *problem);
 
 /*
  * Load the BPF program for sessions 0 to nslots - 1 and find out by which
@@ -126,9 +93,8 @@ extern void pgt_probes_libraries(PgtProbes *probes, int slot,
  */
 extern long pgt_probes_maintain(PgtProbes *probes);
 
-/* What a session has at present; what that is called in the views. */
+/* What a session has at present. */
 extern enum pgt_probe pgt_probes_of(const PgtProbes *probes, int slot);
-extern const char *pgt_probe_name(enum pgt_probe probe);
 
 /* Why these don't show all waits of the server's own code, NULL if they do. */
 extern const char *pgt_probes_problem(const PgtProbes *probes, int slot);

@@ -6,7 +6,7 @@
 #define PGT_PROBES_STRATEGY_H
 
 #include "bgworker/probes/attach.h"
-#include "bgworker/probes/probes.h"
+#include "bgworker/probes/kinds.h"
 #include "extension/guc.h"
 
 typedef struct PgtProbeSessions PgtProbeSessions;

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "bgworker/probes/attach.h"
+#include "bgworker/probes/closer.h"
 #include "bgworker/probes/links.h"
 #include "extension/privilege.h"
 

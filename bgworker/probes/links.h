@@ -2,8 +2,9 @@
  * links.h
  *		Attaching the BPF program: what the kernel offers for it.
  *
- * Pure C: knows neither PostgreSQL nor libbpf.  Each link is a file
- * descriptor, and is detached when that is closed, best by a closer.
+ * Knows nothing of PostgreSQL, and of libbpf only its wrapper of bpf(2).  Each
+ * link is a file descriptor, and is detached when that is closed, best by a
+ * closer (closer.h).
  */
 #ifndef PGT_PROBES_LINKS_H
 #define PGT_PROBES_LINKS_H
@@ -42,14 +43,5 @@ extern int	pgt_link_watchpoint(int prog_fd, int pid, uint64_t address,
  * time, whatever that does then.  Returns the link, or a negative errno.
  */
 extern int	pgt_link_cpu_clock(int prog_fd, int pid, uint64_t cookie);
-
-/*
- * A helper thread that closes file descriptors.  Returns the closer, or -1 if
- * there is none, which the other functions take as well: then they close at
- * once.  A closer that is stopped still closes what it was given.
- */
-extern int	pgt_closer_start(void);
-extern void pgt_closer_close(int closer, int fd);
-extern void pgt_closer_stop(int closer);
 
 #endif							/* PGT_PROBES_LINKS_H */

@@ -29,6 +29,7 @@
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
 
+#include "bgworker/probes/closer.h"
 #include "bgworker/probes/links.h"
 #include "bgworker/probes/selftest.h"
 #include "extension/guc.h"

@@ -4,20 +4,14 @@
  *
  * An extension's library has its own copies of the inlined functions that
  * report waits, if it reports any; it then imports my_wait_event_info.  Which
- * libraries a process has loaded is in its /proc/PID/maps.  Each one is opened
+ * libraries a process has loaded is in its maps (mappings.c).  Each one is opened
  * and analysed (sites.c) once, and remembered by device and inode: those
  * without a wait, nearly all, in a hash table, the others with their sites and
  * open.
- *
- * A file's name may by now lead to another file, if a package was upgraded
- * under the running server.  So the file that the name leads to is mapped
- * here as well: /proc/self/maps shows its identity in the same way, also where
- * stat() doesn't, as in the overlay file systems of containers.
  */
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,33 +20,14 @@
 #include "utils/memutils.h"
 
 #include "bgworker/probes/files.h"
+#include "bgworker/probes/mappings.h"
 #include "bpf/pg_trace.h"
 
 /* The path that stays right when the package is upgraded under the server */
 #define EXECUTABLE		"/proc/self/exe"
 
-/* In maps, behind the name of a file that has been removed or replaced */
-#define DELETED			" (deleted)"
-
 /* Files without waits that are remembered before they are all forgotten */
 #define MAX_OTHERS		4096
-
-/* As maps have it */
-typedef struct FileId
-{
-	uint64		device;
-	uint64		inode;
-} FileId;
-
-/* A mapping of a file */
-typedef struct Mapping
-{
-	uint64		start;
-	FileId		id;
-	bool		executable;
-	bool		deleted;		/* the name leads to another file, or to none */
-	char		name[MAXPGPATH];
-} Mapping;
 
 /*
  * A file without waits.  The number of an inode may be used again for another
@@ -60,8 +35,8 @@ typedef struct Mapping
  */
 typedef struct Other
 {
-	FileId		id;				/* key */
-	FileId		stat_id;
+	PgtFileId	id;				/* key */
+	PgtFileId	stat_id;
 	time_t		mtime;
 	off_t		size;
 } Other;
@@ -74,74 +49,6 @@ struct PgtProbeFiles
 	bool		full;			/* was said to be */
 	bool		unreadable;		/* maps of a process, was said to be */
 };
-
-/* ----------
- * Mappings
- * ----------
- */
-
-/*
- * Take a line of maps apart.  Returns false if it is of no file.  A newline in
- * a name is shown as \012 there; such a file will not be found.
- */
-static bool
-parse_mapping(char *line, Mapping *mapping)
-{
-	unsigned long start;
-	unsigned long inode;
-	unsigned int major;
-	unsigned int minor;
-	char		mode[5];
-	int			name = 0;
-	Size		len;
-	Size		suffix = strlen(DELETED);
-
-	if (sscanf(line, "%lx-%*x %4s %*x %x:%x %lu %n",
-			   &start, mode, &major, &minor, &inode, &name) != 5 ||
-		inode == 0 || name == 0 || line[name] != '/')
-		return false;
-
-	len = strcspn(line + name, "\n");
-	mapping->start = start;
-	mapping->id.device = ((uint64) major << 32) | minor;
-	mapping->id.inode = inode;
-	mapping->executable = mode[2] == 'x';
-	mapping->deleted = len > suffix &&
-		strncmp(line + name + len - suffix, DELETED, suffix) == 0;
-	if (mapping->deleted)
-		len -= suffix;
-	strlcpy(mapping->name, line + name, Min(len + 1, MAXPGPATH));
-	return true;
-}
-
-/* The identity that maps show of an open file. */
-static bool
-identify(int fd, FileId *id)
-{
-	Size		page = sysconf(_SC_PAGESIZE);
-	char		line[MAXPGPATH + 128];
-	bool		found = false;
-	Mapping		mapping;
-	FILE	   *maps;
-	void	   *address;
-
-	address = mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (address == MAP_FAILED)
-		return false;
-	maps = AllocateFile("/proc/self/maps", "r");
-	while (!found && maps != NULL && fgets(line, sizeof(line), maps) != NULL)
-	{
-		if (!parse_mapping(line, &mapping) ||
-			mapping.start != (uintptr_t) address)
-			continue;
-		*id = mapping.id;
-		found = true;
-	}
-	if (maps != NULL)
-		FreeFile(maps);
-	munmap(address, page);
-	return found;
-}
 
 /* ----------
  * Files with waits
@@ -195,7 +102,7 @@ set_sites(PgtProbeFile *file, PgtSites *sites)
 }
 
 static PgtProbeFile *
-add_file(PgtProbeFiles *files, const Mapping *mapping)
+add_file(PgtProbeFiles *files, const PgtMapping *mapping)
 {
 	PgtProbeFile *file;
 
@@ -236,7 +143,7 @@ free_file(PgtProbeFile *file)
 
 /* The number of a file that was met before, or -1. */
 static int
-find_file(const PgtProbeFiles *files, const Mapping *mapping)
+find_file(const PgtProbeFiles *files, const PgtMapping *mapping)
 {
 	for (int i = 0; i < files->nfiles; i++)
 	{
@@ -260,7 +167,7 @@ static void
 create_others(PgtProbeFiles *files)
 {
 	HASHCTL		control = {
-		.keysize = sizeof(FileId),
+		.keysize = sizeof(PgtFileId),
 		.entrysize = sizeof(Other),
 		.hcxt = TopMemoryContext,
 	};
@@ -270,7 +177,7 @@ create_others(PgtProbeFiles *files)
 }
 
 static void
-add_other(PgtProbeFiles *files, const Mapping *mapping,
+add_other(PgtProbeFiles *files, const PgtMapping *mapping,
 		  const struct stat *status)
 {
 	Other	   *other;
@@ -288,7 +195,7 @@ add_other(PgtProbeFiles *files, const Mapping *mapping,
 }
 
 static bool
-is_other(const PgtProbeFiles *files, const Mapping *mapping)
+is_other(const PgtProbeFiles *files, const PgtMapping *mapping)
 {
 	const Other *other = hash_search(files->others, &mapping->id, HASH_FIND,
 									 NULL);
@@ -341,11 +248,11 @@ analyse(const char *name, struct stat *status, PgtSites **sites,
 
 /* Is it the file that was mapped? */
 static bool
-is_mapped_file(int fd, const Mapping *mapping)
+is_mapped_file(int fd, const PgtMapping *mapping)
 {
-	FileId		id;
+	PgtFileId	id;
 
-	return !mapping->deleted && identify(fd, &id) &&
+	return !mapping->deleted && pgt_mappings_identify(fd, &id) &&
 		id.device == mapping->id.device && id.inode == mapping->id.inode;
 }
 
@@ -354,7 +261,7 @@ is_mapped_file(int fd, const Mapping *mapping)
  * if it reports no waits.
  */
 static int
-meet(PgtProbeFiles *files, const Mapping *mapping)
+meet(PgtProbeFiles *files, const PgtMapping *mapping)
 {
 	char		problem[192] = "";
 	struct stat status;
@@ -413,7 +320,7 @@ pgt_probe_files_open(void)
 {
 	PgtProbeFiles *files = MemoryContextAllocZero(TopMemoryContext,
 												  sizeof(PgtProbeFiles));
-	Mapping		mapping = {.name = "the server's executable"};
+	PgtMapping	mapping = {.name = "the server's executable"};
 	PgtProbeFile *file;
 	PgtSites   *sites;
 	char		reason[128];
@@ -422,7 +329,7 @@ pgt_probe_files_open(void)
 	create_others(files);
 	if (fd >= 0)
 	{
-		(void) identify(fd, &mapping.id);
+		(void) pgt_mappings_identify(fd, &mapping.id);
 		close(fd);
 	}
 	file = add_file(files, &mapping);
@@ -447,39 +354,44 @@ pgt_probe_files_close(PgtProbeFiles *files)
 	pfree(files);
 }
 
+typedef struct Survey
+{
+	PgtProbeFiles *files;
+	uint32		mask;			/* of those that were seen */
+} Survey;
+
+static bool
+take_mapping(void *arg, const PgtMapping *mapping)
+{
+	Survey	   *survey = (Survey *) arg;
+	int			i;
+
+	if (!mapping->executable)
+		return true;
+	i = find_file(survey->files, mapping);
+	if (i < 0 && !is_other(survey->files, mapping))
+		i = meet(survey->files, mapping);
+	if (i >= 0)
+		survey->mask |= 1U << i;
+	return true;
+}
+
 uint32
 pgt_probe_files_of(PgtProbeFiles *files, int pid)
 {
-	uint32		mask = 1U << PGT_SERVER_FILE;
+	Survey		survey = {.files = files,.mask = 1U << PGT_SERVER_FILE};
 	char		path[64];
-	char		line[MAXPGPATH + 128];
-	FILE	   *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = AllocateFile(path, "r");
-	if (maps == NULL && errno != ENOENT && !files->unreadable)
+	if (!pgt_mappings_read(path, take_mapping, &survey) &&
+		errno != ENOENT && !files->unreadable)
 	{
 		files->unreadable = true;
 		ereport(LOG,
 				(errmsg("waits in libraries are not traced: could not read \"%s\": %m",
 						path)));
 	}
-	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
-	{
-		Mapping		mapping;
-		int			i;
-
-		if (!parse_mapping(line, &mapping) || !mapping.executable)
-			continue;
-		i = find_file(files, &mapping);
-		if (i < 0 && !is_other(files, &mapping))
-			i = meet(files, &mapping);
-		if (i >= 0)
-			mask |= 1U << i;
-	}
-	if (maps != NULL)
-		FreeFile(maps);
-	return mask;
+	return survey.mask;
 }
 
 const PgtProbeFile *

@@ -1,12 +1,13 @@
 /*
  * layout.c
- *		Does the server keep its data where this library was built to look?
+ *		Where the server keeps what is read of it, and is it there?
  *
  * The worker and the BPF program read other processes' PGPROCs and buffers at
  * offsets that are compiled in.  PostgreSQL refuses a library of another major
  * version, but not one that was built with the headers of a server with patched
  * structures.  Such a library would read waits out of something else.  So what
- * can be known of the worker's own entries is compared first.
+ * can be known of the worker's own entries is compared first; what the BPF
+ * program is to know is described to it when it is loaded.
  *
  * The fields between those that are compared are where they should be as well,
  * unless somebody takes out as many bytes as he puts in.  Structures in
@@ -14,15 +15,20 @@
  */
 #include "postgres.h"
 
+#include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "storage/buf_internals.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
+#include "utils/rel.h"
 
+#include "bgworker/probes/aio.h"
 #include "bgworker/probes/layout.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
+#include "extension/node_waits.h"
 
 /* What isn't where it should be, or NULL */
 static const char *
@@ -56,4 +62,38 @@ pgt_server_layout_fits(char *error, size_t error_len)
 			 "the server's structures differ from those that pg_trace_bgw was built with: %s (built for %s, the server is %s)",
 			 difference, PG_VERSION, server);
 	return false;
+}
+
+void
+pgt_server_layout_describe(struct pgt_layout *layout)
+{
+	int			word = offsetof(PGPROC, wait_event_info);
+
+	StaticAssertDecl(PG_WAIT_LWLOCK == 0x01000000U &&
+					 PG_WAIT_LOCK == 0x03000000U &&
+					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.bpf.h");
+	StaticAssertDecl(sizeof(LOCKTAG) == sizeof(struct pgt_lock) &&
+					 offsetof(LOCK, tag) == 0 &&
+					 offsetof(LOCKTAG, locktag_type) ==
+					 offsetof(struct pgt_lock, type), "LOCKTAG");
+	StaticAssertDecl(sizeof(BufferTag) == sizeof(struct pgt_buffer) &&
+					 offsetof(BufferDesc, tag) == 0, "BufferTag");
+	StaticAssertDecl(sizeof(((PGPROC *) NULL)->lwWaitMode) == 1,
+					 "PGPROC.lwWaitMode");
+
+	layout->buffer_descriptors = (uintptr_t) BufferDescriptors;
+	layout->buffer_descriptor_size = sizeof(BufferDescPadded);
+	layout->lwlock_mode = (int) offsetof(PGPROC, lwWaitMode) - word;
+	layout->lock = (int) offsetof(PGPROC, waitLock) - word;
+	layout->lock_mode = (int) offsetof(PGPROC, waitLockMode) - word;
+	layout->relation_oid = offsetof(RelationData, rd_id);
+	layout->relation = PGT_RELATION_OFFSET;
+	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
+	layout->local_word = (uintptr_t) pgt_arrival_local_word();
+	pgt_node_waits_describe(layout);
+	layout->client_port = (uintptr_t) &MyProcPort;
+	layout->port_socket = offsetof(Port, sock);
+	layout->client_read = WAIT_EVENT_CLIENT_READ;
+	layout->client_write = WAIT_EVENT_CLIENT_WRITE;
+	pgt_aio_describe(&layout->aio);
 }

@@ -21,22 +21,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "libpq/libpq-be.h"
-#include "miscadmin.h"
-#include "storage/buf_internals.h"
-#include "storage/lock.h"
-#include "storage/proc.h"
-#include "utils/rel.h"
-
-#include "bgworker/probes/aio.h"
 #include "bgworker/probes/compat.h"
+#include "bgworker/probes/layout.h"
 #include "bgworker/probes/links.h"
 #include "bgworker/probes/probes.h"
 #include "bgworker/probes/ring.h"
 #include "bgworker/probes/strategy.h"
 #include "bpf/.output/pg_trace.skel.h"
-#include "extension/arrival.h"
-#include "extension/compat.h"
 #include "extension/node_waits.h"
 
 /* The PID namespace of the server, and the kernel's number of the first one */
@@ -109,41 +100,6 @@ handle_lock_event(void *arg, const void *data, size_t size)
 		probes->lock_callback(probes->callback_arg, data);
 }
 
-/* Where the BPF program finds what it reads in this server's memory. */
-static void
-describe_layout(struct pgt_layout *layout)
-{
-	int			word = offsetof(PGPROC, wait_event_info);
-
-	StaticAssertDecl(PG_WAIT_LWLOCK == 0x01000000U &&
-					 PG_WAIT_LOCK == 0x03000000U &&
-					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.bpf.h");
-	StaticAssertDecl(sizeof(LOCKTAG) == sizeof(struct pgt_lock) &&
-					 offsetof(LOCK, tag) == 0 &&
-					 offsetof(LOCKTAG, locktag_type) ==
-					 offsetof(struct pgt_lock, type), "LOCKTAG");
-	StaticAssertDecl(sizeof(BufferTag) == sizeof(struct pgt_buffer) &&
-					 offsetof(BufferDesc, tag) == 0, "BufferTag");
-	StaticAssertDecl(sizeof(((PGPROC *) NULL)->lwWaitMode) == 1,
-					 "PGPROC.lwWaitMode");
-
-	layout->buffer_descriptors = (uintptr_t) BufferDescriptors;
-	layout->buffer_descriptor_size = sizeof(BufferDescPadded);
-	layout->lwlock_mode = (int) offsetof(PGPROC, lwWaitMode) - word;
-	layout->lock = (int) offsetof(PGPROC, waitLock) - word;
-	layout->lock_mode = (int) offsetof(PGPROC, waitLockMode) - word;
-	layout->relation_oid = offsetof(RelationData, rd_id);
-	layout->relation = PGT_RELATION_OFFSET;
-	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
-	layout->local_word = (uintptr_t) pgt_arrival_local_word();
-	pgt_node_waits_describe(layout);
-	layout->client_port = (uintptr_t) &MyProcPort;
-	layout->port_socket = offsetof(Port, sock);
-	layout->client_read = WAIT_EVENT_CLIENT_READ;
-	layout->client_write = WAIT_EVENT_CLIENT_WRITE;
-	pgt_aio_describe(&layout->aio);
-}
-
 /* In another PID namespace than the first one, the program has to know which */
 static void
 set_pid_namespace(struct pg_trace_bpf *skeleton)
@@ -181,7 +137,7 @@ try_load(PgtProbes *probes, Size ring_size, bool with_multi)
 	{
 		set_pid_namespace(skeleton);
 		skeleton->rodata->plan_node_address = (uintptr_t) &pgt_plan_node;
-		describe_layout((struct pgt_layout *) &skeleton->rodata->layout);
+		pgt_server_layout_describe((struct pgt_layout *) &skeleton->rodata->layout);
 	}
 	if (rc == 0 && with_multi)
 		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site,

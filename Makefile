@@ -49,7 +49,7 @@ BPF_ARCH = $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
 BPF_CFLAGS = -g -O2 -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_$(BPF_ARCH) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
-bgworker/probes/probes.o: bpf/.output/pg_trace.skel.h
+bgworker/probes/program.o: bpf/.output/pg_trace.skel.h
 
 bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)

@@ -174,11 +174,17 @@ open_probes(void)
 		report_probe_error(PGT_SERVER_LAYOUT_HINT);
 	else
 	{
+		PgtProbesOptions options = {
+			.setting = pgt_wait_probe,
+			.nslots = pgt_nsessions,
+			.ring_size = (Size) pgt_ring_buffer_size * 1024,
+			.callback = pgt_traces_wait,
+			.lock_callback = pgt_traces_lock_wait,
+		};
+
 		probe_error[0] = '\0';
-		probes = pgt_probes_open(pgt_wait_probe, pgt_nsessions,
-								 (Size) pgt_ring_buffer_size * 1024,
-								 pgt_traces_wait, pgt_traces_lock_wait, NULL,
-								 probe_error, sizeof(probe_error), &hint);
+		probes = pgt_probes_open(&options, probe_error, sizeof(probe_error),
+								 &hint);
 		if (probes != NULL)
 		{
 			pgt_wakeup_watch(pgt_probes_fd(probes), RING_BUFFER_ID);

@@ -48,7 +48,7 @@ link_uprobes(const PgtAttacher *attacher, enum pgt_probe probe,
 	if (!AcquireExternalFD())
 		return -EMFILE;
 	cookies = make_cookies(file, session);
-	rc = pgt_link_uprobes(attacher->loaded.programs[probe], file->path,
+	rc = pgt_link_uprobes(attacher->program->programs[probe], file->path,
 						  file->offsets, cookies, file->nprobes, pid);
 	pfree(cookies);
 	if (rc < 0)
@@ -76,7 +76,7 @@ link_perf_uprobes(const PgtAttacher *attacher, const PgtProbeFile *file,
 		uint64_t   *cookies = make_cookies(file, 0);
 
 		pgt_privilege_use_admin(true);
-		rc = pgt_link_perf_uprobes(attacher->loaded.programs[PGT_PROBE_PERF_UPROBE],
+		rc = pgt_link_perf_uprobes(attacher->program->programs[PGT_PROBE_PERF_UPROBE],
 								   file->path, file->offsets, cookies, nprobes,
 								   links);
 		pgt_privilege_use_admin(false);
@@ -159,7 +159,7 @@ pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 		case PGT_PROBE_PERF_UPROBE:
 			rc = attach_common(attacher, probe, mask);
 			if (rc == 0)
-				rc = bpf_map_update_elem(attacher->loaded.processes_map,
+				rc = bpf_map_update_elem(attacher->program->processes,
 										 &pid, &attachment->cookie, BPF_ANY);
 			return rc;
 		case PGT_PROBE_WATCHPOINT:
@@ -169,7 +169,7 @@ pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 				return -EADDRNOTAVAIL;
 			if (!AcquireExternalFD())
 				return -EMFILE;
-			rc = pgt_link_watchpoint(attacher->loaded.programs[probe], pid,
+			rc = pgt_link_watchpoint(attacher->program->programs[probe], pid,
 									 (uintptr_t) attachment->process.address,
 									 attachment->cookie);
 			if (rc < 0)
@@ -189,10 +189,10 @@ forget_process(PgtAttacher *attacher, const PgtAttachment *attachment)
 	__u32		pid = attachment->process.pid;
 	__u64		cookie;
 
-	if (bpf_map_lookup_elem(attacher->loaded.processes_map, &pid,
+	if (bpf_map_lookup_elem(attacher->program->processes, &pid,
 							&cookie) == 0 &&
 		cookie == attachment->cookie)
-		(void) bpf_map_delete_elem(attacher->loaded.processes_map, &pid);
+		(void) bpf_map_delete_elem(attacher->program->processes, &pid);
 }
 
 void
@@ -249,10 +249,10 @@ pgt_attach_explain(int rc)
  */
 
 void
-pgt_attacher_open(PgtAttacher *attacher, const PgtLoaded *loaded)
+pgt_attacher_open(PgtAttacher *attacher, const PgtProgram *program)
 {
 	memset(attacher, 0, sizeof(*attacher));
-	attacher->loaded = *loaded;
+	attacher->program = program;
 	attacher->closer = pgt_closer_start();
 	attacher->files = pgt_probe_files_open();
 }

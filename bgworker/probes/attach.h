@@ -7,16 +7,7 @@
 
 #include "bgworker/probes/files.h"
 #include "bgworker/probes/kinds.h"
-
-/* What probes.c has loaded */
-typedef struct PgtLoaded
-{
-	int			programs[PGT_PROBE_WATCHPOINT + 1]; /* by enum pgt_probe */
-	int			processes_map;
-	struct pgt_wait_state *states;	/* [nslots + 1], shared with the kernel:
-									 * the last one is the self-test's */
-	int			nslots;
-} PgtLoaded;
+#include "bgworker/probes/program.h"
 
 /* The links to a file that are for all processes */
 typedef struct PgtCommonLinks
@@ -27,7 +18,7 @@ typedef struct PgtCommonLinks
 
 typedef struct PgtAttacher
 {
-	PgtLoaded	loaded;
+	const PgtProgram *program;
 	PgtProbeFiles *files;
 	int			closer;
 	PgtCommonLinks common[PGT_MAX_PROBE_FILES];
@@ -42,7 +33,8 @@ typedef struct PgtAttachment
 	int			links[PGT_MAX_PROBE_FILES]; /* the same */
 } PgtAttachment;
 
-extern void pgt_attacher_open(PgtAttacher *attacher, const PgtLoaded *loaded);
+extern void pgt_attacher_open(PgtAttacher *attacher,
+							  const PgtProgram *program);
 
 /* The caller has detached everything. */
 extern void pgt_attacher_close(PgtAttacher *attacher);

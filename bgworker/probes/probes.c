@@ -2,47 +2,36 @@
  * probes.c
  *		Wait events by eBPF.
  *
- * Loads bpf/pg_trace.bpf.c by libbpf, and has its maps.
- * What makes the program run, and in which processes, is the matter of others:
+ * What the rest of the worker knows of BPF.  Opens and closes all there is, and
+ * hands over what comes back: events of all sessions through one BPF ring
+ * buffer, and the starts of waits for locks through another.  What makes the
+ * program run, and in which processes, is the matter of others:
  *
+ *		probes/program.c	loads the program, and has its maps
  *		probes/strategy.c	which probes a traced process gets, and when others
  *		probes/selftest.c	which kinds work here at all
  *		probes/attach.c		attaches them, keeps their links
  *		probes/files.c		the places for them in the server and libraries
  *		probes/links.c		what the kernel offers to attach the program
- *
- * Events come back through one BPF ring buffer, which the worker drains.
  */
 #include "postgres.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "bgworker/probes/compat.h"
-#include "bgworker/probes/layout.h"
+#include "storage/fd.h"
+
 #include "bgworker/probes/links.h"
 #include "bgworker/probes/probes.h"
+#include "bgworker/probes/program.h"
 #include "bgworker/probes/ring.h"
 #include "bgworker/probes/strategy.h"
-#include "bpf/.output/pg_trace.skel.h"
-#include "extension/node_waits.h"
-
-/* The PID namespace of the server, and the kernel's number of the first one */
-#define PID_NAMESPACE			"/proc/self/ns/pid"
-#define INITIAL_PID_NAMESPACE	0xEFFFFFFC
 
 struct PgtProbes
 {
-	struct pg_trace_bpf *skeleton;
+	PgtProgram	program;
 	PgtRing		ring;			/* of waits */
 	PgtRing		lock_ring;
-	struct pgt_wait_state *states;	/* [nslots + 1], shared with the kernel:
-									 * the last one is the self-test's */
-	Size		states_size;	/* of the mapping */
-	int			nslots;
 	PgtProbeSessions *sessions;
 	int		   *samplers;		/* [nslots], -1 is none */
 	PgtWaitCallback callback;
@@ -50,26 +39,6 @@ struct PgtProbes
 	void	   *callback_arg;
 	PgtProbesInfo info;
 };
-
-static int	log_libbpf(enum libbpf_print_level level, const char *format,
-					   va_list args) pg_attribute_printf(2, 0);
-
-static int
-log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char		message[1024];
-	Size		len;
-
-	vsnprintf(message, sizeof(message), format, args);
-	len = strlen(message);
-	while (len > 0 && message[len - 1] == '\n')
-		message[--len] = '\0';
-
-	/* the caller says in one sentence what went wrong; here is why */
-	ereport(level == LIBBPF_WARN ? LOG : DEBUG2,
-			(errmsg_internal("%s", message)));
-	return 0;
-}
 
 /* ----------
  * Opening and closing
@@ -100,109 +69,10 @@ handle_lock_event(void *arg, const void *data, size_t size)
 		probes->lock_callback(probes->callback_arg, data);
 }
 
-/* In another PID namespace than the first one, the program has to know which */
-static void
-set_pid_namespace(struct pg_trace_bpf *skeleton)
-{
-	struct stat status;
-
-	if (stat(PID_NAMESPACE, &status) != 0 ||
-		status.st_ino == INITIAL_PID_NAMESPACE)
-		return;
-	skeleton->rodata->pid_namespace_dev = status.st_dev;
-	skeleton->rodata->pid_namespace_ino = status.st_ino;
-}
-
-/*
- * Returns 0 or a negative errno.  A kernel that has no uprobe_multi links may
- * refuse the programs that are for them.
- */
-static int
-try_load(PgtProbes *probes, Size ring_size, bool with_multi)
-{
-	struct pg_trace_bpf *skeleton = pg_trace_bpf__open();
-	int			nstates = probes->nslots + 1;
-	int			rc = skeleton == NULL ? -errno : 0;
-
-	probes->skeleton = skeleton;
-	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.events, ring_size);
-	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.sessions, nstates);
-	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.targets, nstates);
-	if (rc == 0)
-		rc = bpf_map__set_max_entries(skeleton->maps.processes, nstates);
-	if (rc == 0)
-	{
-		set_pid_namespace(skeleton);
-		skeleton->rodata->plan_node_address = (uintptr_t) &pgt_plan_node;
-		pgt_server_layout_describe((struct pgt_layout *) &skeleton->rodata->layout);
-	}
-	if (rc == 0 && with_multi)
-		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site,
-												   PGT_BPF_TRACE_UPROBE_MULTI);
-	if (rc == 0 && with_multi)
-		rc = bpf_program__set_expected_attach_type(skeleton->progs.wait_site_shared,
-												   PGT_BPF_TRACE_UPROBE_MULTI);
-	if (rc == 0 && !with_multi)
-	{
-		bpf_program__set_autoload(skeleton->progs.wait_site, false);
-		bpf_program__set_autoload(skeleton->progs.wait_site_shared, false);
-	}
-	return rc != 0 ? rc : pg_trace_bpf__load(skeleton);
-}
-
 static bool
-load_program(PgtProbes *probes, Size ring_size,
-			 char *error, size_t error_len, const char **hint)
+open_ring(PgtRing *ring, int map_fd, Size size, char *error, size_t error_len)
 {
-	int			rc = try_load(probes, ring_size, true);
-
-	if (rc == -EINVAL)
-	{
-		pg_trace_bpf__destroy(probes->skeleton);
-		rc = try_load(probes, ring_size, false);
-	}
-	if (rc == 0)
-		return true;
-
-	snprintf(error, error_len, "the BPF program could not be loaded: %s",
-			 strerror(-rc));
-	if (rc == -EPERM || rc == -EACCES)
-		*hint = "Start the server with CAP_BPF and CAP_PERFMON as ambient capabilities, e.g. AmbientCapabilities=CAP_BPF CAP_PERFMON in a systemd drop-in.";
-	else
-		*hint = "Linux 5.15 or newer, better 6.6, with CONFIG_BPF_SYSCALL and CONFIG_UPROBES is needed.";
-	return false;
-}
-
-static bool
-map_states(PgtProbes *probes, char *error, size_t error_len)
-{
-	Size		page = sysconf(_SC_PAGESIZE);
-	void	   *mapping;
-
-	probes->states_size =
-		TYPEALIGN(page,
-				  sizeof(struct pgt_wait_state) * (probes->nslots + 1));
-	mapping = mmap(NULL, probes->states_size, PROT_READ | PROT_WRITE,
-				   MAP_SHARED,
-				   bpf_map__fd(probes->skeleton->maps.sessions), 0);
-	if (mapping == MAP_FAILED)
-	{
-		snprintf(error, error_len, "a BPF map could not be mapped: %m");
-		return false;
-	}
-	probes->states = mapping;
-	return true;
-}
-
-static bool
-open_ring(PgtRing *ring, const struct bpf_map *map,
-		  char *error, size_t error_len)
-{
-	int			rc = pgt_ring_open(ring, bpf_map__fd(map),
-								   bpf_map__max_entries(map));
+	int			rc = pgt_ring_open(ring, map_fd, size);
 
 	if (rc != 0)
 		snprintf(error, error_len,
@@ -213,63 +83,38 @@ open_ring(PgtRing *ring, const struct bpf_map *map,
 static bool
 open_rings(PgtProbes *probes, char *error, size_t error_len)
 {
-	return open_ring(&probes->ring, probes->skeleton->maps.events,
+	const PgtProgram *program = &probes->program;
+
+	return open_ring(&probes->ring, program->events, program->ring_size,
 					 error, error_len) &&
-		open_ring(&probes->lock_ring, probes->skeleton->maps.lock_waits,
-				  error, error_len);
-}
-
-static bool
-open_sessions(PgtProbes *probes, PgtWaitProbe setting,
-			  char *error, size_t error_len)
-{
-	struct pg_trace_bpf *skeleton = probes->skeleton;
-	PgtLoaded	loaded = {
-		.programs = {
-			[PGT_PROBE_NONE] = -1,
-			[PGT_PROBE_UPROBE] = bpf_program__fd(skeleton->progs.wait_site),
-			[PGT_PROBE_UPROBE_SHARED] =
-			bpf_program__fd(skeleton->progs.wait_site_shared),
-			[PGT_PROBE_PERF_UPROBE] =
-			bpf_program__fd(skeleton->progs.wait_site_perf),
-			[PGT_PROBE_WATCHPOINT] =
-			bpf_program__fd(skeleton->progs.wait_store),
-		},
-		.processes_map = bpf_map__fd(skeleton->maps.processes),
-		.states = probes->states,
-		.nslots = probes->nslots,
-	};
-
-	probes->sessions = pgt_probe_sessions_open(&loaded, setting,
-											   error, error_len);
-	return probes->sessions != NULL;
+		open_ring(&probes->lock_ring, program->lock_waits,
+				  program->lock_ring_size, error, error_len);
 }
 
 PgtProbes *
-pgt_probes_open(PgtWaitProbe setting, int nslots, Size ring_size,
-				PgtWaitCallback callback,
-				PgtLockCallback lock_callback, void *arg,
+pgt_probes_open(const PgtProbesOptions *options,
 				char *error, size_t error_len, const char **hint)
 {
 	PgtProbes  *probes = palloc0(sizeof(PgtProbes));
+	int			nslots = options->nslots;
 
 	*hint = NULL;
-	probes->nslots = nslots;
-	probes->callback = callback;
-	probes->lock_callback = lock_callback;
-	probes->callback_arg = arg;
-	probes->info.ring_size = ring_size;
+	probes->callback = options->callback;
+	probes->lock_callback = options->lock_callback;
+	probes->callback_arg = options->arg;
+	probes->info.ring_size = options->ring_size;
 	probes->samplers = palloc(sizeof(int) * nslots);
 	for (int i = 0; i < nslots; i++)
 		probes->samplers[i] = -1;
 
-	/* its type lacks the attribute */
-	libbpf_set_print((libbpf_print_fn_t) log_libbpf);
 	/* the cheap check first: without the privilege the rest is for nothing */
-	if (!load_program(probes, ring_size, error, error_len, hint) ||
-		!map_states(probes, error, error_len) ||
-		!open_rings(probes, error, error_len) ||
-		!open_sessions(probes, setting, error, error_len))
+	if (pgt_program_load(&probes->program, nslots, options->ring_size,
+						 error, error_len, hint) &&
+		open_rings(probes, error, error_len))
+		probes->sessions = pgt_probe_sessions_open(&probes->program,
+												   options->setting,
+												   error, error_len);
+	if (probes->sessions == NULL)
 	{
 		pgt_probes_close(probes);
 		return NULL;
@@ -284,13 +129,11 @@ pgt_probes_close(PgtProbes *probes)
 		return;
 
 	pgt_probe_sessions_close(probes->sessions);
-	for (int i = 0; i < probes->nslots; i++)
+	for (int i = 0; i < probes->program.nslots; i++)
 		pgt_probes_sample_end(probes, i);
 	pgt_ring_close(&probes->ring);
 	pgt_ring_close(&probes->lock_ring);
-	if (probes->states != NULL)
-		munmap(probes->states, probes->states_size);
-	pg_trace_bpf__destroy(probes->skeleton);
+	pgt_program_unload(&probes->program);
 	pfree(probes->samplers);
 	pfree(probes);
 }
@@ -298,13 +141,13 @@ pgt_probes_close(PgtProbes *probes)
 int
 pgt_probes_fd(const PgtProbes *probes)
 {
-	return bpf_map__fd(probes->skeleton->maps.events);
+	return probes->program.events;
 }
 
 int
 pgt_probes_lock_fd(const PgtProbes *probes)
 {
-	return bpf_map__fd(probes->skeleton->maps.lock_waits);
+	return probes->program.lock_waits;
 }
 
 /* ----------
@@ -317,7 +160,7 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 				  const PgtProbedProcess *process,
 				  char *error, size_t error_len)
 {
-	Assert(slot >= 0 && slot < probes->nslots && generation != 0);
+	Assert(slot >= 0 && slot < probes->program.nslots && generation != 0);
 	return pgt_probe_sessions_attach(probes->sessions, slot, generation,
 									 process, error, error_len);
 }
@@ -345,14 +188,14 @@ pgt_probes_settle(PgtProbes *probes, int slot, const PgtProbedProcess *process)
 void
 pgt_probes_watch_run_queue(PgtProbes *probes, int slot)
 {
-	probes->states[slot].watch_run_delay = 1;
+	probes->program.states[slot].watch_run_delay = 1;
 }
 
 bool
 pgt_probes_sample(PgtProbes *probes, int slot, int pid, uint64 before_ns,
 				  char *error, size_t error_len)
 {
-	uint64		cookie = PGT_COOKIE(probes->states[slot].generation, slot, 0);
+	uint64		cookie = PGT_COOKIE(probes->program.states[slot].generation, slot, 0);
 	int			fd;
 
 	if (!AcquireExternalFD())
@@ -360,9 +203,8 @@ pgt_probes_sample(PgtProbes *probes, int slot, int pid, uint64 before_ns,
 		snprintf(error, error_len, "too many open files");
 		return false;
 	}
-	probes->states[slot].sampled_ns = -before_ns;
-	fd = pgt_link_cpu_clock(bpf_program__fd(probes->skeleton->progs.cpu_sample),
-							pid, cookie);
+	probes->program.states[slot].sampled_ns = -before_ns;
+	fd = pgt_link_cpu_clock(probes->program.cpu_sample, pid, cookie);
 	if (fd < 0)
 	{
 		ReleaseExternalFD();
@@ -412,7 +254,7 @@ pgt_probes_problem(const PgtProbes *probes, int slot)
 struct pgt_wait_state
 pgt_probes_state(const PgtProbes *probes, int slot)
 {
-	return *(volatile struct pgt_wait_state *) &probes->states[slot];
+	return *(volatile struct pgt_wait_state *) &probes->program.states[slot];
 }
 
 uint64

@@ -19,17 +19,23 @@ typedef struct PgtProbesInfo
 	uint64		drained;		/* events read */
 } PgtProbesInfo;
 
+typedef struct PgtProbesOptions
+{
+	PgtWaitProbe setting;		/* which probes may be used; not off */
+	int			nslots;
+	Size		ring_size;		/* bytes, a power of two */
+	PgtWaitCallback callback;
+	PgtLockCallback lock_callback;
+	void	   *arg;			/* of both */
+} PgtProbesOptions;
+
 /*
  * Load the BPF program for sessions 0 to nslots - 1 and find out by which
- * probes it can be made to run, of those that the setting, which isn't off,
- * allows.  ring_size is in bytes, a power of two.  Returns NULL on failure,
- * with a reason in error, and a hint or NULL in *hint.  Otherwise error tells
- * why better probes can't be used, or is "".
+ * probes it can be made to run, of those that the setting allows.  Returns NULL
+ * on failure, with a reason in error, and a hint or NULL in *hint.  Otherwise
+ * error tells why better probes can't be used, or is "".
  */
-extern PgtProbes *pgt_probes_open(PgtWaitProbe setting,
-								  int nslots, Size ring_size,
-								  PgtWaitCallback callback,
-								  PgtLockCallback lock_callback, void *arg,
+extern PgtProbes *pgt_probes_open(const PgtProbesOptions *options,
 								  char *error, size_t error_len,
 								  const char **hint);
 

@@ -75,7 +75,7 @@ link_uprobe(PgtAttacher *attacher, enum pgt_probe probe, uint64_t cookie)
 {
 	const PgtProbeFile *server = pgt_probe_file(attacher->files,
 												PGT_SERVER_FILE);
-	int			program = attacher->loaded.programs[probe];
+	int			program = attacher->program->programs[probe];
 	int			link = -1;
 	int			rc;
 
@@ -100,14 +100,14 @@ attach(PgtAttacher *attacher, enum pgt_probe probe, uint64 session)
 	__u32		pid = MyProcPid;
 	int			rc;
 
-	if (attacher->loaded.programs[probe] < 0)
+	if (attacher->program->programs[probe] < 0)
 		return -EOPNOTSUPP;
 	if (probe == PGT_PROBE_WATCHPOINT)
-		return pgt_link_watchpoint(attacher->loaded.programs[probe], pid,
+		return pgt_link_watchpoint(attacher->program->programs[probe], pid,
 								   (uintptr_t) &word, session);
 	if (!pgt_probe_is_common(probe))
 		return link_uprobe(attacher, probe, session);
-	rc = bpf_map_update_elem(attacher->loaded.processes_map, &pid, &session,
+	rc = bpf_map_update_elem(attacher->program->processes, &pid, &session,
 							 BPF_ANY);
 	return rc != 0 ? rc : link_uprobe(attacher, probe, 0);
 }
@@ -129,8 +129,8 @@ give_proof(enum pgt_probe probe)
 static int
 try_once(PgtAttacher *attacher, enum pgt_probe probe)
 {
-	int			slot = attacher->loaded.nslots;
-	struct pgt_wait_state *state = &attacher->loaded.states[slot];
+	int			slot = attacher->program->nslots;
+	struct pgt_wait_state *state = &attacher->program->states[slot];
 	struct pgt_wait_state seen;
 	__u32		pid = MyProcPid;
 	int			link;
@@ -151,7 +151,7 @@ try_once(PgtAttacher *attacher, enum pgt_probe probe)
 
 	state->generation = 0;
 	if (pgt_probe_is_common(probe))
-		(void) bpf_map_delete_elem(attacher->loaded.processes_map, &pid);
+		(void) bpf_map_delete_elem(attacher->program->processes, &pid);
 	if (link < 0)
 		return link;
 	pgt_closer_close(attacher->closer, link);

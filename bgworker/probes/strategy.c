@@ -544,7 +544,7 @@ choose_kind(PgtProbeSessions *sessions, char *error, size_t error_len)
 }
 
 PgtProbeSessions *
-pgt_probe_sessions_open(const PgtLoaded *loaded, PgtWaitProbe setting,
+pgt_probe_sessions_open(const PgtProgram *program, PgtWaitProbe setting,
 						char *error, size_t error_len)
 {
 	PgtProbeSessions *sessions = palloc0(sizeof(PgtProbeSessions));
@@ -552,10 +552,10 @@ pgt_probe_sessions_open(const PgtLoaded *loaded, PgtWaitProbe setting,
 	error[0] = '\0';
 	pgt_selftest_reset();
 	sessions->setting = setting;
-	sessions->nslots = loaded->nslots;
-	sessions->states = loaded->states;
-	sessions->sessions = palloc0(sizeof(Session) * loaded->nslots);
-	pgt_attacher_open(&sessions->attacher, loaded);
+	sessions->nslots = program->nslots;
+	sessions->states = program->states;
+	sessions->sessions = palloc0(sizeof(Session) * program->nslots);
+	pgt_attacher_open(&sessions->attacher, program);
 	if (!choose_kind(sessions, error, error_len))
 	{
 		pgt_probe_sessions_close(sessions);

@@ -16,7 +16,7 @@ typedef struct PgtProbeSessions PgtProbeSessions;
  * Returns NULL if there are none.  In error is why those that would have been
  * preferred are not used, or "".
  */
-extern PgtProbeSessions *pgt_probe_sessions_open(const PgtLoaded *loaded,
+extern PgtProbeSessions *pgt_probe_sessions_open(const PgtProgram *program,
 												 PgtWaitProbe setting,
 												 char *error,
 												 size_t error_len);

@@ -17,6 +17,7 @@
 
 #include "bgworker/probes/compat.h"
 #include "bgworker/probes/layout.h"
+#include "bgworker/probes/libbpf_log.h"
 #include "bgworker/probes/program.h"
 #include "bpf/.output/pg_trace.skel.h"
 #include "extension/node_waits.h"
@@ -24,26 +25,6 @@
 /* The PID namespace of the server, and the kernel's number of the first one */
 #define PID_NAMESPACE			"/proc/self/ns/pid"
 #define INITIAL_PID_NAMESPACE	0xEFFFFFFC
-
-static int	log_libbpf(enum libbpf_print_level level, const char *format,
-					   va_list args) pg_attribute_printf(2, 0);
-
-static int
-log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char		message[1024];
-	Size		len;
-
-	vsnprintf(message, sizeof(message), format, args);
-	len = strlen(message);
-	while (len > 0 && message[len - 1] == '\n')
-		message[--len] = '\0';
-
-	/* the caller says in one sentence what went wrong; here is why */
-	ereport(level == LIBBPF_WARN ? LOG : DEBUG2,
-			(errmsg_internal("%s", message)));
-	return 0;
-}
 
 /* In another PID namespace than the first one, the program has to know which */
 static void
@@ -151,13 +132,14 @@ pgt_program_load(PgtProgram *program, int nslots, Size ring_size,
 	program->nslots = nslots;
 	program->programs[PGT_PROBE_NONE] = -1;
 
-	/* its type lacks the attribute */
-	libbpf_set_print((libbpf_print_fn_t) log_libbpf);
+	pgt_libbpf_log_start();
 	rc = try_load(program, ring_size, true);
+	pgt_libbpf_log_report();
 	if (rc == -EINVAL)
 	{
 		pg_trace_bpf__destroy(program->skeleton);
 		rc = try_load(program, ring_size, false);
+		pgt_libbpf_log_report();
 	}
 	if (rc == 0)
 	{

@@ -17,57 +17,18 @@
 #include "postgres.h"
 
 #include <bpf/libbpf.h>
-#include <unistd.h>
 
-#include "storage/fd.h"
-
-#include "bgworker/probes/links.h"
+#include "bgworker/probes/files.h"
+#include "bgworker/probes/migration.h"
 #include "bgworker/probes/probes.h"
 #include "bgworker/probes/program.h"
 #include "bgworker/probes/ring.h"
-#include "bgworker/probes/strategy.h"
-
-struct PgtProbes
-{
-	PgtProgram	program;
-	PgtRing		ring;			/* of waits */
-	PgtRing		lock_ring;
-	PgtProbeSessions *sessions;
-	int		   *samplers;		/* [nslots], -1 is none */
-	PgtWaitCallback callback;
-	PgtLockCallback lock_callback;
-	void	   *callback_arg;
-	PgtProbesInfo info;
-};
+#include "bgworker/probes/state.h"
 
 /* ----------
  * Opening and closing
  * ----------
  */
-
-static void
-handle_event(void *arg, const void *data, size_t size)
-{
-	PgtProbes  *probes = (PgtProbes *) arg;
-	const struct pgt_wait_event *event = data;
-
-	if (size < sizeof(*event) ||
-		size != (event->target == PGT_TARGET_NONE ?
-				 sizeof(*event) : sizeof(struct pgt_target_event)))
-		return;
-	if ((event->flags & PGT_WAIT_SAMPLE) == 0)
-		probes->info.drained++;
-	probes->callback(probes->callback_arg, event);
-}
-
-static void
-handle_lock_event(void *arg, const void *data, size_t size)
-{
-	PgtProbes  *probes = (PgtProbes *) arg;
-
-	if (size == sizeof(struct pgt_lock_event))
-		probes->lock_callback(probes->callback_arg, data);
-}
 
 static bool
 open_ring(PgtRing *ring, int map_fd, Size size, char *error, size_t error_len)
@@ -96,25 +57,18 @@ pgt_probes_open(const PgtProbesOptions *options,
 				char *error, size_t error_len, const char **hint)
 {
 	PgtProbes  *probes = palloc0(sizeof(PgtProbes));
-	int			nslots = options->nslots;
 
 	*hint = NULL;
+	probes->setting = options->setting;
 	probes->callback = options->callback;
 	probes->lock_callback = options->lock_callback;
 	probes->callback_arg = options->arg;
-	probes->info.ring_size = options->ring_size;
-	probes->samplers = palloc(sizeof(int) * nslots);
-	for (int i = 0; i < nslots; i++)
-		probes->samplers[i] = -1;
 
 	/* the cheap check first: without the privilege the rest is for nothing */
-	if (pgt_program_load(&probes->program, nslots, options->ring_size,
-						 error, error_len, hint) &&
-		open_rings(probes, error, error_len))
-		probes->sessions = pgt_probe_sessions_open(&probes->program,
-												   options->setting,
-												   error, error_len);
-	if (probes->sessions == NULL)
+	if (!pgt_program_load(&probes->program, options->nslots,
+						  options->ring_size, error, error_len, hint) ||
+		!open_rings(probes, error, error_len) ||
+		!pgt_strategy_open(probes, error, error_len))
 	{
 		pgt_probes_close(probes);
 		return NULL;
@@ -128,13 +82,10 @@ pgt_probes_close(PgtProbes *probes)
 	if (probes == NULL)
 		return;
 
-	pgt_probe_sessions_close(probes->sessions);
-	for (int i = 0; i < probes->program.nslots; i++)
-		pgt_probes_sample_end(probes, i);
+	pgt_strategy_close(probes);
 	pgt_ring_close(&probes->ring);
 	pgt_ring_close(&probes->lock_ring);
 	pgt_program_unload(&probes->program);
-	pfree(probes->samplers);
 	pfree(probes);
 }
 
@@ -151,110 +102,32 @@ pgt_probes_lock_fd(const PgtProbes *probes)
 }
 
 /* ----------
- * Sessions
+ * What comes back
  * ----------
  */
 
-bool
-pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
-				  const PgtProbedProcess *process,
-				  char *error, size_t error_len)
+static void
+handle_event(void *arg, const void *data, size_t size)
 {
-	Assert(slot >= 0 && slot < probes->program.nslots && generation != 0);
-	return pgt_probe_sessions_attach(probes->sessions, slot, generation,
-									 process, error, error_len);
-}
+	PgtProbes  *probes = (PgtProbes *) arg;
+	const struct pgt_wait_event *event = data;
 
-void
-pgt_probes_detach(PgtProbes *probes, int slot)
-{
-	pgt_probes_sample_end(probes, slot);
-	pgt_probe_sessions_detach(probes->sessions, slot);
-}
-
-bool
-pgt_probes_follow_pointers(const PgtProbes *probes)
-{
-	return probes != NULL &&
-		pgt_probe_sessions_default(probes->sessions) != PGT_PROBE_WATCHPOINT;
-}
-
-void
-pgt_probes_settle(PgtProbes *probes, int slot, const PgtProbedProcess *process)
-{
-	pgt_probe_sessions_settle(probes->sessions, slot, process);
-}
-
-void
-pgt_probes_watch_run_queue(PgtProbes *probes, int slot)
-{
-	probes->program.states[slot].watch_run_delay = 1;
-}
-
-bool
-pgt_probes_sample(PgtProbes *probes, int slot, int pid, uint64 before_ns,
-				  char *error, size_t error_len)
-{
-	uint64		cookie = PGT_COOKIE(probes->program.states[slot].generation, slot, 0);
-	int			fd;
-
-	if (!AcquireExternalFD())
-	{
-		snprintf(error, error_len, "too many open files");
-		return false;
-	}
-	probes->program.states[slot].sampled_ns = -before_ns;
-	fd = pgt_link_cpu_clock(probes->program.cpu_sample, pid, cookie);
-	if (fd < 0)
-	{
-		ReleaseExternalFD();
-		snprintf(error, error_len, "the process can't be sampled: %s",
-				 strerror(-fd));
-		return fd == -ESRCH;	/* it has ended: nothing is missing */
-	}
-	probes->samplers[slot] = fd;
-	return true;
-}
-
-void
-pgt_probes_sample_end(PgtProbes *probes, int slot)
-{
-	if (probes->samplers[slot] < 0)
+	if (size < sizeof(*event) ||
+		size != (event->target == PGT_TARGET_NONE ?
+				 sizeof(*event) : sizeof(struct pgt_target_event)))
 		return;
-	close(probes->samplers[slot]);
-	ReleaseExternalFD();
-	probes->samplers[slot] = -1;
+	if ((event->flags & PGT_WAIT_SAMPLE) == 0)
+		probes->drained++;
+	probes->callback(probes->callback_arg, event);
 }
 
-void
-pgt_probes_libraries(PgtProbes *probes, int slot,
-					 PgtLibraryCallback callback, void *arg)
+static void
+handle_lock_event(void *arg, const void *data, size_t size)
 {
-	pgt_probe_sessions_libraries(probes->sessions, slot, callback, arg);
-}
+	PgtProbes  *probes = (PgtProbes *) arg;
 
-long
-pgt_probes_maintain(PgtProbes *probes)
-{
-	return pgt_probe_sessions_maintain(probes->sessions);
-}
-
-enum pgt_probe
-pgt_probes_of(const PgtProbes *probes, int slot)
-{
-	return pgt_probe_sessions_of(probes->sessions, slot);
-}
-
-const char *
-pgt_probes_problem(const PgtProbes *probes, int slot)
-{
-	return pgt_probe_sessions_problem(probes->sessions, slot);
-}
-
-struct pgt_wait_state
-pgt_probes_state(const PgtProbes *probes, int slot)
-{
-	return *(volatile struct pgt_wait_state *) &probes->program.states[slot];
+	if (size == sizeof(struct pgt_lock_event))
+		probes->lock_callback(probes->callback_arg, data);
 }
 
 uint64
@@ -266,8 +139,8 @@ pgt_probes_ring_end(const PgtProbes *probes)
 bool
 pgt_probes_drain(PgtProbes *probes, uint64 end)
 {
-	probes->info.ring_max_used = Max(probes->info.ring_max_used,
-									 pgt_ring_used(&probes->ring));
+	probes->ring_max_used = Max(probes->ring_max_used,
+								pgt_ring_used(&probes->ring));
 	return pgt_ring_read(&probes->ring, end, handle_event, probes);
 }
 
@@ -279,13 +152,46 @@ pgt_probes_drain_locks(PgtProbes *probes)
 						 handle_lock_event, probes);
 }
 
+/* ----------
+ * Sessions
+ * ----------
+ */
+
+void
+pgt_probes_watch_run_queue(PgtProbes *probes, int slot)
+{
+	probes->program.states[slot].watch_run_delay = 1;
+}
+
+struct pgt_wait_state
+pgt_probes_state(const PgtProbes *probes, int slot)
+{
+	return *(volatile struct pgt_wait_state *) &probes->program.states[slot];
+}
+
+long
+pgt_probes_maintain(PgtProbes *probes)
+{
+	return pgt_migration_maintain(probes);
+}
+
+/* ----------
+ * For the views
+ * ----------
+ */
+
 void
 pgt_probes_info(const PgtProbes *probes, PgtProbesInfo *info)
 {
-	*info = probes->info;
-	info->probe = pgt_probe_sessions_default(probes->sessions);
-	pgt_probe_sessions_sites(probes->sessions, &info->nsites,
-							 &info->nexpensive);
+	const PgtSites *sites = pgt_probe_file(probes->attacher.files,
+										   PGT_SERVER_FILE)->sites;
+
+	info->probe = pgt_strategy_default(probes);
+	info->nsites = sites != NULL ? sites->nsites : 0;
+	info->nexpensive = sites != NULL ? sites->nexpensive : 0;
+	info->ring_size = probes->program.ring_size;
+	info->ring_max_used = probes->ring_max_used;
+	info->drained = probes->drained;
 }
 
 void

@@ -1,11 +1,16 @@
 /*
  * probes.h
  *		Wait events by eBPF.
+ *
+ * What the rest of the worker includes: it brings along what can be done with
+ * the probes of one process (strategy.h, sampler.h).
  */
 #ifndef PGT_PROBES_PROBES_H
 #define PGT_PROBES_PROBES_H
 
 #include "bgworker/probes/kinds.h"
+#include "bgworker/probes/sampler.h"
+#include "bgworker/probes/strategy.h"
 #include "extension/guc.h"
 
 /* What the views show. */
@@ -16,7 +21,7 @@ typedef struct PgtProbesInfo
 	int			nexpensive;		/* sites that the kernel single-steps */
 	uint64		ring_size;		/* bytes */
 	uint64		ring_max_used;	/* most bytes found in it */
-	uint64		drained;		/* events read */
+	uint64		drained;		/* events read that aren't samples */
 } PgtProbesInfo;
 
 typedef struct PgtProbesOptions
@@ -49,49 +54,10 @@ extern int	pgt_probes_fd(const PgtProbes *probes);
 extern int	pgt_probes_lock_fd(const PgtProbes *probes);
 
 /*
- * Observe the waits of a process.  generation is not 0 and comes back in the
- * events.  Returns false with a reason in error; if it returns true and error
- * isn't "", it says why other probes had to do.
- */
-extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
-							  const PgtProbedProcess *process,
-							  char *error, size_t error_len);
-
-/* Can processes be probed that have no address yet?  probes may be NULL. */
-extern bool pgt_probes_follow_pointers(const PgtProbes *probes);
-
-/* The process that is attached to has its address and latch by now. */
-extern void pgt_probes_settle(PgtProbes *probes, int slot,
-							  const PgtProbedProcess *process);
-
-/*
  * Have the events of this slot say how long the process has waited for a CPU,
  * if the kernel tells.  To be called when it is attached.
  */
 extern void pgt_probes_watch_run_queue(PgtProbes *probes, int slot);
-
-/*
- * Have events of this slot tell where the process is, about every millisecond
- * of its CPU time, until pgt_probes_sample_end() or detached.  The first ones
- * stand for before_ns more.  Returns false with a reason in error.
- */
-extern bool pgt_probes_sample(PgtProbes *probes, int slot, int pid,
-							  uint64 before_ns,
-							  char *error, size_t error_len);
-extern void pgt_probes_sample_end(PgtProbes *probes, int slot);
-
-/*
- * No events of this slot any more.  The kernel takes some 20 ms to remove
- * the probes; that happens behind the caller's back.
- */
-extern void pgt_probes_detach(PgtProbes *probes, int slot);
-
-/*
- * Look which libraries a session has loaded, and observe the waits in them as
- * well.  The callback is told of those that weren't there the last time.
- */
-extern void pgt_probes_libraries(PgtProbes *probes, int slot,
-								 PgtLibraryCallback callback, void *arg);
 
 /*
  * Exchange sessions' probes, if there have become many sessions or few.  To be
@@ -99,25 +65,26 @@ extern void pgt_probes_libraries(PgtProbes *probes, int slot,
  */
 extern long pgt_probes_maintain(PgtProbes *probes);
 
-/* What a session has at present. */
-extern enum pgt_probe pgt_probes_of(const PgtProbes *probes, int slot);
-
-/* Why these don't show all waits of the server's own code, NULL if they do. */
-extern const char *pgt_probes_problem(const PgtProbes *probes, int slot);
-
 /* A session's counters and current wait; valid until it is detached. */
 extern struct pgt_wait_state pgt_probes_state(const PgtProbes *probes,
 											  int slot);
 
-/*
- * The end of the events that have begun to be sent by now; and hand those
- * before such an end to the callback.  The latter returns false if it had to
- * stop at one that isn't complete yet.
- */
+/* The end of the events for which room has been reserved by now */
 extern uint64 pgt_probes_ring_end(const PgtProbes *probes);
+
+/*
+ * Hand the events before end, which pgt_probes_ring_end() has returned, to the
+ * callback; none behind it, even if there are.  Returns false if that ended
+ * earlier, at an event that is still being written: those behind it, whosever
+ * they are, come when the caller tries again.
+ */
 extern bool pgt_probes_drain(PgtProbes *probes, uint64 end);
 
-/* Hand all starts of waits for locks to their callback. */
+/*
+ * Hand the starts of waits for locks to their callback.  Those from one on that
+ * is still being written are left; when it has been, pgt_probes_lock_fd()
+ * becomes readable.
+ */
 extern void pgt_probes_drain_locks(PgtProbes *probes);
 
 extern void pgt_probes_info(const PgtProbes *probes, PgtProbesInfo *info);

@@ -12,8 +12,8 @@
  *
  * The program keeps the state of that in an entry behind those of the sessions.
  * The word goes from no wait to a wait that never ends, so nothing is sent to
- * the ring buffer.  All this takes less than 1 ms, and the two capabilities
- * that the probes themselves need.
+ * the ring buffer.  That takes no other capabilities than the probes themselves
+ * do.
  *
  * What is proved is proved of the machine.  That a traced process's probes
  * fire can't be tried without making it store or call something; what can be

@@ -1,49 +1,66 @@
 /*
  * strategy.h
- *		Which probes a traced process gets, and when it gets others.
+ *		Which probes a traced process gets.
+ *
+ * Slots are those of the BPF program's array of states.
  */
 #ifndef PGT_PROBES_STRATEGY_H
 #define PGT_PROBES_STRATEGY_H
 
-#include "bgworker/probes/attach.h"
 #include "bgworker/probes/kinds.h"
-#include "extension/guc.h"
-
-typedef struct PgtProbeSessions PgtProbeSessions;
 
 /*
- * Find out which probes pg_trace.wait_probe allows and the kernel grants.
- * Returns NULL if there are none.  In error is why those that would have been
- * preferred are not used, or "".
+ * Observe the waits of a process.  generation is not 0 and comes back in the
+ * events.  Returns false with a reason in error; if it returns true and error
+ * isn't "", it says why other probes had to do.
  */
-extern PgtProbeSessions *pgt_probe_sessions_open(const PgtProgram *program,
-												 PgtWaitProbe setting,
-												 char *error,
-												 size_t error_len);
+extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
+							  const PgtProbedProcess *process,
+							  char *error, size_t error_len);
 
-/* Detach everything.  NULL is legal. */
-extern void pgt_probe_sessions_close(PgtProbeSessions *sessions);
+/* Can processes be probed that have no address yet?  probes may be NULL. */
+extern bool pgt_probes_follow_pointers(const PgtProbes *probes);
 
-/* What new sessions get at present, and what is known of the server. */
-extern enum pgt_probe pgt_probe_sessions_default(const PgtProbeSessions *sessions);
-extern void pgt_probe_sessions_sites(const PgtProbeSessions *sessions,
-									 int *nsites, int *nexpensive);
+/* The process that is attached to has its address and latch by now. */
+extern void pgt_probes_settle(PgtProbes *probes, int slot,
+							  const PgtProbedProcess *process);
 
-/* These do what the functions in probes.h of the same name say. */
-extern bool pgt_probe_sessions_attach(PgtProbeSessions *sessions, int slot,
-									  uint32 generation,
-									  const PgtProbedProcess *process,
-									  char *error, size_t error_len);
-extern void pgt_probe_sessions_settle(PgtProbeSessions *sessions, int slot,
-									  const PgtProbedProcess *process);
-extern void pgt_probe_sessions_detach(PgtProbeSessions *sessions, int slot);
-extern void pgt_probe_sessions_libraries(PgtProbeSessions *sessions, int slot,
-										 PgtLibraryCallback callback,
-										 void *arg);
-extern long pgt_probe_sessions_maintain(PgtProbeSessions *sessions);
-extern enum pgt_probe pgt_probe_sessions_of(const PgtProbeSessions *sessions,
-											int slot);
-extern const char *pgt_probe_sessions_problem(const PgtProbeSessions *sessions,
-											  int slot);
+/*
+ * No events of this slot any more.  The kernel takes some 20 ms to remove
+ * the probes; that happens behind the caller's back.
+ */
+extern void pgt_probes_detach(PgtProbes *probes, int slot);
+
+/*
+ * Look which libraries a session has loaded, and observe the waits in them as
+ * well.  The callback is told of those that weren't there the last time.
+ */
+extern void pgt_probes_libraries(PgtProbes *probes, int slot,
+								 PgtLibraryCallback callback, void *arg);
+
+/* What a session has at present. */
+extern enum pgt_probe pgt_probes_of(const PgtProbes *probes, int slot);
+
+/* Why these don't show all waits of the server's own code, NULL if they do. */
+extern const char *pgt_probes_problem(const PgtProbes *probes, int slot);
+
+/* ----------
+ * For probes.c
+ * ----------
+ */
+
+/*
+ * The program is loaded: find out which probes the setting allows and the
+ * kernel grants.  Returns false if there are none.  In error is why those that
+ * would have been preferred are not used, or "".
+ */
+extern bool pgt_strategy_open(PgtProbes *probes,
+							  char *error, size_t error_len);
+
+/* Detach everything.  Legal if it isn't open. */
+extern void pgt_strategy_close(PgtProbes *probes);
+
+/* What new sessions get at present */
+extern enum pgt_probe pgt_strategy_default(const PgtProbes *probes);
 
 #endif							/* PGT_PROBES_STRATEGY_H */

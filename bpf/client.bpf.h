@@ -11,6 +11,11 @@
 #ifndef PG_TRACE_CLIENT_H
 #define PG_TRACE_CLIENT_H
 
+#include <stdbool.h>
+
+#include "file.bpf.h"
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
 #include "target.bpf.h"
 
 #define FILE_TYPE   0170000
@@ -25,46 +30,6 @@
 
 /* Buffers in a Unix-domain socket; more have no sum. */
 #define MAX_BUFFERS 64
-
-/* The kernel's, as far as needed; libbpf finds where the members are. */
-struct sk_buff {
-	struct sk_buff *next;
-	unsigned int len;
-	char cb[48];
-} __attribute__((preserve_access_index));
-
-struct sk_buff_head {
-	struct sk_buff *next;
-} __attribute__((preserve_access_index));
-
-struct unix_skb_parms {
-	__u32 consumed;
-} __attribute__((preserve_access_index));
-
-struct sock_common {
-	unsigned short skc_family;
-	unsigned long skc_flags;
-} __attribute__((preserve_access_index));
-
-struct sock {
-	struct sock_common __sk_common;
-	struct sk_buff_head sk_receive_queue;
-} __attribute__((preserve_access_index));
-
-struct tcp_sock {
-	__u32 rcv_nxt;
-	__u32 copied_seq;
-	__u32 write_seq;
-	__u32 snd_una;
-} __attribute__((preserve_access_index));
-
-struct unix_sock {
-	struct sock *peer;
-} __attribute__((preserve_access_index));
-
-struct socket {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
 
 /* Of the connection to the client, NULL if there is none. */
 static __always_inline struct sock *find_client(void)

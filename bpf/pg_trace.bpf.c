@@ -14,100 +14,25 @@
  * observe() takes nothing from the registers for that.  It reads the word that
  * the backend shows in pg_stat_activity and compares it with the value of the
  * last run: 0 to A starts a wait, A to 0 ends one, A to B does both, and a run
- * that changes nothing says nothing.  A finished wait goes to the worker through
- * the ring buffer; whoever's ring buffer is full has the loss counted.  What
- * the wait was for is read at its start, see target.h.
+ * that changes nothing says nothing, unless it is at the call that says what a
+ * wait is for.  A finished wait goes to the worker (event.bpf.h), with what it
+ * was for (target.bpf.h, client.bpf.h) and the plan node (plan_node.bpf.h).
  */
 #include <linux/bpf.h>
 #include <linux/bpf_perf_event.h>
 #include <linux/ptrace.h>
+
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #include "client.bpf.h"
+#include "event.bpf.h"
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
 #include "pg_trace.h"
+#include "plan_node.bpf.h"
+#include "relation.bpf.h"
 #include "target.bpf.h"
-
-/* The sizes of all maps are set by the worker before load. */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct pgt_wait_state);
-} sessions SEC(".maps");
-
-/*
- * Of the probes that all processes meet: pid -> PGT_COOKIE of its session,
- * without flags.  The pid is the one in the server's PID namespace.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} processes SEC(".maps");
-
-/*
- * That namespace, 0 if it is the initial one: then finding the pid costs 80 ns less.
- */
-const volatile __u64 pid_namespace_dev = 0;
-const volatile __u64 pid_namespace_ino = 0;
-
-/*
- * The address of pgt_plan_node (extension/node_waits.h) in every process that
- * the postmaster has forked; set by the worker before load.
- */
-const volatile __u64 plan_node_address = 0;
-
-/* 0 also if it can't be read */
-static __always_inline __u64 read_plan_node_word(void)
-{
-	__u64 word;
-
-	bpf_probe_read_user(&word, sizeof(word), (void *)plan_node_address);
-	return word;
-}
-
-/* The plan node that is executing, as that word has it */
-static __always_inline __u64 read_plan_node(const struct pgt_wait_state *state)
-{
-	__u64 word = read_plan_node_word();
-
-	return state->multi_word && word == state->multi_base ? state->multi_word : word;
-}
-
-/*
- * What the word would be for the node that is going to be executed, if that
- * has no wrapper; else 0.
- *
- *	Node *MultiExecProcNode(PlanState *node);
- */
-static __always_inline __u64 find_multi_node(__u64 plan_state)
-{
-	struct pgt_watched_plan watched;
-	struct pgt_watched_node node;
-	__u64 estate;
-	__u64 plan;
-	__u32 id;
-
-	if (bpf_probe_read_user(&watched, sizeof(watched), (void *)layout.watched_plan) ||
-	    bpf_probe_read_user(&estate, sizeof(estate),
-				(void *)(plan_state + layout.plan_state_state)) ||
-	    estate != watched.estate ||
-	    bpf_probe_read_user(&plan, sizeof(plan),
-				(void *)(plan_state + layout.plan_state_plan)) ||
-	    bpf_probe_read_user(&id, sizeof(id), (void *)(plan + layout.plan_node_id)) ||
-	    bpf_probe_read_user(&node, sizeof(node),
-				(void *)(watched.nodes + (__u64)id * layout.watched_node_size)) ||
-	    node.state != plan_state)
-		return 0;
-	return node.multi_word;
-}
 
 /* How long the process has waited for a CPU so far; 0 if nobody wants to know. */
 static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
@@ -120,101 +45,6 @@ static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
 	if (!bpf_core_field_exists(task->sched_info.run_delay))
 		return 0;
 	return task->sched_info.run_delay;
-}
-
-/* What the wait that ends was about; PGT_NO_BYTES if not the client. */
-static __always_inline __u32 read_client_bytes(const struct pgt_wait_state *state,
-					       struct pgt_wait_target *target)
-{
-	if (state->value == layout.client_read)
-		return client_bytes(target, state, false);
-	return state->value == layout.client_write ? target->client_bytes : PGT_NO_BYTES;
-}
-
-static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_wait_state *state,
-				      struct pgt_wait_target *target, __u32 slot, __u64 now,
-				      __u32 value, __u64 run_delay)
-{
-	event->start_ns = state->start_ns;
-	event->end_ns = now;
-	event->generation = state->generation;
-	event->slot = slot;
-	event->wait_event_info = state->value;
-	event->next_value = value;
-	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
-	event->target = target->kind;
-	event->mode = target->mode;
-	event->client_bytes = read_client_bytes(state, target);
-	event->plan_node = state->plan_node;
-	event->run_delay_start_ns = state->run_delay_ns;
-	event->run_delay_end_ns = run_delay;
-	state->submitted++;
-}
-
-/*
- * No flag to submit: the kernel wakes the worker only if it had read
- * everything before this event, so a burst costs one wakeup.
- */
-static __always_inline void submit_wait(struct pgt_wait_state *state,
-					struct pgt_wait_target *target, __u32 slot, __u64 now,
-					__u32 value, __u64 run_delay)
-{
-	struct pgt_target_event *event;
-	struct pgt_wait_event *plain;
-
-	if (target->kind == PGT_TARGET_NONE) {
-		plain = bpf_ringbuf_reserve(&events, sizeof(*plain), 0);
-		if (!plain) {
-			state->lost++;
-			return;
-		}
-		fill_wait(plain, state, target, slot, now, value, run_delay);
-		bpf_ringbuf_submit(plain, 0);
-		return;
-	}
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		state->lost++;
-		return;
-	}
-	fill_wait(&event->wait, state, target, slot, now, value, run_delay);
-	if (target->kind == PGT_TARGET_FILE)
-		event->target.file = target->file;
-	else
-		event->target = target->other;
-	bpf_ringbuf_submit(event, 0);
-}
-
-/*
- * The relation that the process is going to use a file of, or no longer.  In
- * most cases it is the same as before.
- */
-static __always_inline void submit_relation(struct pgt_wait_state *state,
-					    struct pgt_wait_target *target, __u32 slot,
-					    __u64 argument, __u32 kind)
-{
-	struct pgt_relation *last = &target->relation;
-	struct pgt_relation relation = {};
-	struct pgt_target_event *event;
-
-	if (!read_relation(&relation, argument, kind) ||
-	    (relation.file == last->file && relation.oid == last->oid &&
-	     relation.database == last->database && relation.tablespace == last->tablespace))
-		return;
-	last->file = 0;
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		state->lost++;
-		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event->target.relation = relation;
-	event->wait.end_ns = bpf_ktime_get_ns();
-	event->wait.generation = state->generation;
-	event->wait.slot = slot;
-	event->wait.target = PGT_TARGET_RELATION;
-	bpf_ringbuf_submit(event, 0);
-	*last = relation;
 }
 
 /*

@@ -5,7 +5,7 @@
  * From PostgreSQL 18 on, a process that needs a block may start to read it
  * and wait for the end of that later, which may come by another process.
  * Each I/O has a handle in shared memory, which says what it is about.
- * bpf/target.bpf.h finds the one that a wait is for by what is described here.
+ * bpf/aio.bpf.h finds the one that a wait is for by what is described here.
  */
 #include "postgres.h"
 

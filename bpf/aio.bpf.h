@@ -68,8 +68,7 @@ static __always_inline __u64 find_aio(const struct pgt_wait_target *target,
 	if (target->aio == PGT_ENTRY_AIO_HANDLE)
 		return target->aio_handle;
 	if (target->aio == PGT_ENTRY_AIO_OLDEST)
-		return read_pointer(read_pointer(backend) + layout.aio.in_flight) -
-		       layout.aio.node;
+		return read_pointer(read_pointer(backend) + layout.aio.in_flight) - layout.aio.node;
 	return 0;
 }
 

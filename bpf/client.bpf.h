@@ -18,11 +18,11 @@
 #include "maps.bpf.h"
 #include "target.bpf.h"
 
-#define FILE_TYPE   0170000
+#define FILE_TYPE 0170000
 #define FILE_SOCKET 0140000
 
-#define FAMILY_UNIX  1
-#define FAMILY_INET  2
+#define FAMILY_UNIX 1
+#define FAMILY_INET 2
 #define FAMILY_INET6 10
 
 /* enum sock_flags: the other side has sent all, and said so by a number */

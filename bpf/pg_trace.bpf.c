@@ -266,7 +266,7 @@ int wait_store(struct bpf_perf_event_data *ctx)
  * so is what came before the first one, which may be much.  That a few share
  * it keeps the chance of one from deciding about all of it.
  */
-#define SAMPLE_NS     1000000
+#define SAMPLE_NS 1000000
 #define SAMPLE_MAX_NS (5 * SAMPLE_NS)
 
 SEC("perf_event")

@@ -50,10 +50,10 @@
  */
 enum pgt_probe {
 	PGT_PROBE_NONE,
-	PGT_PROBE_UPROBE,	 /* a uprobe_multi link per process */
+	PGT_PROBE_UPROBE,        /* a uprobe_multi link per process */
 	PGT_PROBE_UPROBE_SHARED, /* one for all processes */
-	PGT_PROBE_PERF_UPROBE,	 /* a perf event per site for all processes */
-	PGT_PROBE_WATCHPOINT,	 /* a hardware watchpoint on the word */
+	PGT_PROBE_PERF_UPROBE,   /* a perf event per site for all processes */
+	PGT_PROBE_WATCHPOINT,    /* a hardware watchpoint on the word */
 };
 
 /* No wait event has this value; the state of a thread not seen yet. */
@@ -75,14 +75,14 @@ enum pgt_wait_flags {
 
 /* Functions with a probe of kind PGT_SITE_ENTRY */
 enum pgt_entry {
-	PGT_ENTRY_BUFFER,	 /* waits for a buffer's other users */
-	PGT_ENTRY_MULTI_NODE,	 /* executes a plan node that yields no rows */
+	PGT_ENTRY_BUFFER,          /* waits for a buffer's other users */
+	PGT_ENTRY_MULTI_NODE,      /* executes a plan node that yields no rows */
 	PGT_ENTRY_MULTI_NODE_DONE, /* is called after the last one of these */
 	/* wait for asynchronous I/O: */
 	PGT_ENTRY_AIO_REFERENCE, /* that which the argument points to */
-	PGT_ENTRY_AIO_OLDEST,	 /* the oldest of the process's own */
+	PGT_ENTRY_AIO_OLDEST,    /* the oldest of the process's own */
 	PGT_ENTRY_AIO_UNKNOWN,
-	PGT_ENTRY_AIO_HANDLE,	 /* that of the handle's address and its generation */
+	PGT_ENTRY_AIO_HANDLE, /* that of the handle's address and its generation */
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -151,7 +151,7 @@ struct pgt_aio {
 	__u32 file; /* relfilenode */
 	__u32 block;
 	__u32 nblocks;
-	__u8 fork; /* ForkNumber */
+	__u8 fork;  /* ForkNumber */
 	__u8 flags; /* PGT_AIO_TEMPORARY */
 	__u16 reserved;
 	__s32 owner; /* number of the PGPROC */
@@ -186,12 +186,12 @@ struct pgt_wait_event {
 	__u64 end_ns;
 	__u32 generation;
 	__u32 slot;
-	__u32 wait_event_info; /* what was waited for */
-	__u32 next_value;      /* the word's value at end_ns, 0 is no wait */
-	__u16 flags;           /* enum pgt_wait_flags */
-	__u8 target;           /* enum pgt_target_kind */
-	__u8 mode;             /* LOCKMODE or LWLockMode, or PGT_NO_MODE */
-	__u32 client_bytes;    /* see bpf/client.bpf.h, or PGT_NO_BYTES */
+	__u32 wait_event_info;    /* what was waited for */
+	__u32 next_value;         /* the word's value at end_ns, 0 is no wait */
+	__u16 flags;              /* enum pgt_wait_flags */
+	__u8 target;              /* enum pgt_target_kind */
+	__u8 mode;                /* LOCKMODE or LWLockMode, or PGT_NO_MODE */
+	__u32 client_bytes;       /* see bpf/client.bpf.h, or PGT_NO_BYTES */
 	__u64 plan_node;          /* the word plan_node_address at start_ns */
 	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
 	__u64 run_delay_end_ns;   /* and until end_ns */
@@ -259,12 +259,12 @@ struct pgt_layout {
 	__s32 relation;
 	__u32 relation_is_address;
 	/* Plan nodes, as extension/node_waits.c has them */
-	__u32 plan_state_plan;  /* in PlanState */
+	__u32 plan_state_plan; /* in PlanState */
 	__u32 plan_state_state;
 	__u32 plan_node_id; /* in Plan */
 	__u32 watched_node_size;
-	__u32 client_read; /* wait_event_info of ClientRead */
-	__u64 local_word; /* the process's word as long as it has no PGPROC */
+	__u32 client_read;  /* wait_event_info of ClientRead */
+	__u64 local_word;   /* the process's word as long as it has no PGPROC */
 	__u64 watched_plan; /* address of the process's pgt_watched_plan */
 	__u64 client_port;  /* address of the pointer to the process's Port */
 	__u32 port_socket;  /* in it */
@@ -279,7 +279,7 @@ struct pgt_watched_plan {
 };
 
 struct pgt_watched_node {
-	__u64 state;	  /* address of its PlanState */
+	__u64 state;      /* address of its PlanState */
 	__u64 multi_word; /* for plan_node; 0 if its wrapper sets that */
 };
 
@@ -295,7 +295,7 @@ struct pgt_wait_target {
 	__u8 aio; /* how to find the I/O: PGT_ENTRY_AIO_HANDLE, _OLDEST, or not */
 	__u8 client_known;
 	__u32 client_bytes; /* when the wait began, if it was to send */
-	__u64 client;	    /* the kernel's socket to the client, or 0 */
+	__u64 client;       /* the kernel's socket to the client, or 0 */
 	__u64 aio_handle;
 	__u64 aio_generation;
 	struct pgt_relation relation; /* that the worker was told of last */
@@ -328,9 +328,9 @@ struct pgt_wait_state {
 	__u32 generation; /* 0: nobody */
 	__u64 plan_node;  /* the word plan_node_address at start_ns */
 
-	__u64 run_delay_ns;	   /* in the run queue until start_ns */
+	__u64 run_delay_ns;    /* in the run queue until start_ns */
 	__u64 watch_run_delay; /* else run_delay_ns isn't read */
-	__u64 sampled_ns; /* CPU time of the thread that samples stand for so far */
+	__u64 sampled_ns;      /* CPU time of the thread that samples stand for so far */
 
 	/*
 	 * While the word plan_node_address is multi_base, the node at work is
@@ -347,7 +347,7 @@ struct pgt_wait_state {
 	 */
 	__u8 owner;
 	__u8 next;
-	__u8 next_seen; /* a probe of kind next has run */
+	__u8 next_seen;        /* a probe of kind next has run */
 	__u8 sees_multi_nodes; /* PGT_ENTRY_MULTI_NODE has been seen by the owner */
 	__u8 reserved[4 + 8];
 };

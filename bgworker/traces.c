@@ -5,7 +5,7 @@
  * The worker's loop (worker.c) calls these in turn: look what sessions ask for
  * in shared memory; drain the BPF ring buffer and the sessions' queues in
  * rounds (merge.c says why in which order), and write; end what is over.  One
- * trace is tracer.c's; here is what concerns all of them.
+ * trace is lifecycle.c's; here is what concerns all of them.
  */
 #include "postgres.h"
 
@@ -20,8 +20,12 @@
 #include "bgworker/tracer/activity.h"
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/libraries.h"
+#include "bgworker/tracer/lifecycle.h"
+#include "bgworker/tracer/records.h"
 #include "bgworker/tracer/sampling.h"
-#include "bgworker/tracer/tracer.h"
+#include "bgworker/tracer/silence.h"
+#include "bgworker/tracer/stream.h"
+#include "bgworker/tracer/waits.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
 #include "extension/arrival.h"
@@ -79,7 +83,7 @@ pgt_traces_wait(void *arg pg_attribute_unused(),
 	PgtTracer  *tracer = tracer_of_event(event->slot, event->generation);
 
 	if (tracer != NULL)
-		pgt_tracer_add_wait(tracer, event);
+		pgt_merge_add_wait(&tracer->merge, event);
 }
 
 void

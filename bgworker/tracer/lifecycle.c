@@ -1,10 +1,11 @@
 /*
- * tracer.c
- *		The worker's part of one traced process: its begin and its end.
+ * lifecycle.c
+ *		How the trace of one process begins, follows the process, and ends.
  *
- * Ties together what belongs to a session's slot in the worker: the probes'
- * link, the merge of both streams, the format's state and the file.  What goes
- * through them in between is tracer/stream.c's.
+ * What its session asks for stands in its entry in shared memory.  The file is
+ * opened first, then the probes are attached, so that it can say whether that
+ * worked; what goes into it from then on is stream.c's.  When the trace is to
+ * end, the process has to let go of its queue first.
  */
 #include "postgres.h"
 
@@ -17,12 +18,13 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/probes/compat.h"
-#include "bgworker/trace/sound.h"
 #include "bgworker/tracer/activity.h"
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/libraries.h"
+#include "bgworker/tracer/lifecycle.h"
+#include "bgworker/tracer/records.h"
 #include "bgworker/tracer/sampling.h"
-#include "bgworker/tracer/tracer.h"
+#include "bgworker/tracer/stream.h"
 #include "bgworker/tracer/waits.h"
 #include "extension/arrival.h"
 #include "extension/clock.h"
@@ -38,15 +40,9 @@
  * ----------
  */
 
-/* It has none yet while it has just been forked: see arrival.c. */
-PGPROC *
-pgt_tracer_proc(const PgtTracer *tracer)
-{
-	return pgt_entry_proc(tracer->proc_number, tracer->pid);
-}
-
-PgtProbedProcess
-pgt_tracer_process(const PgtTracer *tracer)
+/* What to probe: a process that was just forked has no PGPROC: see arrival.c. */
+static PgtProbedProcess
+probed_process(const PgtTracer *tracer)
 {
 	PGPROC	   *proc = pgt_tracer_proc(tracer);
 	PgtProbedProcess process = {.pid = tracer->pid};
@@ -65,7 +61,7 @@ pgt_tracer_process(const PgtTracer *tracer)
 static void
 attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 {
-	PgtProbedProcess process = pgt_tracer_process(tracer);
+	PgtProbedProcess process = probed_process(tracer);
 	char		error[PGT_ERROR_LEN];
 	char		note[PGT_ERROR_LEN + 64];
 	const char *problem;
@@ -347,7 +343,7 @@ pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
 }
 
 /* ----------
- * Ending
+ * Going on
  * ----------
  */
 
@@ -380,6 +376,37 @@ pgt_tracer_check_entry(PgtTracer *tracer)
 		tracer->own.leader_cursor = now.leader_cursor;
 	}
 }
+
+void
+pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes)
+{
+	PgtProbedProcess process = probed_process(tracer);
+
+	if (tracer->attached)
+		pgt_probes_settle(probes, tracer->slot, &process);
+}
+
+void
+pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
+{
+	enum pgt_probe probe;
+	bool		locked;
+
+	if (!tracer->attached)
+		return;
+	probe = pgt_probes_of(probes, tracer->slot);
+	if (probe == tracer->probe)
+		return;
+	tracer->probe = probe;
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
+	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
+	pgt_entry_unlock(locked);
+}
+
+/* ----------
+ * Ending
+ * ----------
+ */
 
 bool
 pgt_tracer_can_end(PgtTracer *tracer)

@@ -22,7 +22,7 @@
 #include "utils/builtins.h"
 
 #include "bench/recording.h"
-#include "bgworker/tracer/tracer.h"
+#include "bgworker/tracer/stream.h"
 #include "extension/clock.h"
 
 /* One run of the merge, and what came in before it */
@@ -173,8 +173,8 @@ run(PgtTracer *tracer, const Recording *recording)
 		bool		held;
 
 		for (int j = 0; j < round->nwaits; j++)
-			pgt_tracer_add_wait(tracer,
-								recording->waits[round->first_wait + j]);
+			pgt_merge_add_wait(&tracer->merge,
+							   recording->waits[round->first_wait + j]);
 		tracer->head = round->head;
 		(void) pgt_tracer_drain(tracer, NULL, round->safe_ns, &held);
 		if (!held)

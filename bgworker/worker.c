@@ -3,9 +3,10 @@
  *		The background worker that observes waits and writes trace files.
  *
  * One loop: follow the settings, begin and end the traces that sessions ask
- * for, drain and write what there is of them (all in traces.c), sleep.  While there is work the worker naps between rounds,
- * so that it handles many events at a time; when there is none, it sleeps
- * until its latch is set, a wait event comes in or a traced process ends.
+ * for (traces.c, arrivals.c), drain and write what there is of them (rounds.c),
+ * sleep (wakeup.c).  While there is work the worker naps between rounds, so
+ * that it handles many events at a time; when there is none, it sleeps until
+ * its latch is set, a wait event comes in or a traced process ends.
  */
 #include "postgres.h"
 
@@ -23,10 +24,13 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "bgworker/arrivals.h"
 #include "bgworker/probes/layout.h"
 #include "bgworker/probes/probes.h"
+#include "bgworker/rounds.h"
 #include "bgworker/status.h"
 #include "bgworker/trace/leftovers.h"
+#include "bgworker/tracers.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
 #include "bgworker/worker.h"
@@ -178,8 +182,8 @@ open_probes(void)
 			.setting = pgt_wait_probe,
 			.nslots = pgt_nsessions,
 			.ring_size = (Size) pgt_ring_buffer_size * 1024,
-			.callback = pgt_traces_wait,
-			.lock_callback = pgt_traces_lock_wait,
+			.callback = pgt_tracers_wait,
+			.lock_callback = pgt_tracers_lock_wait,
 		};
 
 		probe_error[0] = '\0';
@@ -221,7 +225,7 @@ sleep_until_needed(long timeout_ms)
 	 * one that has published before it is seen below.
 	 */
 	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
-	if (pgt_traces_are_drained())
+	if (pgt_rounds_are_done())
 		pgt_wakeup_sleep(timeout_ms < 0 ? LONGEST_SLEEP_MS :
 						 Min(timeout_ms, LONGEST_SLEEP_MS));
 	pg_atomic_write_u32(&pgt_shared->worker_asleep, 0);
@@ -231,7 +235,7 @@ sleep_until_needed(long timeout_ms)
 static void
 nap(long ms)
 {
-	pgt_wakeup_nap(ms, pgt_traces_look_for_blockers);
+	pgt_wakeup_nap(ms, pgt_rounds_look_for_blockers);
 }
 
 /* ----------
@@ -254,7 +258,7 @@ initialize(void)
 	has_capabilities = pgt_privilege_raise(capabilities,
 										   sizeof(capabilities));
 
-	pgt_traces_init();
+	pgt_tracers_init();
 	pgt_wakeup_init();
 	pgt_status_started(capabilities);
 	before_shmem_exit(worker_exit, (Datum) 0);
@@ -301,7 +305,7 @@ shut_down(void)
 	do
 	{
 		ResetLatch(MyLatch);
-		(void) pgt_traces_drain();
+		(void) pgt_rounds_drain();
 		pgt_traces_look_for_ended();
 		(void) pgt_traces_end();
 		any_left = pgt_traces_any();
@@ -343,17 +347,18 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		long		due_ms;
 
 		ResetLatch(MyLatch);
-		pgt_traces_look_for_blockers();
+		pgt_rounds_look_for_blockers();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 			follow_settings();
 		}
+		pgt_arrivals_handle(pgt_enabled && pgt_probes_follow_pointers(probes));
 		pgt_traces_handle_requests();
 		pgt_traces_look_for_ended();
 		nwaiting = pgt_traces_end();
-		busy = pgt_traces_drain() > 0;
+		busy = pgt_rounds_drain() > 0;
 		due_ms = pgt_traces_follow();
 		pgt_traces_show_counters();
 

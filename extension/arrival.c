@@ -19,12 +19,9 @@
 #include "postgres.h"
 
 #include <dlfcn.h>
-#include <sched.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
-#include "utils/timestamp.h"
 
 #include "extension/arrival.h"
 #include "extension/clock.h"
@@ -35,17 +32,6 @@
 /* The longest that a child stands still, and how often it looks */
 #define HOLD_NS			UINT64CONST(500000000)
 #define LOOK_US			50
-
-/* How often the worker tries to lock the registry for one of them */
-#define LOCK_ATTEMPTS	1000
-
-enum
-{
-	ARRIVAL_FREE,
-	ARRIVAL_TAKEN,				/* being filled in */
-	ARRIVAL_WAITING,			/* the worker's turn */
-	ARRIVAL_ANSWERED,			/* the process's turn */
-};
 
 /*
  * The server's variable my_wait_event_info, which must not be named here: the
@@ -85,10 +71,10 @@ take_arrival(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		uint32		state = ARRIVAL_FREE;
+		uint32		state = PGT_ARRIVAL_FREE;
 
 		if (pg_atomic_compare_exchange_u32(&pgt_arrivals[i].state,
-										   &state, ARRIVAL_TAKEN))
+										   &state, PGT_ARRIVAL_TAKEN))
 			return &pgt_arrivals[i];
 	}
 	return NULL;
@@ -114,14 +100,14 @@ pgt_arrival_hold(const BackgroundWorker *starting)
 
 	arrival->pid = getpid();
 	arrival->leader_pid = starting->bgw_notify_pid;
-	pg_atomic_exchange_u32(&arrival->state, ARRIVAL_WAITING);
+	pg_atomic_exchange_u32(&arrival->state, PGT_ARRIVAL_WAITING);
 	pgt_session_wake_worker();
 	deadline_ns = pgt_clock_now() + HOLD_NS;
-	while (pg_atomic_read_u32(&arrival->state) == ARRIVAL_WAITING &&
+	while (pg_atomic_read_u32(&arrival->state) == PGT_ARRIVAL_WAITING &&
 		   pgt_clock_now() < deadline_ns)
 		pg_usleep(LOOK_US);
 	/* if it was too late, the worker finds nothing, or a process to trace */
-	pg_atomic_exchange_u32(&arrival->state, ARRIVAL_FREE);
+	pg_atomic_exchange_u32(&arrival->state, PGT_ARRIVAL_FREE);
 }
 
 void
@@ -142,89 +128,6 @@ const void *
 pgt_arrival_local_word(void)
 {
 	return local_word;
-}
-
-/* ----------
- * In the worker
- * ----------
- */
-
-/* Whoever holds the lock may have been stopped: not to be waited for. */
-static bool
-lock_registry(void)
-{
-	for (int i = 0; i < LOCK_ATTEMPTS; i++)
-	{
-		if (LWLockConditionalAcquire(pgt_lock, LW_EXCLUSIVE))
-			return true;
-		sched_yield();
-	}
-	return false;
-}
-
-/* A slot for the process, -1 if its leader isn't traced or there is none. */
-static int
-allocate(int pid, int leader_pid)
-{
-	PgtSession	description;
-	PgtSession *session;
-
-	if (!lock_registry())
-		return -1;
-	session = pgt_session_find(leader_pid);
-	if (session != NULL && session->state == PGT_SESSION_ACTIVE)
-	{
-		/* the connection's names are the leader's */
-		pgt_session_copy(&description, session);
-		description.pid = pid;
-		description.proc_number = -1;
-		description.leader_pid = leader_pid;
-		description.backend_type = B_BG_WORKER;
-		strlcpy(description.image, "parallel worker", BGW_MAXLEN);
-		description.leader_cursor = 0;
-		description.remote = false;
-		description.forked = true;
-		description.backend_start = GetCurrentTimestamp();
-		session = pgt_session_find(pid) == NULL ?
-			pgt_session_allocate(&description) : NULL;
-	}
-	else
-		session = NULL;
-	LWLockRelease(pgt_lock);
-	return session != NULL ? (int) (session - pgt_sessions) : -1;
-}
-
-void
-pgt_arrivals_handle(void (*begin) (int slot))
-{
-	for (int i = 0; i < pgt_nsessions; i++)
-	{
-		PgtArrival *arrival = &pgt_arrivals[i];
-		int			pid;
-		int			leader_pid;
-		uint32		state = ARRIVAL_WAITING;
-		int			slot = -1;
-
-		if (pg_atomic_read_u32(&arrival->state) > ARRIVAL_ANSWERED)
-			pg_atomic_write_u32(&arrival->state, ARRIVAL_FREE);
-		if (pg_atomic_read_u32(&arrival->state) != ARRIVAL_WAITING)
-			continue;
-		pg_read_barrier();
-		/* read once; begin finds out whether that is a process of ours */
-		pid = *(volatile int *) &arrival->pid;
-		leader_pid = *(volatile int *) &arrival->leader_pid;
-		if (begin != NULL)
-			slot = allocate(pid, leader_pid);
-		if (slot >= 0)
-			begin(slot);
-		pg_atomic_compare_exchange_u32(&arrival->state, &state,
-									   ARRIVAL_ANSWERED);
-		/* whoever was killed meanwhile leaves the entry to others */
-		state = ARRIVAL_ANSWERED;
-		if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
-			pg_atomic_compare_exchange_u32(&arrival->state, &state,
-										   ARRIVAL_FREE);
-	}
 }
 
 /* ----------

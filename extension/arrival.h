@@ -7,6 +7,15 @@
 
 #include "postmaster/bgworker.h"
 
+/* Where a process is that waits to be traced: PgtArrival.state */
+enum
+{
+	PGT_ARRIVAL_FREE,
+	PGT_ARRIVAL_TAKEN,			/* being filled in */
+	PGT_ARRIVAL_WAITING,		/* the worker's turn */
+	PGT_ARRIVAL_ANSWERED,		/* the process's turn */
+};
+
 /* Postmaster, at load. */
 extern void pgt_arrival_install(void);
 
@@ -23,13 +32,6 @@ extern void pgt_arrival_hold(const BackgroundWorker *starting);
  */
 extern const void *pgt_arrival_pointer(void);
 extern const void *pgt_arrival_local_word(void);
-
-/*
- * The worker: take a session's slot for each process that waits to be traced
- * and let it go on when begin has been called for that.  begin is NULL if none
- * can be traced now.
- */
-extern void pgt_arrivals_handle(void (*begin) (int slot));
 
 /*
  * In a parallel worker that has its leader's settings: if it is being traced

@@ -17,7 +17,7 @@
  *
  * What is proved is proved of the machine.  That a traced process's probes
  * fire can't be tried without making it store or call something; what can be
- * seen of that is in tracer/libraries.c.
+ * seen of that is in tracer/silence.c.
  */
 #include "postgres.h"
 

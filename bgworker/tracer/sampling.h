@@ -5,6 +5,7 @@
 #ifndef PGT_TRACER_SAMPLING_H
 #define PGT_TRACER_SAMPLING_H
 
+#include "bgworker/probes/probes.h"
 #include "bgworker/tracer/tracer.h"
 
 /*

@@ -1,128 +1,19 @@
 /*
  * stream.c
- *		The worker's part of one traced process: what goes through it.
+ *		The two streams of one traced process, drained into its file.
  *
- * From the queue and the ring buffer by way of the merge to the format's
- * buffer, and from there to the file.
+ * A round notes how far the queue is filled, drains the ring buffer, which
+ * adds waits to the merge, and then drains both here: the merge hands records
+ * to records.c and waits to waits.c, in the order of time.
  */
 #include "postgres.h"
 
-#include "pgstat.h"
-#include "storage/proc.h"
+#include "storage/latch.h"
 
-#include "bgworker/trace/sound.h"
 #include "bgworker/tracer/activity.h"
-#include "bgworker/tracer/entry.h"
-#include "bgworker/tracer/tracer.h"
+#include "bgworker/tracer/records.h"
+#include "bgworker/tracer/stream.h"
 #include "bgworker/tracer/waits.h"
-
-/* The buffer is written when it has grown to this size, at the latest. */
-#define FLUSH_SIZE		(256 * 1024)
-
-/* ----------
- * The merged stream
- * ----------
- */
-
-static void
-flush_if_much(PgtTracer *tracer)
-{
-	if (tracer->writer.buffer.len >= FLUSH_SIZE)
-		pgt_tracer_flush(tracer);
-}
-
-void
-pgt_tracer_count_event(PgtTracer *tracer)
-{
-	tracer->unflushed++;
-	flush_if_much(tracer);
-}
-
-/* Bytes that a record's text may take in the file */
-static uint64
-space_needed(const PgtRecord *record)
-{
-	uint64		total = pgt_record_text_total(record);
-
-	/* each byte of a value may have to be escaped */
-	return record->type == PGT_RECORD_BIND ? 4 * total : total;
-}
-
-static void
-sink_record(void *arg, const PgtRecord *record)
-{
-	PgtTracer  *tracer = (PgtTracer *) arg;
-
-	tracer->sql_events++;
-	/* a text that has begun has room for its end, so that len= is true */
-	if (record->type != PGT_RECORD_TEXT &&
-		!pgt_writer_has_room_for(&tracer->writer, space_needed(record)))
-	{
-		tracer->discarded++;
-		return;
-	}
-	if (record->type == PGT_RECORD_TEXT && tracer->format.text_left == 0)
-		return;
-	pgt_format_record(&tracer->format, record);
-	pgt_tracer_count_event(tracer);
-}
-
-/* In pieces, since the text may be much larger than what is here at a time */
-void
-pgt_tracer_break_text(PgtTracer *tracer, uint64 left)
-{
-	uint64		missing = Min(left, tracer->format.text_left);
-
-	if (missing == 0)
-		return;
-	for (uint64 done = 0; done < missing; done += FLUSH_SIZE)
-	{
-		pgt_format_text_dots(&tracer->format,
-							 Min(missing - done, FLUSH_SIZE));
-		flush_if_much(tracer);
-	}
-	pgt_format_text_missing(&tracer->format, missing);
-}
-
-void
-pgt_tracer_give_up_text(PgtTracer *tracer)
-{
-	/* some of it may still be in the queue */
-	if (tracer->queue.tail != tracer->head)
-		return;
-	pgt_tracer_break_text(tracer, tracer->format.text_left);
-	tracer->merge.text_left = 0;
-}
-
-static void
-sink_text_missing(void *arg, uint64 left)
-{
-	pgt_tracer_break_text((PgtTracer *) arg, left);
-}
-
-static void
-sink_corrupt(void *arg)
-{
-	PgtTracer  *tracer = (PgtTracer *) arg;
-
-	tracer->discarded++;
-	if (pgt_writer_has_room(&tracer->writer))
-		pgt_format_note(&tracer->format,
-						"LOST AN UNKNOWN NUMBER OF EVENTS: THE SESSION'S QUEUE WAS CORRUPT");
-	if (!tracer->corrupt)
-		ereport(LOG,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the queue of traced process %d is corrupt",
-						tracer->pid),
-				 errdetail("What it held is lost; the trace goes on.")));
-	tracer->corrupt = true;
-}
-
-void
-pgt_tracer_add_wait(PgtTracer *tracer, const struct pgt_wait_event *event)
-{
-	pgt_merge_add_wait(&tracer->merge, event);
-}
 
 void
 pgt_tracer_note(PgtTracer *tracer)
@@ -167,12 +58,6 @@ report_lost_waits(PgtTracer *tracer)
 	pgt_relations_forget(&tracer->relations);
 }
 
-static void
-sink_wait(void *arg, const struct pgt_wait_event *event)
-{
-	pgt_tracer_put_event((PgtTracer *) arg, event);
-}
-
 void
 pgt_tracer_wake(const PgtTracer *tracer)
 {
@@ -187,10 +72,10 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 				 bool *held)
 {
 	PgtMergeSink sink = {
-		.record = sink_record,
-		.wait = sink_wait,
-		.text_missing = sink_text_missing,
-		.corrupt = sink_corrupt,
+		.record = pgt_tracer_put_record,
+		.wait = pgt_tracer_put_event,
+		.text_missing = pgt_tracer_text_missing,
+		.corrupt = pgt_tracer_queue_corrupt,
 		.arg = tracer,
 	};
 	PgtSession *session = tracer->session;
@@ -218,70 +103,4 @@ bool
 pgt_tracer_is_drained(const PgtTracer *tracer)
 {
 	return pgt_merge_is_done(&tracer->merge, &tracer->queue, tracer->head);
-}
-
-/* ----------
- * Writing
- * ----------
- */
-
-void
-pgt_tracer_set_error(PgtTracer *tracer, const char *error)
-{
-	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
-
-	strlcpy(tracer->session->last_error, error, PGT_ERROR_LEN);
-	pgt_entry_unlock(locked);
-}
-
-static void
-flush_failed(PgtTracer *tracer)
-{
-	char		error[PGT_ERROR_LEN];
-
-	snprintf(error, sizeof(error), "could not write to the trace file: %m");
-	pgt_tracer_set_error(tracer, error);
-	if (!tracer->write_failed)
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not write to trace file \"%s\": %m",
-						tracer->writer.path),
-				 errdetail("Events are lost until writing succeeds again.")));
-	tracer->write_failed = true;
-	tracer->discarded += tracer->unflushed;
-}
-
-void
-pgt_tracer_flush(PgtTracer *tracer)
-{
-	PgtSession *session = tracer->session;
-	bool		failed_before = tracer->write_failed;
-
-	if (tracer->writer.fd < 0)
-		return;
-	if (tracer->writer.buffer.len > 0)
-	{
-		if (pgt_writer_flush(&tracer->writer))
-			tracer->write_failed = false;
-		else
-			flush_failed(tracer);
-		tracer->unflushed = 0;
-	}
-	if (failed_before && !tracer->write_failed)
-		appendStringInfo(&tracer->writer.buffer,
-						 "\n*** LOST EVENTS, " UINT64_FORMAT " SO FAR: THE FILE COULD NOT BE WRITTEN\n",
-						 tracer->discarded);
-
-	pg_atomic_write_u64(&session->bytes_written, tracer->writer.bytes);
-	pg_atomic_write_u64(&session->sql_events, tracer->sql_events);
-	pg_atomic_write_u64(&session->wait_events, tracer->wait_events);
-	pg_atomic_write_u64(&session->lost_events,
-						tracer->discarded + tracer->lost_waits);
-}
-
-uint64
-pgt_tracer_lost(const PgtTracer *tracer)
-{
-	return tracer->discarded + tracer->lost_waits +
-		pg_atomic_read_u64(&tracer->session->queue.lost);
 }

@@ -5,10 +5,10 @@
 #ifndef PGT_TRACER_TRACER_H
 #define PGT_TRACER_TRACER_H
 
-#include "bgworker/probes/probes.h"
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/merge.h"
 #include "bgworker/trace/writer.h"
+#include "bpf/pg_trace.h"
 #include "extension/session.h"
 
 /* What pg_stat_activity knows about a process in the middle of something */
@@ -20,6 +20,10 @@ typedef struct PgtActivity
 	TimestampTz xact_start;
 	char	   *text;			/* of the statement, or the last one; palloc'd */
 } PgtActivity;
+
+/* The writer's buffer is written when it has grown to this, at the latest. */
+#define PGT_FLUSH_SIZE		(256 * 1024)
+
 /* Waits for locks that may have to be written still */
 #define PGT_KEPT_BLOCKERS	8
 
@@ -79,118 +83,20 @@ typedef struct PgtTracer
 	bool		write_failed;	/* the last flush did; say so in the file */
 } PgtTracer;
 
-/*
- * Begin the trace that is asked for in a slot; or, if resume is set, continue
- * the one that was active when the worker was restarted.  probes is NULL if
- * waits can't be observed; probe_error says why.  Returns false with a reason
- * in error.
- */
-extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
-							 PgtProbes *probes, const char *probe_error,
-							 char *error, size_t error_len);
-
-/*
- * The process's PGPROC, NULL if it has none yet or no longer; and what to
- * probe.
- */
+/* The process's PGPROC, NULL if it has none yet or no longer */
 extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
-extern PgtProbedProcess pgt_tracer_process(const PgtTracer *tracer);
-
-/* The process's hooks are to send no records any longer. */
-extern void pgt_tracer_clear_flag(const PgtTracer *tracer);
-
-/*
- * worker is a parallel worker of leader, and both have just been drained: say
- * so in both files.
- */
-extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
-
-/* Something was formatted; write it if that has become much. */
-extern void pgt_tracer_count_event(PgtTracer *tracer);
-
-/* A wait event has come in for this process. */
-extern void pgt_tracer_add_wait(PgtTracer *tracer,
-								const struct pgt_wait_event *event);
-
-/*
- * If the process has begun to wait for a lock and still does, find out who is
- * in the way.
- */
-extern void pgt_tracer_look_for_blockers(PgtTracer *tracer,
-										 const PgtProbes *probes);
-
-/* Waits that come before the records noted aren't there in this round. */
-extern void pgt_tracer_misses_waits(PgtTracer *tracer);
-
-/* Note how far the queue is filled; before the ring buffer is drained. */
-extern void pgt_tracer_note(PgtTracer *tracer);
-
-/*
- * Format what can be put in order now; see pgt_merge_run().  Returns the
- * number of events, and sets *held if there are more to come soon.
- */
-extern int	pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes,
-							 uint64 safe_ns, bool *held);
-
-/* Write out what was formatted, and show the counters. */
-extern void pgt_tracer_flush(PgtTracer *tracer);
-
-/*
- * Look at the entry in shared memory again: does it still describe this trace?
- * It isn't to go on otherwise.
- */
-extern void pgt_tracer_check_entry(PgtTracer *tracer);
-
-/* The text that is being written ends here, left bytes short. */
-extern void pgt_tracer_break_text(PgtTracer *tracer, uint64 left);
-
-/* The rest of the text that is being sent won't come any more. */
-extern void pgt_tracer_give_up_text(PgtTracer *tracer);
-
-/* If the process waits for room in its queue, have it look again. */
-extern void pgt_tracer_wake(const PgtTracer *tracer);
-
-/* Keep the BPF program's counters. */
-extern void pgt_tracer_note_counters(PgtTracer *tracer,
-									 struct pgt_wait_state state);
-
-/*
- * Has the backend let go of the queue, so that the trace can end?  It is
- * given a second.
- */
-extern bool pgt_tracer_can_end(PgtTracer *tracer);
-
-/* Is nothing left to be formatted of what was there at the last round? */
-extern bool pgt_tracer_is_drained(const PgtTracer *tracer);
-
-/*
- * Detach the probes.  A last round of note, drain and flush must follow, then
- * pgt_tracer_end(), which is told the state that this returns.
- */
-extern struct pgt_wait_state pgt_tracer_detach(PgtTracer *tracer,
-											   PgtProbes *probes);
 
 /* Show in the views what went wrong last. */
 extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 
+/* Something was formatted; write it if that has become much. */
+extern void pgt_tracer_count_event(PgtTracer *tracer);
+extern void pgt_tracer_flush_if_much(PgtTracer *tracer);
+
+/* Write out what was formatted, and show the counters. */
+extern void pgt_tracer_flush(PgtTracer *tracer);
+
 /* Records and waits that are missing in the file. */
 extern uint64 pgt_tracer_lost(const PgtTracer *tracer);
-
-/*
- * A process that doesn't let go of the queue keeps its slot from being used
- * again.  After the end of such a trace, or after a restart of the worker,
- * pgt_tracer_hold() watches it, and pgt_tracer_release() is called when it is
- * gone.
- */
-extern void pgt_tracer_hold(PgtTracer *tracer, int slot);
-extern void pgt_tracer_release(PgtTracer *tracer);
-
-/* The worker stops; its successor continues the file. */
-extern void pgt_tracer_leave(PgtTracer *tracer);
-
-/* Complete and close the file.  reason is the last line's text. */
-extern void pgt_tracer_end(PgtTracer *tracer,
-						   const struct pgt_wait_state *last,
-						   const char *reason);
 
 #endif							/* PGT_TRACER_TRACER_H */

@@ -1,5 +1,5 @@
 /*
- * trace/wait_names.c
+ * waits.c
  *		The waits of one traced process: from events to lines.
  *
  * Takes the BPF program's events in their place in the merged stream, and adds
@@ -101,8 +101,9 @@ put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
 }
 
 void
-pgt_tracer_put_event(PgtTracer *tracer, const struct pgt_wait_event *event)
+pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 {
+	PgtTracer  *tracer = (PgtTracer *) arg;
 	const struct pgt_target *target = event->target == PGT_TARGET_NONE ?
 		NULL : &((const struct pgt_target_event *) event)->target;
 

@@ -1,15 +1,26 @@
 /*
- * trace/wait_names.h
+ * waits.h
  *		The waits of one traced process: from events to lines.
  */
 #ifndef PGT_TRACER_WAITS_H
 #define PGT_TRACER_WAITS_H
 
+#include "bgworker/probes/probes.h"
 #include "bgworker/tracer/tracer.h"
 
-/* Write what an event of the BPF program tells, in its place among all lines. */
-extern void pgt_tracer_put_event(PgtTracer *tracer,
+/*
+ * What the merge calls for a tracer: write what an event of the BPF program
+ * tells, in its place among all lines.
+ */
+extern void pgt_tracer_put_event(void *arg,
 								 const struct pgt_wait_event *event);
+
+/*
+ * If the process has begun to wait for a lock and still does, find out who is
+ * in the way.
+ */
+extern void pgt_tracer_look_for_blockers(PgtTracer *tracer,
+										 const PgtProbes *probes);
 
 /* The probes have been attached: is the process waiting for a lock? */
 extern void pgt_tracer_look_at_first_wait(PgtTracer *tracer,

@@ -1,0 +1,521 @@
+/*
+ * lifecycle.c
+ *		How the trace of one process begins, follows the process, and ends.
+ *
+ * What its session asks for stands in its entry in shared memory.  The file is
+ * opened first, then the probes are attached, so that it can say whether that
+ * worked; what goes into it from then on is stream.c's.  When the trace is to
+ * end, the process has to let go of its queue first.
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "bgworker/probes/compat.h"
+#include "bgworker/tracer/activity.h"
+#include "bgworker/tracer/entry.h"
+#include "bgworker/tracer/libraries.h"
+#include "bgworker/tracer/lifecycle.h"
+#include "bgworker/tracer/records.h"
+#include "bgworker/tracer/sampling.h"
+#include "bgworker/tracer/stream.h"
+#include "bgworker/tracer/waits.h"
+#include "extension/arrival.h"
+#include "extension/clock.h"
+#include "extension/compat.h"
+#include "extension/guc.h"
+#include "extension/run_queue.h"
+
+/* How long a process may take to complete a record when its trace is to end */
+#define WRITER_PATIENCE_NS	UINT64CONST(1000000000)
+
+/* ----------
+ * Beginning
+ * ----------
+ */
+
+/* What to probe: a process that was just forked has no PGPROC: see arrival.c. */
+static PgtProbedProcess
+probed_process(const PgtTracer *tracer)
+{
+	PGPROC	   *proc = pgt_tracer_proc(tracer);
+	PgtProbedProcess process = {.pid = tracer->pid};
+
+	if (proc == NULL)
+	{
+		process.address = pgt_arrival_local_word();
+		process.pointer = pgt_arrival_pointer();
+		return process;
+	}
+	process.address = &proc->wait_event_info;
+	process.latch = &proc->procLatch;
+	return process;
+}
+
+static void
+attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
+{
+	PgtProbedProcess process = probed_process(tracer);
+	char		error[PGT_ERROR_LEN];
+	char		note[PGT_ERROR_LEN + 64];
+	const char *problem;
+
+	strlcpy(error, probe_error, sizeof(error));
+	if (probes != NULL &&
+		pgt_probes_attach(probes, tracer->slot, tracer->generation,
+						  &process, error, sizeof(error)))
+	{
+		tracer->attached = true;
+		tracer->format.has_waits = true;
+		/* in this order: the value is one of not before that time */
+		if (process.pointer == NULL)
+			tracer->first_value = *(volatile const uint32 *) process.address;
+		pg_memory_barrier();
+		tracer->first_ns = pgt_clock_now();
+		pgt_tracer_look_at_first_wait(tracer, probes);
+		pgt_format_note(&tracer->format, "WAIT TRACING STARTED");
+		problem = pgt_probes_problem(probes, tracer->slot);
+		if (problem != NULL)
+		{
+			snprintf(note, sizeof(note), "WAITS MAY BE MISSING: %s", problem);
+			pgt_format_note(&tracer->format, note);
+			pgt_tracer_set_error(tracer, note);
+		}
+		if (error[0] != '\0')
+			pgt_tracer_set_error(tracer, error);
+		tracer->probe = pgt_probes_of(probes, tracer->slot);
+		pgt_tracer_libraries(tracer, probes);
+		return;
+	}
+	snprintf(note, sizeof(note), "WAITS ARE NOT TRACED: %s", error);
+	pgt_format_note(&tracer->format, note);
+	pgt_tracer_set_error(tracer, error);
+}
+
+/* Time in the run queue that a wait has is its own, so waits must tell. */
+static void
+watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
+{
+	static const char *const error =
+		"the kernel doesn't tell: it was built without CONFIG_SCHED_INFO";
+	char		note[PGT_ERROR_LEN];
+
+	if (!pgt_run_queue_is_known())
+	{
+		snprintf(note, sizeof(note), "THE RUN QUEUE IS NOT TRACED: %s", error);
+		pgt_format_note(&tracer->format, note);
+		pgt_tracer_set_error(tracer, error);
+		return;
+	}
+	if (tracer->attached)
+		pgt_probes_watch_run_queue(probes, tracer->slot);
+	tracer->format.run_delay_ns = pgt_run_queue_ns_of(tracer->pid);
+	tracer->format.has_run_queue = true;
+}
+
+/* Let the process's hooks send records from now on, or when it has some. */
+static void
+set_flag(const PgtTracer *tracer)
+{
+	if (tracer->proc_number < 0 || tracer->gone)
+		return;
+	pg_atomic_exchange_u32(&pgt_flags[tracer->proc_number], tracer->slot + 1);
+}
+
+/*
+ * The process may be gone and its PGPROC, with the flag, another one's by now,
+ * whose trace has begun.
+ */
+void
+pgt_tracer_clear_flag(const PgtTracer *tracer)
+{
+	uint32		mine = tracer->slot + 1;
+
+	if (tracer->proc_number < 0)
+		return;
+	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->proc_number], &mine, 0);
+}
+
+static void
+show_active(PgtTracer *tracer)
+{
+	PgtSession *session = tracer->session;
+	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
+
+	if (session->started_at == 0)
+		session->started_at = GetCurrentTimestamp();
+	strlcpy(session->probe, pgt_probe_name(tracer->probe), PGT_PROBE_LEN);
+	strlcpy(session->trace_file, tracer->writer.path, MAXPGPATH);
+	if (session->state == PGT_SESSION_STARTING)
+		session->state = PGT_SESSION_ACTIVE;
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(tracer->slot);
+}
+
+/*
+ * Find out whether the process is one of this server's and still there, and
+ * watch it.  Its pid may have been given to another one meanwhile, or stand for
+ * anything, so nothing is done about it before.
+ */
+static bool
+watch_process(PgtTracer *tracer, char *error, size_t error_len)
+{
+	tracer->pidfd = tracer->pid > 0 ? pgt_pidfd_open(tracer->pid) : -1;
+
+	/* whoever has no PGPROC yet waits for us */
+	if (tracer->pidfd < 0 || !pgt_entry_is_process(tracer->pid) ||
+		(tracer->proc_number >= 0 ? pgt_tracer_proc(tracer) == NULL :
+		 !tracer->own.forked))
+	{
+		snprintf(error, error_len, "process %d has ended", tracer->pid);
+		if (tracer->pidfd >= 0)
+			close(tracer->pidfd);
+		tracer->pidfd = -1;
+		return false;
+	}
+	ReserveExternalFD();
+	return true;
+}
+
+static void
+stop_watching(PgtTracer *tracer)
+{
+	if (tracer->pidfd < 0)
+		return;
+	close(tracer->pidfd);
+	ReleaseExternalFD();
+	tracer->pidfd = -1;
+}
+
+/* What the slot asks for, checked as far as that isn't done elsewhere */
+static bool
+take_entry(PgtTracer *tracer, int slot, char *error, size_t error_len)
+{
+	/* the slot's last process may still have been watched */
+	pgt_tracer_release(tracer);
+	memset(tracer, 0, sizeof(*tracer));
+	tracer->slot = slot;
+	tracer->session = &pgt_sessions[slot];
+	tracer->pidfd = -1;
+	tracer->writer.fd = -1;
+	pgt_merge_init(&tracer->merge);
+	pgt_entry_copy(&tracer->own, slot);
+	tracer->generation = tracer->own.generation;
+	tracer->pid = tracer->own.pid;
+	tracer->proc_number = tracer->own.proc_number;
+	pgt_queue_open(&tracer->queue, pgt_queues[slot]);
+	tracer->head = tracer->queue.tail;
+
+	if (tracer->generation != 0 && tracer->proc_number >= -1 &&
+		tracer->proc_number < pgt_nprocs &&
+		pgt_entry_is_identifier(tracer->own.options.identifier))
+		return true;
+	strlcpy(error, "its entry in shared memory is corrupt", error_len);
+	return false;
+}
+
+/* Write what the process has sent while no worker was there to read it. */
+static void
+write_backlog(PgtTracer *tracer)
+{
+	bool		held;
+
+	pgt_tracer_note(tracer);
+	do
+	{
+		(void) pgt_tracer_drain(tracer, NULL, 0, &held);
+	} while (held);
+}
+
+/* The head of the file, or what has to be said where another worker goes on */
+static void
+begin_file(PgtTracer *tracer, bool resume)
+{
+	PgtFormat  *format = &tracer->format;
+
+	pgt_format_init(format, &tracer->writer.buffer);
+	if (!resume)
+	{
+		pgt_format_header(format, &tracer->own, tracer->writer.path);
+		return;
+	}
+	/* what was lost with the old worker's memory can't be counted */
+	pgt_format_note(format,
+					"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
+	pgt_node_sums_incomplete(&format->sums);
+	if (tracer->own.options.waits)
+		pgt_format_note(format,
+						"WAITS ARE NOT TRACED: the worker was not running");
+	write_backlog(tracer);
+}
+
+/* Everything about the process itself, which is there */
+static void
+observe(PgtTracer *tracer, bool resume,
+		PgtProbes *probes, const char *probe_error)
+{
+	const PgtOptions *options = &tracer->own.options;
+	PgtActivity activity;
+	bool		in_middle;
+	uint64		begin_ns;
+
+	if (!resume)
+		tracer->session->running_since = 0;
+	in_middle = tracer->own.remote && !resume &&
+		pgt_running_look(tracer, &activity);
+	begin_ns = pgt_clock_now();
+	set_flag(tracer);
+	if (options->waits)
+		attach_probes(tracer, probes, probe_error);
+	if (options->cpu)
+		watch_run_queue(tracer, probes);
+	if (options->node_timing == PGT_NODE_TIMING_SAMPLED &&
+		options->plan_stat != PGT_PLAN_STAT_NEVER)
+		pgt_sampling_try(tracer, probes);
+	if (in_middle)
+	{
+		pgt_running_show(tracer, &activity, begin_ns);
+		pfree(activity.text);
+	}
+	if (tracer->own.remote)
+		pgt_running_show_wait(tracer);
+}
+
+bool
+pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
+				 PgtProbes *probes, const char *probe_error,
+				 char *error, size_t error_len)
+{
+	bool		opened;
+
+	if (!take_entry(tracer, slot, error, error_len))
+		return false;
+	if (!watch_process(tracer, error, error_len))
+	{
+		/* what a process has sent before it ended is written even so */
+		if (!resume)
+			return false;
+		tracer->gone = true;
+	}
+	if (resume)
+		opened = pgt_writer_reopen(&tracer->writer, tracer->pid,
+								   tracer->own.trace_file, error, error_len);
+	else
+		opened = pgt_writer_create(&tracer->writer, tracer->pid,
+								   tracer->own.options.identifier,
+								   tracer->own.owner, error, error_len);
+	if (!opened)
+	{
+		stop_watching(tracer);
+		return false;
+	}
+	tracer->in_use = true;
+
+	begin_file(tracer, resume);
+	/* else it is continued only for what is still to be written */
+	if (!tracer->gone && pgt_enabled)
+		observe(tracer, resume, probes, probe_error);
+	pgt_tracer_flush(tracer);
+	show_active(tracer);
+	return true;
+}
+
+void
+pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
+{
+	uint32		cursor = worker->own.leader_cursor;
+	char		note[MAXPGPATH + 128];
+
+	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR #%u: PROCESS %d, FILE %s",
+			 cursor, worker->pid, worker->writer.path);
+	if (leader->format.text_left == 0 && pgt_writer_has_room(&leader->writer))
+		pgt_format_note(&leader->format, note);
+
+	snprintf(note, sizeof(note), "PARALLEL LEADER: PROCESS %d, CURSOR #%u, FILE %s",
+			 leader->pid, cursor, leader->writer.path);
+	pgt_format_note(&worker->format, note);
+}
+
+/* ----------
+ * Going on
+ * ----------
+ */
+
+void
+pgt_tracer_check_entry(PgtTracer *tracer)
+{
+	PgtSession	now;
+
+	if (tracer->stopping)
+		return;
+	pgt_entry_copy(&now, tracer->slot);
+	if (now.generation != tracer->generation || now.pid != tracer->pid ||
+		(now.state != PGT_SESSION_ACTIVE && now.state != PGT_SESSION_STOPPING))
+	{
+		ereport(LOG,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the entry of traced process %d in shared memory is corrupt",
+						tracer->pid),
+				 errdetail("Its trace ends.")));
+		tracer->spoilt = true;
+		tracer->stopping = true;
+		return;
+	}
+	tracer->stopping = now.state == PGT_SESSION_STOPPING;
+	/* what a process that was just forked knows later */
+	if (tracer->proc_number < 0 &&
+		pgt_entry_proc(now.proc_number, tracer->pid) != NULL)
+	{
+		tracer->proc_number = now.proc_number;
+		tracer->own.leader_cursor = now.leader_cursor;
+	}
+}
+
+void
+pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes)
+{
+	PgtProbedProcess process = probed_process(tracer);
+
+	if (tracer->attached)
+		pgt_probes_settle(probes, tracer->slot, &process);
+}
+
+void
+pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
+{
+	enum pgt_probe probe;
+	bool		locked;
+
+	if (!tracer->attached)
+		return;
+	probe = pgt_probes_of(probes, tracer->slot);
+	if (probe == tracer->probe)
+		return;
+	tracer->probe = probe;
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
+	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
+	pgt_entry_unlock(locked);
+}
+
+/* ----------
+ * Ending
+ * ----------
+ */
+
+bool
+pgt_tracer_can_end(PgtTracer *tracer)
+{
+	uint64		now_ns;
+
+	if (tracer->gone)
+		return true;
+	if (!tracer->stopping)
+		return false;
+	/* first the flag, then the look at the writer: see emit.c */
+	pgt_tracer_clear_flag(tracer);
+	if (pg_atomic_read_u32(&tracer->session->writing) == 0)
+		return true;
+
+	/* a process that waits for room gives up when it sees the flag */
+	pgt_tracer_wake(tracer);
+	now_ns = pgt_clock_now();
+	if (tracer->stop_ns == 0)
+		tracer->stop_ns = now_ns;
+	tracer->abandoned = now_ns - tracer->stop_ns > WRITER_PATIENCE_NS;
+	return tracer->abandoned;
+}
+
+void
+pgt_tracer_hold(PgtTracer *tracer, int slot)
+{
+	char		error[PGT_ERROR_LEN];
+
+	if (take_entry(tracer, slot, error, sizeof(error)) &&
+		watch_process(tracer, error, sizeof(error)))
+		tracer->abandoned = true;
+	else
+		pg_atomic_write_u32(&pgt_sessions[slot].writing, 0);
+}
+
+void
+pgt_tracer_release(PgtTracer *tracer)
+{
+	if (tracer->in_use || !tracer->abandoned)
+		return;
+	tracer->abandoned = false;
+	stop_watching(tracer);
+	if (tracer->gone)
+		pg_atomic_write_u32(&tracer->session->writing, 0);
+}
+
+void
+pgt_tracer_leave(PgtTracer *tracer)
+{
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	pgt_format_note(&tracer->format, "THE WORKER STOPS");
+	pgt_tracer_flush(tracer);
+}
+
+struct pgt_wait_state
+pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
+{
+	struct pgt_wait_state last = {0};
+
+	pgt_tracer_clear_flag(tracer);
+	if (tracer->attached)
+	{
+		last = pgt_tracer_look_at_lock(tracer, probes);
+		pgt_tracer_note_counters(tracer, last);
+		pgt_probes_detach(probes, tracer->slot);
+		tracer->attached = false;
+	}
+	return last;
+}
+
+void
+pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
+			   const char *reason)
+{
+	PgtSession *session = tracer->session;
+	bool		locked;
+
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	pgt_tracer_put_last_wait(tracer, last);
+	if (tracer->own.options.waits)
+		pgt_format_note(&tracer->format, "WAIT TRACING STOPPED");
+	if (tracer->abandoned)
+		pgt_format_note(&tracer->format,
+						"EVENTS MAY BE MISSING: THE PROCESS STOPPED IN THE MIDDLE OF ONE");
+	tracer->format.wall_clock_ns = 0;
+	pgt_format_wall_clock(&tracer->format, pgt_clock_now());
+	pgt_format_note(&tracer->format, reason);
+	pgt_tracer_flush(tracer);
+
+	pgt_writer_close(&tracer->writer);
+	pgt_merge_free(&tracer->merge);
+	pgt_format_free(&tracer->format);
+	pgt_relations_forget(&tracer->relations);
+	if (!tracer->abandoned)
+		stop_watching(tracer);
+	tracer->in_use = false;
+
+	/* whoever was killed in the middle of a record will not complete it */
+	if (tracer->gone)
+		pg_atomic_write_u32(&session->writing, 0);
+
+	locked = pgt_entry_lock(LW_EXCLUSIVE);
+	session->state = PGT_SESSION_FREE;
+	/* a parallel worker may have set it after pgt_tracer_can_end() */
+	if (tracer->proc_number < 0 &&
+		pgt_entry_proc(session->proc_number, tracer->pid) != NULL)
+		tracer->proc_number = session->proc_number;
+	pgt_tracer_clear_flag(tracer);
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(tracer->slot);
+}

@@ -1,0 +1,91 @@
+/*
+ * records.c
+ *		The records of one traced process: from the queue to lines.
+ *
+ * Takes the records, which are sound, in their place in the merged stream.
+ * Their texts come in pieces, and what is missing of one is shown as such.
+ */
+#include "postgres.h"
+
+#include "bgworker/trace/sound.h"
+#include "bgworker/tracer/records.h"
+
+/* Bytes that a record's text may take in the file */
+static uint64
+space_needed(const PgtRecord *record)
+{
+	uint64		total = pgt_record_text_total(record);
+
+	/* each byte of a value may have to be escaped */
+	return record->type == PGT_RECORD_BIND ? 4 * total : total;
+}
+
+void
+pgt_tracer_put_record(void *arg, const PgtRecord *record)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	tracer->sql_events++;
+	/* a text that has begun has room for its end, so that len= is true */
+	if (record->type != PGT_RECORD_TEXT &&
+		!pgt_writer_has_room_for(&tracer->writer, space_needed(record)))
+	{
+		tracer->discarded++;
+		return;
+	}
+	if (record->type == PGT_RECORD_TEXT && tracer->format.text_left == 0)
+		return;
+	pgt_format_record(&tracer->format, record);
+	pgt_tracer_count_event(tracer);
+}
+
+/* In pieces, since the text may be much larger than what is here at a time */
+void
+pgt_tracer_break_text(PgtTracer *tracer, uint64 left)
+{
+	uint64		missing = Min(left, tracer->format.text_left);
+
+	if (missing == 0)
+		return;
+	for (uint64 done = 0; done < missing; done += PGT_FLUSH_SIZE)
+	{
+		pgt_format_text_dots(&tracer->format,
+							 Min(missing - done, PGT_FLUSH_SIZE));
+		pgt_tracer_flush_if_much(tracer);
+	}
+	pgt_format_text_missing(&tracer->format, missing);
+}
+
+void
+pgt_tracer_give_up_text(PgtTracer *tracer)
+{
+	/* some of it may still be in the queue */
+	if (tracer->queue.tail != tracer->head)
+		return;
+	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	tracer->merge.text_left = 0;
+}
+
+void
+pgt_tracer_text_missing(void *arg, uint64 left)
+{
+	pgt_tracer_break_text((PgtTracer *) arg, left);
+}
+
+void
+pgt_tracer_queue_corrupt(void *arg)
+{
+	PgtTracer  *tracer = (PgtTracer *) arg;
+
+	tracer->discarded++;
+	if (pgt_writer_has_room(&tracer->writer))
+		pgt_format_note(&tracer->format,
+						"LOST AN UNKNOWN NUMBER OF EVENTS: THE SESSION'S QUEUE WAS CORRUPT");
+	if (!tracer->corrupt)
+		ereport(LOG,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the queue of traced process %d is corrupt",
+						tracer->pid),
+				 errdetail("What it held is lost; the trace goes on.")));
+	tracer->corrupt = true;
+}

@@ -21,7 +21,7 @@ extern void assertion_failed(void) __asm__("ExceptionalCondition");
 
 #define SIZE		(4 * PGT_RECORD_MAX)
 #define RECORDS		300000
-#define HOSTILE_RECORDS	5000
+#define HOSTILE_RECORDS	2000
 
 static PgtQueuePlace place;
 static PgtQueueReader reader;
@@ -136,10 +136,12 @@ scribble(void *arg)
 	uint64		state = 12345;
 
 	(void) arg;
-	while (!stop)
+	for (int i = 0; !stop; i++)
 	{
 		PgtRecord  *record;
 
+		if (i % 256 == 0)
+			sched_yield();
 		state = state * UINT64CONST(6364136223846793005) + 1;
 		record = (PgtRecord *) (place.data + (state >> 40) % (SIZE / 8) * 8);
 		*(volatile uint32 *) &record->len = state >> 32 & 1 ?
@@ -184,10 +186,9 @@ test_hostile(void)
 			records++;
 		}
 		else
-		{
 			wrong += reader.tail != head;
+		if (!corrupt && head == before)
 			sched_yield();
-		}
 		wrong += reader.tail - before > SIZE && !corrupt;
 		rejected += corrupt;
 	}

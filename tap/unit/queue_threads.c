@@ -21,7 +21,7 @@ extern void assertion_failed(void) __asm__("ExceptionalCondition");
 
 #define SIZE		(4 * PGT_RECORD_MAX)
 #define RECORDS		300000
-#define HOSTILE_RECORDS	2000
+#define HOSTILE_RECORDS	50000
 
 static PgtQueuePlace place;
 static PgtQueueReader reader;

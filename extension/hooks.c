@@ -35,7 +35,7 @@
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/libraries.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 #include "extension/utilities.h"
 
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
@@ -162,7 +162,7 @@ can_watch_nodes(void)
 }
 
 /*
- * Is INSTRUMENT_ROWS enough for STAT lines, and node_waits.c does the rest?
+ * Is INSTRUMENT_ROWS enough for STAT lines, and plan_watch.c does the rest?
  * What parallel workers do is something that PostgreSQL has to collect.
  */
 static bool

@@ -37,7 +37,7 @@
 #include "bpf/.output/pg_trace.skel.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* The PID namespace of the server, and the kernel's number of the first one */
 #define PID_NAMESPACE			"/proc/self/ns/pid"

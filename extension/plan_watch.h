@@ -1,10 +1,10 @@
 /*
- * node_waits.h
+ * plan_watch.h
  *		Which plan node this process is executing, for the BPF program to see;
  *		what the nodes have done, for STAT lines.
  */
-#ifndef PGT_NODE_WAITS_H
-#define PGT_NODE_WAITS_H
+#ifndef PGT_PLAN_WATCH_H
+#define PGT_PLAN_WATCH_H
 
 #include "executor/execdesc.h"
 #include "nodes/execnodes.h"
@@ -55,4 +55,4 @@ extern void pgt_node_waits_counts(const PlanState *state, uint32 execution,
 struct pgt_layout;
 extern void pgt_node_waits_describe(struct pgt_layout *layout);
 
-#endif							/* PGT_NODE_WAITS_H */
+#endif							/* PGT_PLAN_WATCH_H */

@@ -1,5 +1,5 @@
 /*
- * node_waits.c
+ * plan_watch.c
  *		Which plan node this process is executing, for the BPF program to see;
  *		what the nodes have done, for STAT lines.
  *
@@ -39,7 +39,7 @@
 #include "utils/memutils.h"
 
 #include "bpf/pg_trace.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* The planner counts from 0; but not every plan is made by it. */
 #define MAX_PLAN_NODE_ID	1000000

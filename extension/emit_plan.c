@@ -146,7 +146,7 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 	PgtStatRecord *record;
 
 	if (walk->execution != 0)
-		pgt_node_waits_counts(state, walk->execution, &counts);
+		pgt_plan_watch_counts(state, walk->execution, &counts);
 	pgt_plan_node_describe(state, operation, sizeof(operation), &object);
 	record = pgt_emit_begin(PGT_RECORD_STAT, sizeof(PgtStatRecord),
 							operation, strlen(operation),

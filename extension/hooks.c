@@ -271,7 +271,7 @@ begin_run(QueryDesc *query)
 
 	/* here, since a parallel worker changes nodes between Start and Run */
 	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
-		execution->number = pgt_node_waits_watch(query, execution->want_stat,
+		execution->number = pgt_plan_watch_begin(query, execution->want_stat,
 												 execution->rows_only);
 	execution->has_run = true;
 

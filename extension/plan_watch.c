@@ -495,7 +495,7 @@ count_other_blocks(PlanState *state, void *context)
 }
 
 uint32
-pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
+pgt_plan_watch_begin(QueryDesc *query, bool with_sums, bool rows_only)
 {
 	MemoryContext context = query->estate->es_query_cxt;
 	int			max_id = 0;
@@ -538,7 +538,7 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
 }
 
 void
-pgt_node_waits_counts(const PlanState *state, uint32 execution,
+pgt_plan_watch_counts(const PlanState *state, uint32 execution,
 					  PgtNodeCounts *counts)
 {
 	const WatchedPlan *plan = find_plan(state->state);
@@ -556,7 +556,7 @@ pgt_node_waits_counts(const PlanState *state, uint32 execution,
 }
 
 void
-pgt_node_waits_describe(struct pgt_layout *layout)
+pgt_plan_watch_describe(struct pgt_layout *layout)
 {
 	StaticAssertDecl(offsetof(WatchedNode, state) ==
 					 offsetof(struct pgt_watched_node, state) &&

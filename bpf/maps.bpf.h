@@ -62,7 +62,7 @@ const volatile __u64 pid_namespace_dev = 0;
 const volatile __u64 pid_namespace_ino = 0;
 
 /*
- * The address of pgt_plan_node (extension/node_waits.h) in every process that
+ * The address of pgt_plan_node (extension/plan_watch.h) in every process that
  * the postmaster has forked.
  */
 const volatile __u64 plan_node_address = 0;

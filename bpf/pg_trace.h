@@ -258,7 +258,7 @@ struct pgt_layout {
 	 */
 	__s32 relation;
 	__u32 relation_is_address;
-	/* Plan nodes, as extension/node_waits.c has them */
+	/* Plan nodes, as extension/plan_watch.c has them */
 	__u32 plan_state_plan; /* in PlanState */
 	__u32 plan_state_state;
 	__u32 plan_node_id; /* in Plan */
@@ -272,7 +272,7 @@ struct pgt_layout {
 	struct pgt_aio_layout aio;
 };
 
-/* extension/node_waits.c: the plan of which a node was executed last */
+/* extension/plan_watch.c: the plan of which a node was executed last */
 struct pgt_watched_plan {
 	__u64 estate; /* addresses */
 	__u64 nodes;  /* by plan_node_id; each one begins with a pgt_watched_node */

@@ -2,7 +2,7 @@
 /*
  * plan_node.bpf.h - at which plan node a process is
  *
- * The backend keeps a word that says so (extension/node_waits.c), by wrapping
+ * The backend keeps a word that says so (extension/plan_watch.c), by wrapping
  * the functions that execute nodes.  Nodes that yield no rows have no such
  * function; of those, the call of MultiExecProcNode() tells.
  */

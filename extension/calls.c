@@ -23,7 +23,7 @@
 #include "extension/clock.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 #include "extension/run_queue.h"
 
 /* How long a reading of the thread's CPU clock is good for */

@@ -4,7 +4,7 @@
  *
  * STAT lines come from PostgreSQL's own Instrumentation, which the
  * ExecutorStart hook switches on for the executions that are to be shown, and
- * what node_waits.c counts instead.
+ * what plan_watch.c counts instead.
  */
 #include "postgres.h"
 
@@ -19,8 +19,8 @@
 #include "extension/emit.h"
 #include "extension/emit_plan.h"
 #include "extension/guc.h"
-#include "extension/node_waits.h"
 #include "extension/plan_node.h"
+#include "extension/plan_watch.h"
 
 /* Longest op='...' */
 #define OPERATION_LEN	512
@@ -146,7 +146,7 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 	PgtStatRecord *record;
 
 	if (walk->execution != 0)
-		pgt_node_waits_counts(state, walk->execution, &counts);
+		pgt_plan_watch_counts(state, walk->execution, &counts);
 	pgt_plan_node_describe(state, operation, sizeof(operation), &object);
 	record = pgt_emit_begin(PGT_RECORD_STAT, sizeof(PgtStatRecord),
 							operation, strlen(operation),

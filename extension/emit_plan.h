@@ -17,7 +17,7 @@ extern uint32 pgt_plan_hash(const PlannedStmt *plan);
 
 /*
  * Send a STAT record per node of an instrumented query that has been run to
- * its end.  execution is what pgt_node_waits_watch() has returned for it.
+ * its end.  execution is what pgt_plan_watch_begin() has returned for it.
  */
 extern void pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor,
 						  uint32 execution);

@@ -22,7 +22,7 @@ typedef struct PgtExecution
 	bool		want_stat;		/* STAT lines are to be sent */
 	bool		rows_only;		/* that is all PostgreSQL was asked for */
 	bool		has_run;
-	uint32		number;			/* pgt_node_waits_watch()'s, or 0 */
+	uint32		number;			/* pgt_plan_watch_begin()'s, or 0 */
 	bool		call_open;		/* call has begun and isn't ended */
 	PgtCall		call;			/* EXEC of DML; FETCH and CLOSE of the rest */
 	MemoryContextCallback callback;

@@ -35,7 +35,7 @@
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/libraries.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 #include "extension/utilities.h"
 
 /* With plan_stat adaptive, STAT lines come again after this time of a cursor */
@@ -162,7 +162,7 @@ can_watch_nodes(void)
 }
 
 /*
- * Is INSTRUMENT_ROWS enough for STAT lines, and node_waits.c does the rest?
+ * Is INSTRUMENT_ROWS enough for STAT lines, and plan_watch.c does the rest?
  * What parallel workers do is something that PostgreSQL has to collect.
  */
 static bool
@@ -271,7 +271,7 @@ begin_run(QueryDesc *query)
 
 	/* here, since a parallel worker changes nodes between Start and Run */
 	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
-		execution->number = pgt_node_waits_watch(query, execution->want_stat,
+		execution->number = pgt_plan_watch_begin(query, execution->want_stat,
 												 execution->rows_only);
 	execution->has_run = true;
 

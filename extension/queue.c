@@ -18,7 +18,11 @@
  * capabilities that the others don't.  So it reads each word there once, copies
  * a record before it looks at it, and keeps to itself how far it has read.
  */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
 #include "postgres.h"
+#endif
 
 #include "extension/queue.h"
 

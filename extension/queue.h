@@ -1,12 +1,13 @@
 /*
  * queue.h
  *		One session's queue of records from its backend to the worker.
+ *
+ * After postgres.h or postgres_fe.h: programs that aren't servers can use it, too.
  */
 #ifndef PGT_QUEUE_H
 #define PGT_QUEUE_H
 
-#include "port/atomics.h"
-
+#include "extension/atomics.h"
 #include "extension/record.h"
 
 /*

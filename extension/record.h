@@ -160,7 +160,7 @@ typedef struct PgtStatRecord
 	uint32		gathers;		/* it runs parallel workers, namely: */
 	uint32		workers_planned;
 	uint32		workers_launched;	/* in its last loop */
-	uint32		execution;		/* pgt_node_waits_watch()'s number, or 0 */
+	uint32		execution;		/* pgt_plan_watch_begin()'s number, or 0 */
 } PgtStatRecord;
 
 typedef struct PgtXactRecord

@@ -23,6 +23,16 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS)
 .build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
+# The queue is tested without the server's functions; its barriers in two threads.
+.build/unit/queue .build/unit/queue_threads: extension/queue.c \
+	$(wildcard extension/*.h)
+.build/unit/queue: UNIT_CFLAGS = -DFRONTEND -DUSE_ASSERT_CHECKING \
+	-fno-strict-aliasing -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -isystem $(shell $(PG_CONFIG) --includedir-server)
+.build/unit/queue_threads: UNIT_CFLAGS = -fno-strict-aliasing \
+	-isystem $(shell $(PG_CONFIG) --includedir-server)
+.build/unit/queue_threads: UNIT_LIBS = -lpthread
+
 $(TEST_PROGRAMS): .build/%: tap/programs/%.c tap/programs/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf

@@ -28,7 +28,7 @@
 #include "bgworker/probes/layout.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* What isn't where it should be, or NULL */
 static const char *
@@ -90,7 +90,7 @@ pgt_server_layout_describe(struct pgt_layout *layout)
 	layout->relation = PGT_RELATION_OFFSET;
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
 	layout->local_word = (uintptr_t) pgt_arrival_local_word();
-	pgt_node_waits_describe(layout);
+	pgt_plan_watch_describe(layout);
 	layout->client_port = (uintptr_t) &MyProcPort;
 	layout->port_socket = offsetof(Port, sock);
 	layout->client_read = WAIT_EVENT_CLIENT_READ;

@@ -20,7 +20,7 @@
 #include "bgworker/probes/libbpf_log.h"
 #include "bgworker/probes/program.h"
 #include "bpf/.output/pg_trace.skel.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* The PID namespace of the server, and the kernel's number of the first one */
 #define PID_NAMESPACE			"/proc/self/ns/pid"

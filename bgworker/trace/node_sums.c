@@ -13,7 +13,7 @@
 #include "utils/memutils.h"
 
 #include "bgworker/trace/node_sums.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* So many nodes of all executions of a process are kept. */
 #define MAX_NODES	262144

@@ -1,5 +1,5 @@
 /*
- * node_waits.c
+ * plan_watch.c
  *		Which plan node this process is executing, for the BPF program to see;
  *		what the nodes have done, for STAT lines.
  *
@@ -39,7 +39,7 @@
 #include "utils/memutils.h"
 
 #include "bpf/pg_trace.h"
-#include "extension/node_waits.h"
+#include "extension/plan_watch.h"
 
 /* The planner counts from 0; but not every plan is made by it. */
 #define MAX_PLAN_NODE_ID	1000000
@@ -495,7 +495,7 @@ count_other_blocks(PlanState *state, void *context)
 }
 
 uint32
-pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
+pgt_plan_watch_begin(QueryDesc *query, bool with_sums, bool rows_only)
 {
 	MemoryContext context = query->estate->es_query_cxt;
 	int			max_id = 0;
@@ -538,7 +538,7 @@ pgt_node_waits_watch(QueryDesc *query, bool with_sums, bool rows_only)
 }
 
 void
-pgt_node_waits_counts(const PlanState *state, uint32 execution,
+pgt_plan_watch_counts(const PlanState *state, uint32 execution,
 					  PgtNodeCounts *counts)
 {
 	const WatchedPlan *plan = find_plan(state->state);
@@ -556,7 +556,7 @@ pgt_node_waits_counts(const PlanState *state, uint32 execution,
 }
 
 void
-pgt_node_waits_describe(struct pgt_layout *layout)
+pgt_plan_watch_describe(struct pgt_layout *layout)
 {
 	StaticAssertDecl(offsetof(WatchedNode, state) ==
 					 offsetof(struct pgt_watched_node, state) &&

@@ -1,10 +1,10 @@
 /*
- * node_waits.h
+ * plan_watch.h
  *		Which plan node this process is executing, for the BPF program to see;
  *		what the nodes have done, for STAT lines.
  */
-#ifndef PGT_NODE_WAITS_H
-#define PGT_NODE_WAITS_H
+#ifndef PGT_PLAN_WATCH_H
+#define PGT_PLAN_WATCH_H
 
 #include "executor/execdesc.h"
 #include "nodes/execnodes.h"
@@ -44,15 +44,15 @@ typedef struct PgtNodeCounts
  * have asked for more, the nodes' Instrumentation is kept up to date with less
  * effort than PostgreSQL's.
  */
-extern uint32 pgt_node_waits_watch(QueryDesc *query, bool with_sums,
+extern uint32 pgt_plan_watch_begin(QueryDesc *query, bool with_sums,
 								   bool rows_only);
 
 /* Leaves *counts as it is if the node isn't watched, or not in this execution. */
-extern void pgt_node_waits_counts(const PlanState *state, uint32 execution,
+extern void pgt_plan_watch_counts(const PlanState *state, uint32 execution,
 								  PgtNodeCounts *counts);
 
 /* For the BPF program: where it finds nodes without a wrapper. */
 struct pgt_layout;
-extern void pgt_node_waits_describe(struct pgt_layout *layout);
+extern void pgt_plan_watch_describe(struct pgt_layout *layout);
 
-#endif							/* PGT_NODE_WAITS_H */
+#endif							/* PGT_PLAN_WATCH_H */

@@ -19,7 +19,7 @@
 #include "access/xlog_internal.h"
 #include "utils/memutils.h"
 
-#include "bgworker/trace/targets.h"
+#include "bgworker/trace/file_name.h"
 
 /* The database's part of a path to a relation that is shared */
 #define GLOBAL_DIRECTORY	"global"

@@ -1,72 +1,62 @@
 /*
- * targets.c
- *		What a wait was for: files and relations.
+ * file_name.c
+ *		What the name of a server's file tells.
  *
  * The BPF program sends the name of a file and of its directory as the kernel
  * has them.  PostgreSQL's rules for names say what it is: <database's OID>/
  * <relfilenode>[_<fork>][.<segment>] or, of shared relations, global/...; or
  * the 24 hexadecimal digits of a WAL segment.
- *
- * A relfilenode isn't the OID of the relation, which only the process knows
- * that has opened it.  It shows that to the BPF program whenever it (re)opens
- * a relation's file, before it reads or writes, and the pair is kept here per
- * process until it closes the file: after that, and in other processes, the
- * file may have been given to another relation, by VACUUM FULL, say.
  */
-#include "postgres.h"
-
-#include "access/xlog.h"
-#include "access/xlog_internal.h"
-#include "utils/memutils.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "bgworker/trace/file_name.h"
 
 /* The database's part of a path to a relation that is shared */
 #define GLOBAL_DIRECTORY	"global"
 
-/* Files of one process; beyond it, all are forgotten. */
-#define MAX_FILES			65536
-
 #define WAL_NAME_LEN		24
 
-/* A file's key: relfilenodes are unique in a database and tablespace. */
-typedef struct RelationFile
+static const char *const fork_names[PGT_FORKS] = {
+	[PGT_FORK_FSM] = "fsm",
+	[PGT_FORK_VM] = "vm",
+	[PGT_FORK_INIT] = "init",
+};
+
+const char *
+pgt_fork_name(int fork)
 {
-	uint32		database;
-	uint32		file;
-	/* end of the key */
-	uint32		tablespace;
-	bool		ambiguous;		/* another tablespace has such a file as well */
-	Oid			relation;		/* InvalidOid: unknown */
-} RelationFile;
+	return fork >= 0 && fork < PGT_FORKS ? fork_names[fork] : NULL;
+}
 
 /*
  * A decimal number that fits 32 bits, as PostgreSQL writes it; moves *string
  * behind it.
  */
 static bool
-take_number(const char **string, uint32 *number)
+take_number(const char **string, uint32_t *number)
 {
 	const char *at = *string;
-	uint64		value = 0;
+	uint64_t	value = 0;
 
 	if (*at < '0' || *at > '9' || (*at == '0' && at[1] >= '0' && at[1] <= '9'))
 		return false;
 	for (; *at >= '0' && *at <= '9'; at++)
 	{
 		value = value * 10 + (*at - '0');
-		if (value > PG_UINT32_MAX)
+		if (value > UINT32_MAX)
 			return false;
 	}
 	*string = at;
-	*number = value;
+	*number = (uint32_t) value;
 	return true;
 }
 
 static bool
 take_string(const char **string, const char *expected)
 {
-	Size		len = strlen(expected);
+	size_t		len = strlen(expected);
 
 	if (strncmp(*string, expected, len) != 0)
 		return false;
@@ -74,22 +64,22 @@ take_string(const char **string, const char *expected)
 	return true;
 }
 
-static ForkNumber
+static PgtFork
 take_fork(const char **string)
 {
-	for (ForkNumber fork = MAIN_FORKNUM + 1; fork <= MAX_FORKNUM; fork++)
+	for (PgtFork fork = PGT_FORK_FSM; fork < PGT_FORKS; fork++)
 	{
-		if (take_string(string, forkNames[fork]))
+		if (take_string(string, fork_names[fork]))
 			return fork;
 	}
-	return InvalidForkNumber;
+	return PGT_FORK_INVALID;
 }
 
 static bool
 parse_relation(const char *directory, const char *at, PgtFileName *name)
 {
-	uint32		number;
-	uint32		segment = 0;
+	uint32_t	number;
+	uint32_t	segment = 0;
 
 	if (strcmp(directory, GLOBAL_DIRECTORY) == 0)
 		name->database = 0;
@@ -102,8 +92,8 @@ parse_relation(const char *directory, const char *at, PgtFileName *name)
 		return false;
 	if (!take_number(&at, &name->number))
 		return false;
-	name->fork = take_string(&at, "_") ? take_fork(&at) : MAIN_FORKNUM;
-	if (name->fork == InvalidForkNumber ||
+	name->fork = take_string(&at, "_") ? take_fork(&at) : PGT_FORK_MAIN;
+	if (name->fork == PGT_FORK_INVALID ||
 		(take_string(&at, ".") && !take_number(&at, &segment)) ||
 		*at != '\0')
 		return false;
@@ -112,9 +102,9 @@ parse_relation(const char *directory, const char *at, PgtFileName *name)
 }
 
 static bool
-parse_wal(const char *at, PgtFileName *name)
+parse_wal(const char *at, uint32_t segment_size, PgtFileName *name)
 {
-	uint64		parts[3] = {0};
+	uint64_t	parts[3] = {0};
 
 	for (int i = 0; i < WAL_NAME_LEN; i++)
 	{
@@ -123,79 +113,24 @@ parse_wal(const char *at, PgtFileName *name)
 
 		if (digit < 0)
 			return false;
-		parts[i / 8] = parts[i / 8] << 4 | digit;
+		parts[i / 8] = parts[i / 8] << 4 | (unsigned) digit;
 	}
-	if (at[WAL_NAME_LEN] != '\0' || wal_segment_size <= 0)
+	if (at[WAL_NAME_LEN] != '\0' || segment_size == 0)
 		return false;
-	name->segment = parts[1] * XLogSegmentsPerXLogId(wal_segment_size) +
+	/* after the timeline: which 4 GB, and which segment of these */
+	name->segment = parts[1] * (UINT64_C(0x100000000) / segment_size) +
 		parts[2];
 	return true;
 }
 
 void
-pgt_file_name_parse(const struct pgt_file *file, PgtFileName *name)
+pgt_file_name_parse(const char *directory, const char *file,
+					uint32_t wal_segment_size, PgtFileName *name)
 {
 	memset(name, 0, sizeof(*name));
 	name->kind = PGT_FILE_OTHER;
-	if (memchr(file->name, '\0', sizeof(file->name)) == NULL ||
-		memchr(file->directory, '\0', sizeof(file->directory)) == NULL)
-		return;
-	if (parse_relation(file->directory, file->name, name))
+	if (parse_relation(directory, file, name))
 		name->kind = PGT_FILE_RELATION;
-	else if (parse_wal(file->name, name))
+	else if (parse_wal(file, wal_segment_size, name))
 		name->kind = PGT_FILE_WAL;
-}
-
-void
-pgt_relations_learn(PgtRelations *relations,
-					const struct pgt_relation *relation)
-{
-	RelationFile key = {.database = relation->database,.file = relation->file};
-	RelationFile *entry;
-	bool		found;
-
-	if (relations->files != NULL &&
-		hash_get_num_entries(relations->files) >= MAX_FILES)
-		pgt_relations_forget(relations);
-	if (relations->files == NULL)
-	{
-		HASHCTL		control = {
-			.keysize = offsetof(RelationFile, tablespace),
-			.entrysize = sizeof(RelationFile),
-			.hcxt = TopMemoryContext,
-		};
-
-		relations->files = hash_create("pg_trace_bgw files of relations", 64,
-									   &control,
-									   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-
-	entry = hash_search(relations->files, &key, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->tablespace = relation->tablespace;
-		entry->ambiguous = false;
-	}
-	if (entry->tablespace != relation->tablespace)
-		entry->ambiguous = true;
-	entry->relation = entry->ambiguous ? InvalidOid : relation->oid;
-}
-
-Oid
-pgt_relations_find(const PgtRelations *relations, uint32 database,
-				   uint32 file)
-{
-	RelationFile key = {.database = database,.file = file};
-	const RelationFile *entry = relations->files == NULL ? NULL :
-		hash_search(relations->files, &key, HASH_FIND, NULL);
-
-	return entry == NULL ? InvalidOid : entry->relation;
-}
-
-void
-pgt_relations_forget(PgtRelations *relations)
-{
-	if (relations->files != NULL)
-		hash_destroy(relations->files);
-	relations->files = NULL;
 }

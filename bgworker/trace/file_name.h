@@ -1,14 +1,14 @@
 /*
- * targets.h
- *		What a wait was for: files and relations.
+ * file_name.h
+ *		What the name of a server's file tells.
+ *
+ * Needs nothing of PostgreSQL, so that programs that read traces can take
+ * file='...' apart as well.
  */
-#ifndef PGT_TRACE_TARGETS_H
-#define PGT_TRACE_TARGETS_H
+#ifndef PGT_TRACE_FILE_NAME_H
+#define PGT_TRACE_FILE_NAME_H
 
-#include "common/relpath.h"
-#include "utils/hsearch.h"
-
-#include "bpf/pg_trace.h"
+#include <stdint.h>
 
 typedef enum PgtFileKind
 {
@@ -17,34 +17,37 @@ typedef enum PgtFileKind
 	PGT_FILE_WAL
 } PgtFileKind;
 
-/* What the name of a file tells. */
+/* The numbers of PostgreSQL's ForkNumber */
+typedef enum PgtFork
+{
+	PGT_FORK_INVALID = -1,
+	PGT_FORK_MAIN,
+	PGT_FORK_FSM,
+	PGT_FORK_VM,
+	PGT_FORK_INIT
+} PgtFork;
+
+#define PGT_FORKS	(PGT_FORK_INIT + 1)
+
 typedef struct PgtFileName
 {
 	PgtFileKind kind;
-	uint32		database;		/* of a relation, 0 if it is shared */
-	uint32		number;			/* of a relation: its relfilenode */
-	ForkNumber	fork;
-	uint64		segment;		/* of a relation or the WAL */
+	uint32_t	database;		/* of a relation, 0 if it is shared */
+	uint32_t	number;			/* of a relation: its relfilenode */
+	PgtFork		fork;
+	uint64_t	segment;		/* of a relation or the WAL */
 } PgtFileName;
 
-/* Take a file's name apart; any bytes will do. */
-extern void pgt_file_name_parse(const struct pgt_file *file,
+/*
+ * Take apart the name of a file and that of its directory, without what is
+ * above it; any strings will do.  wal_segment_size is the server's, in bytes;
+ * if it is 0, no file is one of the WAL.
+ */
+extern void pgt_file_name_parse(const char *directory, const char *file,
+								uint32_t wal_segment_size,
 								PgtFileName *name);
 
-/* Which file is which relation's, as far as one process has shown. */
-typedef struct PgtRelations
-{
-	HTAB	   *files;			/* NULL while nothing is known */
-} PgtRelations;
+/* What PostgreSQL calls a fork, NULL for the main one and what is none. */
+extern const char *pgt_fork_name(int fork);
 
-extern void pgt_relations_learn(PgtRelations *relations,
-								const struct pgt_relation *relation);
-
-/* The relation that has this file, or InvalidOid. */
-extern Oid	pgt_relations_find(const PgtRelations *relations,
-							   uint32 database, uint32 file);
-
-/* Know nothing any more. */
-extern void pgt_relations_forget(PgtRelations *relations);
-
-#endif							/* PGT_TRACE_TARGETS_H */
+#endif							/* PGT_TRACE_FILE_NAME_H */

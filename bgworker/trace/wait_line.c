@@ -12,11 +12,16 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "common/relpath.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 
+#include "bgworker/trace/file_name.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/wait_line.h"
+
+StaticAssertDecl((int) PGT_FORK_FSM == (int) FSM_FORKNUM &&
+				 (int) PGT_FORK_INIT == (int) MAX_FORKNUM, "forks");
 
 /* One line's target, ready to be printed. */
 typedef struct Target
@@ -205,6 +210,16 @@ locked_relation(const struct pgt_lock *lock)
 	}
 }
 
+/* What a file is; any bytes will do. */
+static void
+parse_file(const struct pgt_file *file, PgtFileName *name)
+{
+	if (memchr(file->directory, '\0', sizeof(file->directory)) != NULL &&
+		memchr(file->name, '\0', sizeof(file->name)) != NULL)
+		pgt_file_name_parse(file->directory, file->name, wal_segment_size,
+							name);
+}
+
 static void
 resolve(Target *target)
 {
@@ -214,7 +229,7 @@ resolve(Target *target)
 	switch (wait->target_kind)
 	{
 		case PGT_TARGET_FILE:
-			pgt_file_name_parse(&wait->target->file, &target->file);
+			parse_file(&wait->target->file, &target->file);
 			if (target->file.kind == PGT_FILE_RELATION)
 				target->relation = pgt_relations_find(wait->relations,
 													  target->file.database,
@@ -244,10 +259,10 @@ resolve(Target *target)
  */
 
 static void
-put_fork(PgtFormat *format, ForkNumber fork)
+put_fork(PgtFormat *format, int fork)
 {
-	if (fork > MAIN_FORKNUM && fork <= MAX_FORKNUM)
-		put_quoted(format, " fork", forkNames[fork]);
+	if (pgt_fork_name(fork) != NULL)
+		put_quoted(format, " fork", pgt_fork_name(fork));
 }
 
 /* As the kernel would show the file, which another process may have open */
@@ -265,10 +280,10 @@ put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
 		put_string(format, "_");
 	}
 	put_number(format, "", aio->file);
-	if (aio->fork > MAIN_FORKNUM && aio->fork <= MAX_FORKNUM)
+	if (pgt_fork_name(aio->fork) != NULL)
 	{
 		put_string(format, "_");
-		put_string(format, forkNames[aio->fork]);
+		put_string(format, pgt_fork_name(aio->fork));
 	}
 	if (aio->block >= RELSEG_SIZE)
 		put_number(format, ".", aio->block / RELSEG_SIZE);

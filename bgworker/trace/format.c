@@ -2,204 +2,29 @@
  * format.c
  *		Turns records and waits into the lines of a trace file.
  *
- * The grammar is that of Oracle's extended SQL trace; the README describes
- * it.  Numbers are appended by hand, since this is where the worker spends
- * its time.  All strings but SQL text, which is delimited by len=, are
- * escaped so that a line stays one line.
+ * The words are grammar.h's, put together by the compiler, and numbers are
+ * appended by hand, since this is where the worker spends its time.  All
+ * strings but SQL text, which is delimited by len=, are escaped so that a line
+ * stays one line.
  */
 #include "postgres.h"
 
-#include <sys/utsname.h>
-#include <time.h>
-
 #include "utils/builtins.h"
 #include "utils/elog.h"
-#include "utils/guc.h"
-#include "utils/timestamp.h"
 
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/wait_line.h"
-#include "extension/clock.h"
-#include "extension/compat.h"
-#include "extension/redact.h"
 
+StaticAssertDecl(PGT_CLOSE_HARD == PGT_CLOSE_TYPE_HARD &&
+				 PGT_CLOSE_CACHED == PGT_CLOSE_TYPE_CACHED, "type= of CLOSE");
 
 static const char *const call_names[] = {
-	[PGT_CALL_PARSE] = "PARSE",
-	[PGT_CALL_EXEC] = "EXEC",
-	[PGT_CALL_FETCH] = "FETCH",
-	[PGT_CALL_CLOSE] = "CLOSE",
+	[PGT_CALL_PARSE] = PGT_LINE_PARSE,
+	[PGT_CALL_EXEC] = PGT_LINE_EXEC,
+	[PGT_CALL_FETCH] = PGT_LINE_FETCH,
+	[PGT_CALL_CLOSE] = PGT_LINE_CLOSE,
 };
-
-/* ----------
- * Pieces of lines
- * ----------
- */
-
-/* ISO 8601 in UTC, with microseconds */
-static void
-put_iso_time(PgtFormat *format, uint64 unix_us)
-{
-	time_t		seconds = unix_us / USECS_PER_SEC;
-	struct tm	tm;
-	char		stamp[64];
-
-	/* there are times beyond what a year can be */
-	if (gmtime_r(&seconds, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	appendStringInfo(format->out, "%s.%06d+00:00", stamp,
-					 (int) (unix_us % USECS_PER_SEC));
-}
-
-/* A time of PostgreSQL's as the wall clock's, in µs since 1970 */
-static uint64
-unix_us_of(TimestampTz timestamp)
-{
-	return timestamp + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-		USECS_PER_DAY;
-}
-
-/*
- * The cursor that something at this point belongs to: that of the deepest call
- * open, or of the last one.  Once a transaction has ended or the client has
- * sent more, work between calls is the analysis of a statement that has no
- * cursor yet; a wait for the client goes with the last cursor even so.
- */
-uint32
-pgt_format_cursor(const PgtFormat *format, bool for_client)
-{
-	if (format->depth > 0)
-		return format->calls[format->depth - 1].cursor;
-	return format->next_statement && !for_client ? 0 : format->last_cursor;
-}
-
-/* ----------
- * The head of a file, and lines beginning with ***
- * ----------
- */
-
-void
-pgt_format_init(PgtFormat *format, StringInfo out)
-{
-	memset(format, 0, sizeof(*format));
-	format->out = out;
-	pgt_node_sums_init(&format->sums);
-}
-
-void
-pgt_format_free(PgtFormat *format)
-{
-	pgt_node_sums_free(&format->sums);
-}
-
-static void
-put_header_field(PgtFormat *format, const char *label, const char *value)
-{
-	put_string(format, label);
-	put_escaped(format, value, strlen(value), '\0');
-	put_string(format, "\n");
-}
-
-/* *** <label>:(<value>) <time> */
-static void
-put_context(PgtFormat *format, const char *label, const char *value,
-			uint64 unix_us)
-{
-	put_string(format, "*** ");
-	put_string(format, label);
-	put_string(format, ":(");
-	put_escaped(format, value, strlen(value), '\0');
-	put_string(format, ") ");
-	put_iso_time(format, unix_us);
-	put_string(format, "\n");
-}
-
-void
-pgt_format_header(PgtFormat *format, const PgtSession *session,
-				  const char *path)
-{
-	uint64		now_us = pgt_clock_wall_us();
-	uint64		start_us = unix_us_of(session->backend_start);
-	const char *cluster = GetConfigOption("cluster_name", true, false);
-	struct utsname host;
-	char		id[64];
-
-	if (uname(&host) != 0)
-		memset(&host, 0, sizeof(host));
-
-	put_header_field(format, "Trace file ", path);
-	appendStringInfo(format->out,
-					 "PostgreSQL %s with pg_trace_bgw " PGT_VERSION "\n"
-					 "Version %s\n",
-					 GetConfigOption("server_version", true, false),
-					 GetConfigOption("server_version_num", true, false));
-	put_header_field(format, "System name:\t", host.sysname);
-	put_header_field(format, "Node name:\t", host.nodename);
-	put_header_field(format, "Release:\t", host.release);
-	put_header_field(format, "Version:\t", host.version);
-	put_header_field(format, "Machine:\t", host.machine);
-	put_header_field(format, "Instance name: ",
-					 cluster != NULL ? cluster : "");
-	put_header_field(format, "Database name: ",
-					 NameStr(session->database_name));
-	put_header_field(format, "User name: ", NameStr(session->role_name));
-	appendStringInfo(format->out, "Unix process pid: %d", session->pid);
-	put_header_field(format, ", image: ", session->image);
-	put_string(format, "Backend start: ");
-	put_iso_time(format, start_us);
-	put_string(format, "\n\n");
-
-	pgt_format_wall_clock(format, pgt_clock_now());
-	snprintf(id, sizeof(id), "%d." UINT64_FORMAT, session->pid,
-			 start_us / USECS_PER_SEC);
-	put_context(format, "SESSION ID", id, now_us);
-	put_context(format, "CLIENT ID", "", now_us);
-	put_context(format, "SERVICE NAME", NameStr(session->database_name),
-				now_us);
-	put_context(format, "MODULE NAME",
-				pgt_redact_value(session->application_name,
-								 strlen(session->application_name)) ?
-				"***" : session->application_name, now_us);
-	put_context(format, "ACTION NAME", "", now_us);
-	put_string(format, "\n");
-}
-
-void
-pgt_format_note(PgtFormat *format, const char *text)
-{
-	put_string(format, "*** ");
-	put_escaped(format, text, strlen(text), '\0');
-	put_string(format, "\n");
-}
-
-void
-pgt_format_time_note(PgtFormat *format, const char *text, TimestampTz time)
-{
-	put_string(format, "*** ");
-	put_string(format, text);
-	put_iso_time(format, unix_us_of(time));
-	put_string(format, "\n");
-}
-
-void
-pgt_format_wall_clock(PgtFormat *format, uint64 time_ns)
-{
-	uint64		age_us;
-
-	if (format->wall_clock_ns != 0 &&
-		time_ns < format->wall_clock_ns + PGT_RUNNING_INTERVAL_NS)
-		return;
-
-	/* the wall clock at time_ns, which is a little while ago */
-	age_us = (pgt_clock_now() - time_ns) / NS_IN_US;
-	put_string(format, "*** ");
-	put_iso_time(format, pgt_clock_wall_us() - age_us);
-	put_time(format, " (tim=", time_ns);
-	put_string(format, ")\n");
-	format->wall_clock_ns = time_ns;
-}
 
 /* ----------
  * Records
@@ -212,15 +37,17 @@ end_text(PgtFormat *format)
 	switch (format->text_type)
 	{
 		case PGT_RECORD_CURSOR:
-			put_string(format, "\nEND OF STMT\n");
+			put_string(format, "\n" PGT_LINE_END_OF_STMT "\n");
 			break;
 		case PGT_RECORD_BIND:
 			put_string(format, "\"\n");
 			break;
 		case PGT_RECORD_PARSE_ERROR:
 			/* there is no END OF STMT here, but readers know a CLOSE */
-			put_number(format, "\nCLOSE #0:c=0,e=0,dep=", format->text_depth);
-			put_time(format, ",type=0,tim=", format->text_time_ns);
+			put_number(format, "\n" PGT_LINE_CLOSE " #0:c=0,e=0"
+					   NEXT(PGT_FIELD_DEP), format->text_depth);
+			put_time(format, NEXT(PGT_FIELD_TYPE) "0" NEXT(PGT_FIELD_TIM),
+					 format->text_time_ns);
 			put_string(format, "\n");
 			break;
 	}
@@ -268,73 +95,32 @@ pgt_format_text_dots(PgtFormat *format, uint64 len)
 void
 pgt_format_text_missing(PgtFormat *format, uint64 missing)
 {
-	appendStringInfo(format->out,
-					 "*** LOST " UINT64_FORMAT " BYTES OF THE TEXT ABOVE, SHOWN AS DOTS\n",
-					 missing);
+	put_number(format, PGT_STARS PGT_NOTE_LOST, missing);
+	put_string(format, " BYTES OF THE TEXT ABOVE, SHOWN AS DOTS\n");
 }
 
 static void
 put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 {
-	put_string(format, SEPARATOR "PARSING IN CURSOR #");
-	put_number(format, "", record->header.cursor);
-	put_number(format, " len=", record->total_len);
-	put_number(format, " dep=", record->header.depth);
-	put_number(format, " uid=", record->userid);
-	put_number(format, " oct=", record->command);
-	put_number(format, " lid=", record->loginid);
-	put_time(format, " tim=", record->header.time_ns);
-	put_number(format, " hv=", (uint32) record->hash);
-	put_number(format, " ad='0' sqlid='", record->queryid);
+	put_number(format, PGT_LINE_SEPARATOR "\n" PGT_LINE_CURSOR " #",
+			   record->header.cursor);
+	put_number(format, FIELD(PGT_FIELD_LEN), record->total_len);
+	put_number(format, FIELD(PGT_FIELD_DEP), record->header.depth);
+	put_number(format, FIELD(PGT_FIELD_UID), record->userid);
+	put_number(format, FIELD(PGT_FIELD_OCT), record->command);
+	put_number(format, FIELD(PGT_FIELD_LID), record->loginid);
+	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
+	put_number(format, FIELD(PGT_FIELD_HV), (uint32) record->hash);
+	put_number(format, FIELD(PGT_FIELD_AD) "'0'" FIELD(PGT_FIELD_SQLID) "'",
+			   record->queryid);
 	put_string(format, "'");
 	if (record->traceparent[0] != '\0')
-	{
-		put_string(format, " traceparent='");
-		put_escaped(format, record->traceparent,
-					strnlen(record->traceparent, PGT_TRACEPARENT_LEN), '\'');
-		put_string(format, "'");
-	}
+		put_quoted(format, FIELD(PGT_FIELD_TRACEPARENT), record->traceparent,
+				   strnlen(record->traceparent, PGT_TRACEPARENT_LEN));
 	if (record->full_len > 0)
-		put_number(format, " cut=", record->full_len);
+		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
 	put_string(format, "\n");
 	begin_text(format, &record->header, sizeof(*record), record->total_len);
-}
-
-static void
-begin_call(PgtFormat *format, const PgtBeginRecord *begin)
-{
-	const PgtRecord *record = &begin->header;
-	int			depth = Min(record->depth, PGT_FORMAT_MAX_DEPTH - 1);
-
-	if (depth == 0)
-		pgt_format_running_ended(format);
-	/* if records of calls above are missing, they are this cursor's, too */
-	for (int i = Min(format->depth, depth); i <= depth; i++)
-	{
-		format->calls[i].cursor = record->cursor;
-		format->calls[i].begin_ns = record->time_ns;
-		format->calls[i].plan_node = 0;
-		format->calls[i].begin_cpu_ns = begin->cpu_ns;
-	}
-	format->calls[depth].plan_node = begin->plan_node;
-	format->depth = depth + 1;
-	format->next_statement = false;
-	if (format->running_due_ns == 0)
-		format->running_due_ns = record->time_ns + PGT_RUNNING_INTERVAL_NS;
-}
-
-static void
-end_call(PgtFormat *format, const PgtEndRecord *record)
-{
-	if (!record->begun)
-		return;
-	format->depth = Min(format->depth, (int) record->header.depth);
-	if (format->depth == 0)
-	{
-		format->last_cursor = record->header.cursor;
-		format->running_due_ns = 0;
-		format->next_statement = record->done;
-	}
 }
 
 static void
@@ -345,24 +131,25 @@ put_call(PgtFormat *format, const PgtEndRecord *record)
 
 	put_string(format, call_names[record->kind]);
 	put_number(format, " #", record->header.cursor);
-	put_time(format, ":c=", record->cpu_ns);
-	put_time(format, ",e=", record->elapsed_ns);
+	put_time(format, ":" PGT_FIELD_C "=", record->cpu_ns);
+	put_time(format, NEXT(PGT_FIELD_E), record->elapsed_ns);
 	if (record->kind == PGT_CALL_CLOSE)
 	{
-		put_number(format, ",dep=", record->header.depth);
-		put_number(format, ",type=", record->close_type);
+		put_number(format, NEXT(PGT_FIELD_DEP), record->header.depth);
+		put_number(format, NEXT(PGT_FIELD_TYPE), record->close_type);
 	}
 	else
 	{
-		put_number(format, ",p=", record->blocks_read);
-		put_number(format, ",cr=", record->blocks_got);
-		put_number(format, ",cu=", record->blocks_dirtied);
-		put_number(format, ",mis=", record->missed);
-		put_number(format, ",r=", record->rows);
-		put_number(format, ",dep=", record->header.depth);
-		put_number(format, ",og=1,plh=", record->plan_hash);
+		put_number(format, NEXT(PGT_FIELD_P), record->blocks_read);
+		put_number(format, NEXT(PGT_FIELD_CR), record->blocks_got);
+		put_number(format, NEXT(PGT_FIELD_CU), record->blocks_dirtied);
+		put_number(format, NEXT(PGT_FIELD_MIS), record->missed);
+		put_number(format, NEXT(PGT_FIELD_R), record->rows);
+		put_number(format, NEXT(PGT_FIELD_DEP), record->header.depth);
+		put_number(format, NEXT(PGT_FIELD_OG) "1" NEXT(PGT_FIELD_PLH),
+				   record->plan_hash);
 	}
-	put_time(format, ",tim=", record->header.time_ns);
+	put_time(format, NEXT(PGT_FIELD_TIM), record->header.time_ns);
 	put_string(format, "\n");
 }
 
@@ -374,31 +161,33 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	uint64		max_len = record->type_len > 0 ?
 		(uint64) record->type_len : len;
 
-	put_number(format, " Bind#", record->index);
-	put_number(format, "\n  oacdty=", record->type);
-	put_number(format, " mxl=", max_len);
+	put_number(format, PGT_LINE_BIND, record->index);
+	put_number(format, "\n " FIELD(PGT_FIELD_OACDTY), record->type);
+	put_number(format, FIELD(PGT_FIELD_MXL), max_len);
 	put_number(format, "(", max_len);
-	put_string(format, ") mxlc=00 mal=00 scl=00 pre=00 typ='");
-	put_escaped(format, NameStr(record->type_name),
-				strnlen(NameStr(record->type_name), NAMEDATALEN), '\'');
+	put_quoted(format, ") mxlc=00 mal=00 scl=00 pre=00" FIELD(PGT_FIELD_TYP),
+			   NameStr(record->type_name),
+			   strnlen(NameStr(record->type_name), NAMEDATALEN));
 	/* the next line as Oracle has it: readers look for avl= there */
-	put_number(format, "'\n  kxsbbbfp=0 bln=", len);
-	put_number(format, " avl=", record->state == PGT_BIND_VALUE ? len : 0);
+	put_number(format, "\n  kxsbbbfp=0" FIELD(PGT_FIELD_BLN), len);
+	put_number(format, FIELD(PGT_FIELD_AVL),
+			   record->state == PGT_BIND_VALUE ? len : 0);
 	put_string(format, " flg=05");
 	if (record->value_len > 0)
-		put_number(format, " shown=", record->total_len);
+		put_number(format, FIELD(PGT_FIELD_SHOWN), record->total_len);
 
+	put_string(format, "\n " FIELD(PGT_FIELD_VALUE));
 	if (record->state == PGT_BIND_NULL)
-		put_string(format, "\n  value=NULL\n");
+		put_string(format, "NULL\n");
 	else if (record->state == PGT_BIND_VALUE)
 	{
-		put_string(format, "\n  value=\"");
+		put_string(format, "\"");
 		begin_text(format, &record->header, sizeof(*record),
 				   record->total_len);
 	}
 	else
 	{
-		put_string(format, "\n  value=<");
+		put_string(format, "<");
 		put_escaped(format, (const char *) (record + 1),
 					record->header.text_len, '>');
 		put_string(format, ">\n");
@@ -408,17 +197,18 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 static void
 put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 {
-	put_number(format, "PARSE ERROR #", record->header.cursor);
-	put_number(format, ":len=", record->total_len);
-	put_number(format, " dep=", record->header.depth);
-	put_number(format, " uid=", record->userid);
-	put_number(format, " oct=0 lid=", record->loginid);
-	put_time(format, " tim=", record->header.time_ns);
-	put_string(format, " err=");
+	put_number(format, PGT_LINE_PARSE_ERROR " #", record->header.cursor);
+	put_number(format, ":" PGT_FIELD_LEN "=", record->total_len);
+	put_number(format, FIELD(PGT_FIELD_DEP), record->header.depth);
+	put_number(format, FIELD(PGT_FIELD_UID), record->userid);
+	put_number(format, FIELD(PGT_FIELD_OCT) "0" FIELD(PGT_FIELD_LID),
+			   record->loginid);
+	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
+	put_string(format, FIELD(PGT_FIELD_ERR));
 	put_string(format, unpack_sql_state(record->sqlstate));
-	put_number(format, " pos=", record->position);
+	put_number(format, FIELD(PGT_FIELD_POS), record->position);
 	if (record->full_len > 0)
-		put_number(format, " cut=", record->full_len);
+		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
 	put_string(format, "\n");
 	begin_text(format, &record->header, sizeof(*record), record->total_len);
 }
@@ -426,11 +216,11 @@ put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 static void
 put_error(PgtFormat *format, const PgtErrorRecord *record)
 {
-	put_number(format, "ERROR #", record->header.cursor != 0 ?
+	put_number(format, PGT_LINE_ERROR " #", record->header.cursor != 0 ?
 			   record->header.cursor : pgt_format_cursor(format, false));
-	put_string(format, ":err=");
+	put_string(format, ":" PGT_FIELD_ERR "=");
 	put_string(format, unpack_sql_state(record->sqlstate));
-	put_time(format, " tim=", record->header.time_ns);
+	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
 	put_string(format, "\n");
 }
 
@@ -438,17 +228,16 @@ static void
 put_changed_context(PgtFormat *format, const PgtContextRecord *record)
 {
 	static const char *const labels[PGT_CONTEXT_KINDS] = {
-		[PGT_CONTEXT_CLIENT] = "CLIENT ID",
-		[PGT_CONTEXT_MODULE] = "MODULE NAME",
-		[PGT_CONTEXT_ACTION] = "ACTION NAME",
-		[PGT_CONTEXT_USER] = "USER ID",
+		[PGT_CONTEXT_CLIENT] = PGT_NOTE_CLIENT,
+		[PGT_CONTEXT_MODULE] = PGT_NOTE_MODULE,
+		[PGT_CONTEXT_ACTION] = PGT_NOTE_ACTION,
+		[PGT_CONTEXT_USER] = PGT_NOTE_ROLE,
 	};
-	uint64		age_us = (pgt_clock_now() - record->header.time_ns) / NS_IN_US;
 	char		value[1024];
 
 	if (record->kind == PGT_CONTEXT_OPTIONS)
 	{
-		snprintf(value, sizeof(value), "TRACING OPTIONS: %.*s",
+		snprintf(value, sizeof(value), PGT_NOTE_OPTIONS "%.*s",
 				 (int) Min(record->header.text_len, sizeof(value)),
 				 (const char *) (record + 1));
 		pgt_format_note(format, value);
@@ -462,19 +251,19 @@ put_changed_context(PgtFormat *format, const PgtContextRecord *record)
 		snprintf(value, sizeof(value), "%.*s",
 				 (int) Min(record->header.text_len, sizeof(value) - 1),
 				 (const char *) (record + 1));
-	put_context(format, labels[record->kind], value,
-				pgt_clock_wall_us() - age_us);
+	pgt_format_context(format, labels[record->kind], value,
+					   record->header.time_ns);
 }
 
 static void
 put_xact(PgtFormat *format, const PgtXactRecord *record)
 {
-	put_number(format, "XCTEND rlbk=", record->rolled_back);
-	put_number(format, ", rd_only=", record->read_only);
-	put_time(format, ", tim=", record->header.time_ns);
+	put_number(format, PGT_LINE_XCTEND FIELD(PGT_FIELD_RLBK),
+			   record->rolled_back);
+	put_number(format, "," FIELD(PGT_FIELD_RD_ONLY), record->read_only);
+	put_time(format, "," FIELD(PGT_FIELD_TIM), record->header.time_ns);
 	put_string(format, "\n");
-	if (format->depth == 0)
-		format->next_statement = true;
+	pgt_format_end_statement(format);
 }
 
 void
@@ -496,17 +285,17 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			pgt_format_run_queue(format,
 								 ((const PgtBeginRecord *) record)->run_delay_ns,
 								 record->time_ns);
-			begin_call(format, (const PgtBeginRecord *) record);
+			pgt_format_begin_call(format, (const PgtBeginRecord *) record);
 			break;
 		case PGT_RECORD_END:
 			pgt_format_run_queue(format,
 								 ((const PgtEndRecord *) record)->run_delay_ns,
 								 record->time_ns);
 			put_call(format, (const PgtEndRecord *) record);
-			end_call(format, (const PgtEndRecord *) record);
+			pgt_format_end_call(format, (const PgtEndRecord *) record);
 			break;
 		case PGT_RECORD_BINDS:
-			put_number(format, "BINDS #", record->cursor);
+			put_number(format, PGT_LINE_BINDS " #", record->cursor);
 			put_string(format, ":\n\n");
 			break;
 		case PGT_RECORD_BIND:
@@ -528,7 +317,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			put_changed_context(format, (const PgtContextRecord *) record);
 			break;
 		case PGT_RECORD_LOST:
-			put_number(format, "*** LOST ",
+			put_number(format, PGT_STARS PGT_NOTE_LOST,
 					   ((const PgtLostRecord *) record)->count);
 			put_string(format, ((const PgtLostRecord *) record)->calls ?
 					   " CALLS: ALL CURSOR NUMBERS ARE IN USE\n" :
@@ -536,7 +325,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			break;
 		case PGT_RECORD_EXIT:
 			appendStringInfo(format->out,
-							 "*** PROCESS EXITS, code=%d\n",
+							 PGT_STARS PGT_NOTE_EXIT "%d\n",
 							 ((const PgtExitRecord *) record)->code);
 			break;
 		case PGT_RECORD_PAD:
@@ -560,8 +349,8 @@ pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 						 format->depth > 0 ? node : 0);
 	pgt_format_node_wait(format, wait->plan_node,
 						 wait->end_ns - wait->start_ns);
-	if (for_client && format->depth == 0)
-		format->next_statement = true;
+	if (for_client)
+		pgt_format_end_statement(format);
 }
 
 void

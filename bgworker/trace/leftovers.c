@@ -1,11 +1,13 @@
 /*
  * leftovers.c
- *		Files that a crash of the server has left incomplete.
+ *		Files that an earlier worker has left incomplete.
  *
  * When a process of the server crashes, the postmaster ends all others at
  * once, the worker included, and starts anew.  Recovery must not wait for
- * trace files, so the worker doesn't try to do anything then; its successor
- * looks for files without a last line and says in them what happened.
+ * trace files, so the worker doesn't try to do anything then.  Or the worker
+ * alone was restarted, and a process that it traced ended meanwhile.  The next
+ * worker can't tell one from the other: it looks for files without a last line
+ * whose process is gone, and says in them what may have happened.
  */
 #include "postgres.h"
 
@@ -17,11 +19,13 @@
 #include <unistd.h>
 
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/grammar.h"
 #include "bgworker/trace/leftovers.h"
 #include "bgworker/trace/trace_name.h"
 
-#define END_OF_TRACE	"\n*** TRACE ENDED"
-#define LAST_LINE		"*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
+#define END_OF_TRACE	"\n" PGT_STARS PGT_NOTE_ENDED
+#define LAST_LINE \
+	PGT_STARS PGT_NOTE_ENDED ": THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
 
 /* The last line of a complete file is within this many bytes of its end. */
 #define TAIL_LEN		128

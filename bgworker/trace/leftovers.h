@@ -1,6 +1,6 @@
 /*
  * leftovers.h
- *		Files that a crash of the server has left incomplete.
+ *		Files that an earlier worker has left incomplete.
  */
 #ifndef PGT_TRACE_LEFTOVERS_H
 #define PGT_TRACE_LEFTOVERS_H

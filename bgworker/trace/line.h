@@ -9,12 +9,15 @@
 
 #include "utils/builtins.h"
 
-#include "bgworker/trace/format.h"
+#include "bgworker/trace/attribution.h"
+#include "bgworker/trace/escape.h"
+#include "bgworker/trace/grammar.h"
 
 #define NS_IN_US	1000
 
-/* Stands before PARSING IN CURSOR */
-#define SEPARATOR	"=====================\n"
+/* A field's name as it stands in most lines, and in those of calls */
+#define FIELD(name)	" " name "="
+#define NEXT(name)	"," name "="
 
 /*
  * Room for len bytes and a terminator at the end.  What appends them is inline,
@@ -61,46 +64,34 @@ put_time(PgtFormat *format, const char *label, uint64 ns)
 	put_number(format, label, ns / NS_IN_US);
 }
 
-/* Does a character mean itself in text that ends with quote? */
-static inline bool
-is_plain(unsigned char c, char quote)
-{
-	return c >= ' ' && c != 0x7F && c != '\\' && c != (unsigned char) quote;
-}
-
-/* Text on one line: quote, backslash and control bytes are escaped. */
+/* Text on one line: what means something in it is escaped. */
 static inline void
 put_escaped(PgtFormat *format, const char *text, Size len, char quote)
 {
-	Size		done = 0;
-
-	while (done < len)
+	for (;;)
 	{
-		Size		end = done;
-		unsigned char c;
+		Size		plain = pgt_plain_len(text, len, quote);
+		char		escape[PGT_ESCAPE_LEN];
+		Size		escape_len;
 
-		while (end < len && is_plain(text[end], quote))
-			end++;
-		put_bytes(format, text + done, end - done);
-		if (end == len)
+		put_bytes(format, text, plain);
+		if (plain == len)
 			break;
-
-		c = text[end];
-		done = end + 1;
-		if (c == '\n')
-			put_string(format, "\\n");
-		else if (c == '\r')
-			put_string(format, "\\r");
-		else if (c == '\t')
-			put_string(format, "\\t");
-		else if (c < ' ' || c == 0x7F)
-			appendStringInfo(format->out, "\\x%02x", c);
-		else
-		{
-			put_string(format, "\\");
-			put_bytes(format, text + end, 1);
-		}
+		escape_len = pgt_escape(text[plain], escape);
+		put_bytes(format, escape, escape_len);
+		text += plain + 1;
+		len -= plain + 1;
 	}
+}
+
+/* label='value' */
+static inline void
+put_quoted(PgtFormat *format, const char *label, const char *value, Size len)
+{
+	put_string(format, label);
+	put_string(format, "'");
+	put_escaped(format, value, len, '\'');
+	put_string(format, "'");
 }
 
 #endif							/* PGT_TRACE_LINE_H */

@@ -4,8 +4,9 @@
  */
 #include "postgres.h"
 
-#include "bgworker/trace/format.h"
+#include "bgworker/trace/header.h"
 #include "bgworker/trace/line.h"
+#include "bgworker/trace/running_line.h"
 #include "extension/redact.h"
 
 void
@@ -16,58 +17,39 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 	Size		len = strlen(text);
 	char	   *redacted = pgt_redact_foreign(text, &len);
 
-	put_string(format, SEPARATOR "PARSING IN CURSOR #");
-	put_number(format, "", PGT_FIRST_CURSOR);
-	put_number(format, " len=", len);
-	put_number(format, " dep=0 uid=", session->role);
-	put_number(format, " oct=0 lid=", session->role);
-	put_time(format, " tim=", begin_ns);
-	put_string(format, " hv=0 ad='0' sqlid='0'\n");
-	appendBinaryStringInfo(format->out, redacted != NULL ? redacted : text,
-						   len);
-	put_string(format, "\nEND OF STMT\n");
+	put_number(format, PGT_LINE_SEPARATOR "\n" PGT_LINE_CURSOR " #",
+			   PGT_FIRST_CURSOR);
+	put_number(format, FIELD(PGT_FIELD_LEN), len);
+	put_number(format, FIELD(PGT_FIELD_DEP) "0" FIELD(PGT_FIELD_UID),
+			   session->role);
+	put_number(format, FIELD(PGT_FIELD_OCT) "0" FIELD(PGT_FIELD_LID),
+			   session->role);
+	put_time(format, FIELD(PGT_FIELD_TIM), begin_ns);
+	put_string(format, FIELD(PGT_FIELD_HV) "0" FIELD(PGT_FIELD_AD) "'0'"
+			   FIELD(PGT_FIELD_SQLID) "'0'\n");
+	put_bytes(format, redacted != NULL ? redacted : text, len);
+	put_string(format, "\n" PGT_LINE_END_OF_STMT "\n");
 	if (redacted != NULL)
 		pfree(redacted);
 
 	format->last_cursor = PGT_FIRST_CURSOR;
-	if (!running)
-	{
-		format->next_statement = true;
-		return;
-	}
-	format->running_before = true;
-	format->depth = 1;
-	format->calls[0].cursor = PGT_FIRST_CURSOR;
-	format->calls[0].begin_ns = since_ns;
-	format->running_due_ns = since_ns + PGT_RUNNING_INTERVAL_NS *
-		((begin_ns - since_ns) / PGT_RUNNING_INTERVAL_NS + 1);
-}
-
-void
-pgt_format_running_ended(PgtFormat *format)
-{
-	if (!format->running_before)
-		return;
-	format->running_before = false;
-	format->depth = 0;
-	format->next_statement = true;
-	format->running_due_ns = 0;
+	if (running)
+		pgt_format_running_begun(format, begin_ns, since_ns);
+	else
+		pgt_format_end_statement(format);
 }
 
 static void
 put_wait_name(PgtFormat *format, const PgtWaitName *wait)
 {
-	put_string(format, " nam='");
-	put_escaped(format, wait->name, strlen(wait->name), '\'');
-	put_string(format, "' type='");
-	put_string(format, wait->type);
-	put_string(format, "'");
+	put_quoted(format, FIELD(PGT_FIELD_NAM), wait->name, strlen(wait->name));
+	put_quoted(format, FIELD(PGT_FIELD_TYPE), wait->type, strlen(wait->type));
 }
 
 void
 pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait)
 {
-	put_number(format, "*** WAITING #",
+	put_number(format, PGT_STARS PGT_NOTE_WAITING " #",
 			   pgt_format_cursor(format, wait->for_client));
 	put_wait_name(format, wait);
 	put_string(format, "\n");
@@ -81,14 +63,15 @@ pgt_format_running(PgtFormat *format, uint64 now_ns, const PgtWaitName *wait,
 		format->text_type != 0)
 		return;
 	pgt_format_wall_clock(format, now_ns);
-	put_number(format, "*** RUNNING #", pgt_format_cursor(format, false));
-	put_time(format, " e=", now_ns - format->calls[0].begin_ns);
+	put_number(format, PGT_STARS PGT_NOTE_RUNNING " #",
+			   pgt_format_cursor(format, false));
+	put_time(format, FIELD(PGT_FIELD_E), now_ns - format->calls[0].begin_ns);
 	if (wait != NULL)
 	{
 		put_wait_name(format, wait);
-		put_time(format, " ela=", now_ns - wait_start_ns);
+		put_time(format, FIELD(PGT_FIELD_ELA), now_ns - wait_start_ns);
 		if (partial)
-			put_string(format, " partial=1");
+			put_string(format, FIELD(PGT_FIELD_PARTIAL) "1");
 	}
 	put_string(format, "\n");
 	format->running_due_ns = now_ns + PGT_RUNNING_INTERVAL_NS;

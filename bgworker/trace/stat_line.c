@@ -10,8 +10,8 @@
  */
 #include "postgres.h"
 
-#include "bgworker/trace/format.h"
 #include "bgworker/trace/line.h"
+#include "bgworker/trace/stat_line.h"
 #include "extension/guc.h"
 
 /*
@@ -63,18 +63,18 @@ put_node_time(PgtFormat *format, const PgtStatRecord *record, uint64 *samples)
 	PgtNodeSum	sum;
 
 	if (record->timing == PGT_NODE_TIMING_EXACT)
-		put_time(format, " time=", record->time_ns);
+		put_time(format, FIELD(PGT_FIELD_TIME), record->time_ns);
 	else if (record->timing == PGT_NODE_TIMING_SAMPLED && format->has_samples &&
 			 is_told(format, record) &&
 			 pgt_node_sums_get(&format->sums, record->execution,
 							   record->first_id, record->last_id, &sum))
 	{
-		put_time(format, " time=", sum.time_ns);
+		put_time(format, FIELD(PGT_FIELD_TIME), sum.time_ns);
 		*samples = sum.samples;
 		return true;
 	}
 	else
-		put_string(format, " time=-1");
+		put_string(format, FIELD(PGT_FIELD_TIME) "-1");
 	return false;
 }
 
@@ -88,11 +88,11 @@ put_node_waits(PgtFormat *format, const PgtStatRecord *record)
 		pgt_node_sums_get(&format->sums, record->execution, record->id,
 						  record->id, &sum))
 	{
-		put_time(format, " wait=", sum.wait_ns);
-		put_number(format, " waits=", sum.waits);
+		put_time(format, FIELD(PGT_FIELD_WAIT), sum.wait_ns);
+		put_number(format, FIELD(PGT_FIELD_WAITS), sum.waits);
 	}
 	else
-		put_string(format, " wait=-1 waits=-1");
+		put_string(format, FIELD(PGT_FIELD_WAIT) "-1" FIELD(PGT_FIELD_WAITS) "-1");
 }
 
 void
@@ -101,30 +101,33 @@ pgt_format_stat(PgtFormat *format, const PgtStatRecord *record)
 	uint64		samples;
 	bool		sampled;
 
-	put_number(format, "STAT #", record->header.cursor);
-	put_number(format, " id=", record->id);
-	put_number(format, " cnt=", record->rows);
-	put_number(format, " pid=", record->parent);
-	put_number(format, " pos=", record->position);
-	put_number(format, " obj=", record->object);
-	put_string(format, " op='");
+	put_number(format, PGT_LINE_STAT " #", record->header.cursor);
+	put_number(format, FIELD(PGT_FIELD_ID), record->id);
+	put_number(format, FIELD(PGT_FIELD_CNT), record->rows);
+	put_number(format, FIELD(PGT_FIELD_PID), record->parent);
+	put_number(format, FIELD(PGT_FIELD_POS), record->position);
+	put_number(format, FIELD(PGT_FIELD_OBJ), record->object);
+	put_string(format, FIELD(PGT_FIELD_OP) "'");
 	put_escaped(format, (const char *) (record + 1), record->header.text_len,
 				'\'');
-	put_number(format, " (cr=", record->blocks_got);
-	put_number(format, " pr=", record->blocks_read);
-	put_number(format, " pw=", record->blocks_written);
-	put_number(format, " str=", record->loops);
+	put_number(format, " (" PGT_FIELD_CR "=", record->blocks_got);
+	put_number(format, FIELD(PGT_FIELD_PR), record->blocks_read);
+	put_number(format, FIELD(PGT_FIELD_PW), record->blocks_written);
+	put_number(format, FIELD(PGT_FIELD_STR), record->loops);
 	sampled = put_node_time(format, record, &samples);
-	appendStringInfo(format->out, " us cost=%.0f size=" UINT64_FORMAT " card=%.0f",
+	appendStringInfo(format->out, " us" FIELD(PGT_FIELD_COST) "%.0f"
+					 FIELD(PGT_FIELD_SIZE) UINT64_FORMAT
+					 FIELD(PGT_FIELD_CARD) "%.0f",
 					 record->cost, record->plan_bytes, record->plan_rows);
 	if (record->gathers)
 	{
-		put_number(format, " workers_planned=", record->workers_planned);
-		put_number(format, " workers_launched=", record->workers_launched);
+		put_number(format, FIELD(PGT_FIELD_PLANNED), record->workers_planned);
+		put_number(format, FIELD(PGT_FIELD_LAUNCHED), record->workers_launched);
 	}
 	if (record->execution != 0 && format->has_waits)
 		put_node_waits(format, record);
 	if (sampled)
-		put_number(format, " timing=sampled samples=", samples);
+		put_number(format, FIELD(PGT_FIELD_TIMING) "sampled"
+				   FIELD(PGT_FIELD_SAMPLES), samples);
 	put_string(format, ")'\n");
 }

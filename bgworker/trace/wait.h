@@ -5,7 +5,7 @@
 #ifndef PGT_TRACE_WAIT_H
 #define PGT_TRACE_WAIT_H
 
-#include "bgworker/trace/targets.h"
+#include "bgworker/trace/relations.h"
 #include "bgworker/trace/wait_names.h"
 #include "bpf/pg_trace.h"
 

@@ -12,11 +12,16 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "common/relpath.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 
+#include "bgworker/trace/file_name.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/wait_line.h"
+
+StaticAssertDecl((int) PGT_FORK_FSM == (int) FSM_FORKNUM &&
+				 (int) PGT_FORK_INIT == (int) MAX_FORKNUM, "forks");
 
 /* One line's target, ready to be printed. */
 typedef struct Target
@@ -37,18 +42,9 @@ put_signed(PgtFormat *format, const char *label, int64 value)
 }
 
 static void
-put_quoted(PgtFormat *format, const char *label, const char *value)
-{
-	put_string(format, label);
-	put_string(format, "='");
-	put_escaped(format, value, strlen(value), '\'');
-	put_string(format, "'");
-}
-
-static void
 put_no_parameters(PgtFormat *format)
 {
-	put_string(format, " p1=0 p2=0 p3=0");
+	put_string(format, PGT_NO_PARAMETERS);
 }
 
 /* ----------
@@ -66,9 +62,9 @@ put_blocks(PgtFormat *format, const struct pgt_file *file, uint64 first,
 
 	if (!(file->known & PGT_FILE_HAS_OFFSET))
 		return;
-	put_number(format, " block#=", first + block);
+	put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), first + block);
 	if (file->known & PGT_FILE_HAS_SIZE)
-		put_number(format, " blocks=", last > block ? last - block : 0);
+		put_number(format, FIELD(PGT_FIELD_BLOCKS), last > block ? last - block : 0);
 }
 
 static void
@@ -80,11 +76,11 @@ put_file(PgtFormat *format, const Target *target)
 	switch (name->kind)
 	{
 		case PGT_FILE_RELATION:
-			put_number(format, " file#=", name->number);
+			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), name->number);
 			put_blocks(format, file, name->segment * RELSEG_SIZE, BLCKSZ);
 			break;
 		case PGT_FILE_WAL:
-			put_number(format, " log#=", name->segment);
+			put_number(format, FIELD(PGT_FIELD_LOG_NUMBER), name->segment);
 			put_blocks(format, file, 0, XLOG_BLCKSZ);
 			break;
 		case PGT_FILE_OTHER:
@@ -105,50 +101,50 @@ put_lock(PgtFormat *format, const struct pgt_lock *lock)
 		case LOCKTAG_RELATION:
 		case LOCKTAG_RELATION_EXTEND:
 		case LOCKTAG_DATABASE_FROZEN_IDS:
-			put_number(format, " dbid=", lock->field1);
+			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
 			break;
 		case LOCKTAG_PAGE:
-			put_number(format, " dbid=", lock->field1);
-			put_number(format, " block#=", lock->field3);
+			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
 			break;
 		case LOCKTAG_TUPLE:
-			put_number(format, " dbid=", lock->field1);
-			put_number(format, " block#=", lock->field3);
-			put_number(format, " row#=", lock->field4);
+			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
+			put_number(format, FIELD(PGT_FIELD_ROW_NUMBER), lock->field4);
 			break;
 		case LOCKTAG_TRANSACTION:
-			put_number(format, " xid=", lock->field1);
+			put_number(format, FIELD(PGT_FIELD_XID), lock->field1);
 			break;
 		case LOCKTAG_VIRTUALTRANSACTION:
-			put_number(format, " backend=", lock->field1);
-			put_number(format, " lxid=", lock->field2);
+			put_number(format, FIELD(PGT_FIELD_BACKEND), lock->field1);
+			put_number(format, FIELD(PGT_FIELD_LXID), lock->field2);
 			break;
 		case LOCKTAG_SPECULATIVE_TOKEN:
-			put_number(format, " xid=", lock->field1);
-			put_number(format, " token=", lock->field2);
+			put_number(format, FIELD(PGT_FIELD_XID), lock->field1);
+			put_number(format, FIELD(PGT_FIELD_TOKEN), lock->field2);
 			break;
 		case LOCKTAG_OBJECT:
-			put_number(format, " dbid=", lock->field1);
-			put_number(format, " classid=", lock->field2);
-			put_number(format, " objid=", lock->field3);
-			put_number(format, " objsubid=", lock->field4);
+			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_number(format, FIELD(PGT_FIELD_CLASSID), lock->field2);
+			put_number(format, FIELD(PGT_FIELD_OBJID), lock->field3);
+			put_number(format, FIELD(PGT_FIELD_OBJSUBID), lock->field4);
 			break;
 		case LOCKTAG_ADVISORY:
-			put_number(format, " dbid=", lock->field1);
+			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
 			if (lock->field4 == 1)
-				put_signed(format, " key=",
+				put_signed(format, FIELD(PGT_FIELD_KEY),
 						   (int64) ((uint64) lock->field2 << 32 | lock->field3));
 			else
 			{
-				put_signed(format, " key1=", (int32) lock->field2);
-				put_signed(format, " key2=", (int32) lock->field3);
+				put_signed(format, " " PGT_FIELD_KEY "1=", (int32) lock->field2);
+				put_signed(format, " " PGT_FIELD_KEY "2=", (int32) lock->field3);
 			}
 			break;
 		default:
-			put_number(format, " field1=", lock->field1);
-			put_number(format, " field2=", lock->field2);
-			put_number(format, " field3=", lock->field3);
-			put_number(format, " field4=", lock->field4);
+			put_number(format, " " PGT_FIELD_FIELD "1=", lock->field1);
+			put_number(format, " " PGT_FIELD_FIELD "2=", lock->field2);
+			put_number(format, " " PGT_FIELD_FIELD "3=", lock->field3);
+			put_number(format, " " PGT_FIELD_FIELD "4=", lock->field4);
 			break;
 	}
 }
@@ -167,18 +163,18 @@ put_parameters(PgtFormat *format, const Target *target)
 			put_lock(format, &wait->target->lock);
 			break;
 		case PGT_TARGET_BUFFER:
-			put_number(format, " file#=", wait->target->buffer.file);
-			put_number(format, " block#=", wait->target->buffer.block);
-			put_string(format, " blocks=1");
+			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), wait->target->buffer.file);
+			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), wait->target->buffer.block);
+			put_string(format, FIELD(PGT_FIELD_BLOCKS) "1");
 			break;
 		case PGT_TARGET_AIO:
-			put_number(format, " file#=", wait->target->aio.file);
-			put_number(format, " block#=", wait->target->aio.block);
-			put_number(format, " blocks=", wait->target->aio.nblocks);
+			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), wait->target->aio.file);
+			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), wait->target->aio.block);
+			put_number(format, FIELD(PGT_FIELD_BLOCKS), wait->target->aio.nblocks);
 			break;
 		default:
 			if (wait->client_bytes != PGT_NO_BYTES)
-				put_number(format, " #bytes=", wait->client_bytes);
+				put_number(format, FIELD(PGT_FIELD_BYTES), wait->client_bytes);
 			else
 				put_no_parameters(format);
 			break;
@@ -205,6 +201,16 @@ locked_relation(const struct pgt_lock *lock)
 	}
 }
 
+/* What a file is; any bytes will do. */
+static void
+parse_file(const struct pgt_file *file, PgtFileName *name)
+{
+	if (memchr(file->directory, '\0', sizeof(file->directory)) != NULL &&
+		memchr(file->name, '\0', sizeof(file->name)) != NULL)
+		pgt_file_name_parse(file->directory, file->name, wal_segment_size,
+							name);
+}
+
 static void
 resolve(Target *target)
 {
@@ -214,7 +220,7 @@ resolve(Target *target)
 	switch (wait->target_kind)
 	{
 		case PGT_TARGET_FILE:
-			pgt_file_name_parse(&wait->target->file, &target->file);
+			parse_file(&wait->target->file, &target->file);
 			if (target->file.kind == PGT_FILE_RELATION)
 				target->relation = pgt_relations_find(wait->relations,
 													  target->file.database,
@@ -244,10 +250,11 @@ resolve(Target *target)
  */
 
 static void
-put_fork(PgtFormat *format, ForkNumber fork)
+put_fork(PgtFormat *format, int fork)
 {
-	if (fork > MAIN_FORKNUM && fork <= MAX_FORKNUM)
-		put_quoted(format, " fork", forkNames[fork]);
+	if (pgt_fork_name(fork) != NULL)
+		put_quoted(format, FIELD(PGT_FIELD_FORK), pgt_fork_name(fork),
+				   strlen(pgt_fork_name(fork)));
 }
 
 /* As the kernel would show the file, which another process may have open */
@@ -255,9 +262,9 @@ static void
 put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
 {
 	if (aio->database != 0)
-		put_number(format, " file='", aio->database);
+		put_number(format, FIELD(PGT_FIELD_FILE) "'", aio->database);
 	else
-		put_string(format, " file='global");
+		put_string(format, FIELD(PGT_FIELD_FILE) "'global");
 	put_string(format, "/");
 	if (aio->flags & PGT_AIO_TEMPORARY)
 	{
@@ -265,10 +272,10 @@ put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
 		put_string(format, "_");
 	}
 	put_number(format, "", aio->file);
-	if (aio->fork > MAIN_FORKNUM && aio->fork <= MAX_FORKNUM)
+	if (pgt_fork_name(aio->fork) != NULL)
 	{
 		put_string(format, "_");
-		put_string(format, forkNames[aio->fork]);
+		put_string(format, pgt_fork_name(aio->fork));
 	}
 	if (aio->block >= RELSEG_SIZE)
 		put_number(format, ".", aio->block / RELSEG_SIZE);
@@ -303,15 +310,15 @@ put_blockers(PgtFormat *format, const PgtBlockers *blockers)
 
 	for (int i = 0; i < blockers->count; i++)
 	{
-		put_signed(format, i == 0 ? " blocker=" : ",", blockers->pids[i]);
+		put_signed(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER) : ",", blockers->pids[i]);
 		any |= blockers->query_ids[i] != 0;
 	}
 	if (blockers->total > blockers->count)
-		put_number(format, " blockers=", blockers->total);
+		put_number(format, FIELD(PGT_FIELD_BLOCKERS), blockers->total);
 	if (!any)
 		return;
 	for (int i = 0; i < blockers->count; i++)
-		put_number(format, i == 0 ? " blocker_sqlid='" : ",",
+		put_number(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER_SQLID) "'" : ",",
 				   blockers->query_ids[i]);
 	put_string(format, "'");
 }
@@ -322,14 +329,15 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 	const PgtWait *wait = target->wait;
 	const char *mode = mode_name(wait);
 
-	put_quoted(format, " type", wait->name->type);
+	put_quoted(format, FIELD(PGT_FIELD_TYPE), wait->name->type,
+			   strlen(wait->name->type));
 	if (wait->target_kind == PGT_TARGET_FILE)
 	{
 		const struct pgt_file *file = &wait->target->file;
 
 		if (target->file.kind == PGT_FILE_RELATION)
 			put_fork(format, target->file.fork);
-		put_string(format, " file='");
+		put_string(format, FIELD(PGT_FIELD_FILE) "'");
 		put_escaped(format, file->directory,
 					strnlen(file->directory, PGT_FILE_NAME_LEN), '\'');
 		put_string(format, "/");
@@ -345,13 +353,13 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_aio_file(format, &wait->target->aio);
 	}
 	if (mode != NULL)
-		put_quoted(format, " mode", mode);
+		put_quoted(format, FIELD(PGT_FIELD_MODE), mode, strlen(mode));
 	if (wait->blockers != NULL)
 		put_blockers(format, wait->blockers);
 	if (node != 0)
-		put_number(format, " node=", node);
+		put_number(format, FIELD(PGT_FIELD_NODE), node);
 	if (wait->partial)
-		put_string(format, " partial=1");
+		put_string(format, FIELD(PGT_FIELD_PARTIAL) "1");
 }
 
 void
@@ -361,16 +369,17 @@ pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
 	Target		target = {.wait = wait};
 
 	resolve(&target);
-	put_number(format, "WAIT #", cursor);
-	put_string(format, ": nam='");
-	put_escaped(format, wait->name->name, strlen(wait->name->name), '\'');
-	put_time(format, "' ela= ", wait->end_ns - wait->start_ns);
+	put_number(format, PGT_LINE_WAIT " #", cursor);
+	put_quoted(format, ":" FIELD(PGT_FIELD_NAM), wait->name->name,
+			   strlen(wait->name->name));
+	/* the blank behind it is Oracle's */
+	put_time(format, FIELD(PGT_FIELD_ELA) " ", wait->end_ns - wait->start_ns);
 	put_parameters(format, &target);
 	if (OidIsValid(target.relation))
-		put_number(format, " obj#=", target.relation);
+		put_number(format, FIELD(PGT_FIELD_OBJECT_NUMBER), target.relation);
 	else
-		put_string(format, " obj#=-1");
+		put_string(format, FIELD(PGT_FIELD_OBJECT_NUMBER) "-1");
 	put_additions(format, &target, node);
-	put_time(format, " tim=", wait->end_ns);
+	put_time(format, FIELD(PGT_FIELD_TIM), wait->end_ns);
 	put_string(format, "\n");
 }

@@ -5,7 +5,8 @@
 #ifndef PGT_TRACE_WAIT_LINE_H
 #define PGT_TRACE_WAIT_LINE_H
 
-#include "bgworker/trace/format.h"
+#include "bgworker/trace/attribution.h"
+#include "bgworker/trace/wait.h"
 
 /* For format.c, which knows the cursor.  node is 0 if there is none. */
 extern void pgt_format_wait_line(PgtFormat *format, uint32 cursor,

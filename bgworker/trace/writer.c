@@ -17,6 +17,7 @@
 #include "storage/fd.h"
 
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/grammar.h"
 #include "bgworker/trace/role_files.h"
 #include "bgworker/trace/trace_name.h"
 #include "bgworker/trace/writer.h"
@@ -145,7 +146,7 @@ pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
 		return true;
 
 	appendStringInfo(&writer->buffer,
-					 "*** DUMP FILE SIZE IS LIMITED TO " UINT64_FORMAT " BYTES ***\n",
+					 PGT_STARS "DUMP FILE SIZE IS LIMITED TO " UINT64_FORMAT " BYTES ***\n",
 					 limit);
 	writer->limited = true;
 	return false;

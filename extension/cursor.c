@@ -228,8 +228,8 @@ send_text(PgtCursor *cursor, const char *text, const Node *utility)
 	char		traceparent[PGT_TRACEPARENT_LEN];
 	PgtCursorRecord *record;
 
-	pgt_traceparent_find(text, cursor->len, pgt_strings_are_standard(),
-						 traceparent);
+	(void) pgt_traceparent_find(text, cursor->len, pgt_strings_are_standard(),
+								traceparent);
 	record = pgt_emit_begin(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),
 							redacted != NULL ? redacted : text, len,
 							cursor->number, cursor->depth);

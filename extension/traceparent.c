@@ -7,9 +7,8 @@
  * each statement.  It ties a cursor of the trace to a span of a distributed
  * trace.  The value's form is that of https://www.w3.org/TR/trace-context.
  */
-#include "postgres.h"
-
 #include <ctype.h>
+#include <string.h>
 
 #include "extension/sql_lexer.h"
 #include "extension/traceparent.h"
@@ -23,7 +22,7 @@ is_value(const char *p, const char *end)
 	static const char form[] =
 		"hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
 
-	StaticAssertStmt(sizeof(form) == PGT_TRACEPARENT_LEN, "length of form");
+	_Static_assert(sizeof(form) == PGT_TRACEPARENT_LEN, "length of form");
 
 	if (end - p < (ptrdiff_t) sizeof(form) - 1)
 		return false;
@@ -54,16 +53,16 @@ find_value(const char *p, const char *end, char *result)
 	return false;
 }
 
-void
-pgt_traceparent_find(const char *text, Size len, bool standard_strings,
-					 char *result)
+bool
+pgt_traceparent_find(const char *text, size_t len, bool standard_strings,
+					 char out[PGT_TRACEPARENT_LEN])
 {
 	PgtLexer	lexer;
 	PgtToken	token;
 
-	result[0] = '\0';
+	out[0] = '\0';
 	if (memmem(text, len, KEY, strlen(KEY)) == NULL)
-		return;
+		return false;
 
 	/* data could say anything, so strings are told from comments */
 	pgt_lexer_init(&lexer, text, len, standard_strings);
@@ -71,7 +70,8 @@ pgt_traceparent_find(const char *text, Size len, bool standard_strings,
 	{
 		pgt_lexer_next(&lexer, &token);
 		if (token.type == PGT_TOKEN_COMMENT &&
-			find_value(token.content, token.content_end, result))
-			return;
+			find_value(token.content, token.content_end, out))
+			return true;
 	} while (token.type != PGT_TOKEN_END);
+	return false;
 }

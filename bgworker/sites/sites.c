@@ -6,18 +6,16 @@
  * the pointer my_wait_event_info, so there is no function to attach to; but
  * the pointer is a dynamic symbol in every build.  What happens here:
  *
- *		file -> sites/elf/image.c -> sites/elf/variable.c -> scan.h -> sites/code/stores.c -> here
- *				code		   address of the	 refer-	   stores	   probes
+ *		file -> elf/image.c -> elf/variable.c -> code/scan.h -> code/stores.c
+ *				code		   address of the	 refer-			stores
  *							   pointer			 ences
+ *			 -> placement.c -> here
+ *				probes		   list of sites
  *
- * A probe goes behind its store, on the first instruction that the kernel
- * emulates, since single-stepping costs 30 times as much.  That is nearly
- * always the call which does the waiting, or the branch that ends the block.
- * Up to there, nothing may take time, and the wait event may not be stored
- * again: of two stores, the first one would go unseen, and the second one's
- * probe has to tell both.
+ * Beside the sites, places that tell what a wait is for are listed: calls of
+ * functions that code/known_calls.c knows, and the starts of some functions.
  *
- * The result goes to probes.c, which attaches to it.
+ * The result goes to bgworker/probes/, which attaches to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +26,7 @@
 #include "bgworker/sites/code/known_calls.h"
 #include "bgworker/sites/code/scan.h"
 #include "bgworker/sites/code/stores.h"
+#include "bgworker/sites/placement.h"
 #include "bgworker/sites/sites.h"
 #include "bpf/pg_trace.h"
 
@@ -35,22 +34,6 @@
 
 /* A server has 200; this bounds the time for a file made to take long. */
 #define MAX_REFERENCES	4096
-
-/* From a store to its probe; the longest in a server is some 20. */
-#define MAX_WALK		64
-
-/* Places that pgt_scan_is_start() is asked about; a server has some 10. */
-#define MAX_CHECKS		4096
-
-/* Where a store's probe goes. */
-typedef struct Placement
-{
-	uint64_t	probe;			/* 0 if there is none */
-	bool		cheap;
-	bool		after_end;		/* a store that may end a wait went before */
-	int			next;			/* store that comes before the probe, or -1 */
-	bool		entered;		/* a jump leads between next and its probe */
-} Placement;
 
 typedef struct Search
 {
@@ -61,8 +44,7 @@ typedef struct Search
 	PgtFunctions functions;
 	PgtStores	stores;
 	PgtCallees	callees;
-	Placement  *placements;		/* one for each store */
-	int			nchecks;
+	PgtPlacement *placements;	/* one for each store */
 	PgtSites   *result;
 	bool		out_of_memory;
 } Search;
@@ -71,12 +53,6 @@ static int	run(Search *search, int fd, char *errbuf, size_t errlen);
 static bool find_references(Search *search);
 static bool take_reference(const PgtInsn *insn, const char *gap, void *arg);
 static void add_unknown(Search *search, uint64_t addr, const char *reason);
-static bool place_probes(Search *search);
-static int	compare_stores(const void *a, const void *b);
-static void place_probe(Search *search, int index, uint64_t limit);
-static int	find_store(const Search *search, uint64_t addr);
-static void separate_entered(Search *search);
-static void check_jump(uint64_t addr, uint64_t target, void *arg);
 static bool list_sites(Search *search);
 static void list_site(Search *search, int index);
 static int	compare_sites(const void *a, const void *b);
@@ -171,7 +147,12 @@ run(Search *search, int fd, char *errbuf, size_t errlen)
 	if (!find_references(search) && !search->out_of_memory)
 		return pgt_elf_fail(errbuf, errlen, E2BIG,
 							"Too many instructions address \"%s\"", VARIABLE);
-	if (search->out_of_memory || !place_probes(search) ||
+	if (search->out_of_memory)
+		return pgt_elf_fail(errbuf, errlen, ENOMEM, "Out of memory");
+
+	search->placements = pgt_placements_find(search->decoder, search->image,
+											 &search->stores);
+	if (search->placements == NULL ||
 		!list_sites(search) || !list_targets(search))
 		return pgt_elf_fail(errbuf, errlen, ENOMEM, "Out of memory");
 	return 0;
@@ -249,165 +230,12 @@ add_unknown(Search *search, uint64_t addr, const char *reason)
 }
 
 static bool
-place_probes(Search *search)
-{
-	PgtStores  *stores = &search->stores;
-
-	search->result->nstores = stores->nitems;
-	if (stores->nitems == 0)
-		return true;
-	qsort(stores->items, (size_t) stores->nitems, sizeof(PgtStore),
-		  compare_stores);
-	search->placements = calloc((size_t) stores->nitems, sizeof(Placement));
-	if (search->placements == NULL)
-		return false;
-
-	for (int i = 0; i < stores->nitems; i++)
-		place_probe(search, i, UINT64_MAX);
-	separate_entered(search);
-
-	/* In order of address, so what went before a store is known by then. */
-	for (int i = 0; i < stores->nitems; i++)
-	{
-		const Placement *placement = &search->placements[i];
-
-		if (placement->next >= 0 &&
-			(placement->after_end ||
-			 stores->items[i].value != PGT_VALUE_NONZERO))
-			search->placements[placement->next].after_end = true;
-	}
-	return true;
-}
-
-static int
-compare_stores(const void *a, const void *b)
-{
-	uint64_t	left = ((const PgtStore *) a)->addr;
-	uint64_t	right = ((const PgtStore *) b)->addr;
-
-	return (left > right) - (left < right);
-}
-
-/*
- * Walk from a store to where its probe goes, which is at the limit at most.
- *
- * Where nothing is emulated, the last instruction that can be stepped has to
- * do: the return, or the indirect call or jump.  A system call can wait, so
- * the walk ends before it.  It also ends before a load that a conditional
- * store belongs to, which a trap in between would let fail for ever.
- */
-static void
-place_probe(Search *search, int index, uint64_t limit)
-{
-	Placement  *placement = &search->placements[index];
-	uint64_t	addr = search->stores.items[index].addr;
-	PgtInsn		insn;
-
-	memset(placement, 0, sizeof(*placement));
-	placement->next = -1;
-	if (!pgt_decoder_at(search->decoder, addr, &insn))
-		return;
-
-	for (int i = 0; i < MAX_WALK; i++)
-	{
-		addr += insn.size;
-		if (addr > limit ||
-			!pgt_decoder_at(search->decoder, addr, &insn) ||
-			insn.flow == PGT_FLOW_KERNEL || insn.exclusive)
-			return;
-		if (addr != limit)
-			placement->next = find_store(search, addr);
-		if (placement->next >= 0)
-		{
-			placement->probe = 0;
-			return;
-		}
-		if (insn.probe != PGT_PROBE_REFUSED)
-		{
-			placement->probe = addr;
-			placement->cheap = (insn.probe == PGT_PROBE_EMULATED);
-		}
-		if (placement->cheap || insn.flow != PGT_FLOW_NEXT)
-			return;
-	}
-}
-
-static int
-find_store(const Search *search, uint64_t addr)
-{
-	PgtStore	key = {.addr = addr};
-	const PgtStore *found = bsearch(&key, search->stores.items,
-									(size_t) search->stores.nitems,
-									sizeof(PgtStore), compare_stores);
-
-	return found == NULL ? -1 : (int) (found - search->stores.items);
-}
-
-/*
- * A probe that starts a wait anew has to be reached through the stores only.
- * If a jump leads between the last store and the probe, the wait would be
- * split at every jump; then the store before gets a probe of its own, at the
- * latest on the last store itself, and the other probe needs to tell nothing
- * but what it sees.
- */
-static void
-separate_entered(Search *search)
-{
-	bool		any = false;
-
-	for (int i = 0; i < search->stores.nitems; i++)
-		any |= (search->placements[i].next >= 0);
-	if (!any)
-		return;
-
-	pgt_scan_jumps(search->decoder, search->image, check_jump, search);
-	for (int i = 0; i < search->stores.nitems; i++)
-	{
-		Placement  *placement = &search->placements[i];
-
-		if (placement->entered)
-			place_probe(search, i, search->stores.items[i + 1].addr);
-	}
-}
-
-/* Mark the superseded stores whose successor's probe this jump leads to. */
-static void
-check_jump(uint64_t addr, uint64_t target, void *arg)
-{
-	Search	   *search = arg;
-	const PgtStore *stores = search->stores.items;
-	int			low = 0;
-	int			high = search->stores.nitems;
-
-	/* The last store that lies before the target */
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (stores[middle].addr < target)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	low--;
-
-	/* ... supersedes the one before it, and its probe is not. */
-	if (low < 1 || search->placements[low - 1].next != low ||
-		search->placements[low - 1].entered ||
-		target > search->placements[low].probe)
-		return;
-	if (search->nchecks++ < MAX_CHECKS &&
-		!pgt_scan_is_start(search->decoder, search->image, addr))
-		return;
-	search->placements[low - 1].entered = true;
-}
-
-static bool
 list_sites(Search *search)
 {
 	PgtSites   *result = search->result;
 	int			nstores = search->stores.nitems;
 
+	result->nstores = nstores;
 	if (nstores <= 0)
 		return true;
 	result->sites = calloc((size_t) nstores, sizeof(PgtSite));
@@ -433,7 +261,7 @@ static void
 list_site(Search *search, int index)
 {
 	const PgtStore *store = &search->stores.items[index];
-	const Placement *placement = &search->placements[index];
+	const PgtPlacement *placement = &search->placements[index];
 	PgtSite    *site = &search->result->sites[search->result->nsites];
 	uint64_t	size;
 
@@ -476,8 +304,8 @@ list_targets(Search *search)
 	for (int i = 0; i < result->nsites; i++)
 	{
 		const PgtStore *store =
-			&search->stores.items[find_store(search,
-											 result->sites[i].store_addr)];
+			&search->stores.items[pgt_placement_store(&search->stores,
+													  result->sites[i].store_addr)];
 
 		if (store->value != PGT_VALUE_ZERO)
 			list_calls(search, &result->sites[i]);

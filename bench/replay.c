@@ -139,6 +139,8 @@ parse(Recording *recording, const char *content, Size len)
 static void
 begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 {
+	PgtQueuePlace place = {.queue = &session->queue, .data = recording->queue,
+		.size = recording->queue_size};
 	char		error[PGT_ERROR_LEN];
 
 	memset(session, 0, sizeof(*session));
@@ -150,9 +152,7 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 	tracer->own = *session;
 	tracer->pid = MyProcPid;
 	tracer->proc_number = -1;
-	pgt_queue_open(&tracer->queue, (PgtQueuePlace)
-				   {.queue = &session->queue,.data = recording->queue,
-					   .size = recording->queue_size});
+	pgt_queue_open(&tracer->queue, place);
 	pgt_merge_init(&tracer->merge);
 	if (!pgt_writer_create(&tracer->writer, MyProcPid, "replay", InvalidOid,
 						   error, sizeof(error)))

@@ -17,7 +17,7 @@ bench-hits: .build/hit_cost
 bench-stages: $(BENCH_LIBRARY)
 	@bench/stages $(BENCH_OPTIONS)
 
-.build/hit_cost: bench/hit_cost.c bgworker/probes/links.c \
+.build/hit_cost: bench/hit_cost.c bench/table.c bgworker/probes/links.c \
 		bpf/.output/pg_trace.skel.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lpthread

@@ -44,6 +44,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bench/table.h"
 #include "bgworker/probes/compat.h"
 #include "bgworker/probes/links.h"
 #include "bpf/pg_trace.h"
@@ -55,7 +56,6 @@
 #define PAIRS			20000	/* of a start and an end */
 #define WATCHED_PAIRS	2000	/* a watchpoint may cost 30 times as much */
 #define MAX_TRACED		256
-#define MAX_ROUNDS		99
 #define NTHREADS		16		/* that close links */
 
 static const int numbers[] = {1, 16, 64, 256};
@@ -85,12 +85,6 @@ typedef struct Child
 	int			from;
 } Child;
 
-typedef struct Series
-{
-	double		value[MAX_ROUNDS];
-	int			count;
-} Series;
-
 static uint64_t plan_node;		/* where the program looks for that */
 static struct pg_trace_bpf *skeleton;
 static struct ring_buffer *ring;
@@ -104,21 +98,23 @@ static Series traced[NSTRATEGIES][NNUMBERS];
 static Series untraced[NSTRATEGIES][NNUMBERS];
 static Series attaching[NSTRATEGIES][NNUMBERS];
 static Series detaching[NSTRATEGIES][NNUMBERS];
+static const char *names[NSTRATEGIES];
 static const char *failure[NSTRATEGIES];
 
-typedef struct Table
-{
-	const char *title;
-	const char *unit;
-	int			decimals;
-	Series		(*series)[NNUMBERS];
-} Table;
+/* The figures of one kind */
+#define TABLE(TITLE, UNIT, DECIMALS, SERIES) \
+	{ \
+		.title = TITLE, .unit = UNIT, .decimals = DECIMALS, \
+		.nrows = NSTRATEGIES, .ncolumns = NNUMBERS, \
+		.rows = names, .columns = numbers, .failures = failure, \
+		.series = &SERIES[0][0] \
+	}
 
 static const Table tables[] = {
-	{"a traced process, ns per hit", "ns", 0, traced},
-	{"one that isn't, ns per hit", "ns", 0, untraced},
-	{"attach a process, ms", "ms", 2, attaching},
-	{"detach it, ms", "ms", 2, detaching},
+	TABLE("a traced process, ns per hit", "ns", 0, traced),
+	TABLE("one that isn't, ns per hit", "ns", 0, untraced),
+	TABLE("attach a process, ms", "ms", 2, attaching),
+	TABLE("detach it, ms", "ms", 2, detaching),
 };
 
 #define NTABLES	((int) (sizeof(tables) / sizeof(tables[0])))
@@ -397,12 +393,6 @@ detach_all(void)
  * ----------
  */
 
-static void
-add(Series *series, double value)
-{
-	series->value[series->count++] = value;
-}
-
 /* Detach child i, the last one of n that are traced, and attach it again. */
 static int
 measure_attaching(int strategy, int n, int i)
@@ -419,12 +409,12 @@ measure_attaching(int strategy, int n, int i)
 		close(links[--nlinks]);
 	else
 		detach_all();
-	add(&detaching[strategy][n],
-		(clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
+	series_add(&detaching[strategy][n],
+			   (clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
 	begin_ns = clock_ns(CLOCK_MONOTONIC);
 	rc = attach(i, strategy);
-	add(&attaching[strategy][n],
-		(clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
+	series_add(&attaching[strategy][n],
+			   (clock_ns(CLOCK_MONOTONIC) - begin_ns) / 1e6);
 	return rc;
 }
 
@@ -449,89 +439,18 @@ measure(int strategy, double bare)
 			return;
 		}
 		(void) run_child(0, pairs / 10);	/* warm up */
-		add(&traced[strategy][n], run_child(0, pairs) - bare);
-		add(&untraced[strategy][n], run_child(MAX_TRACED, pairs) - bare);
+		series_add(&traced[strategy][n], run_child(0, pairs) - bare);
+		series_add(&untraced[strategy][n], run_child(MAX_TRACED, pairs) - bare);
 		if (states[0].hits != 2ULL * (pairs + pairs / 10) * (n + 1))
 			failure[strategy] = "the program did not run at each place";
 	}
 	detach_all();
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double		difference = *(const double *) a - *(const double *) b;
-
-	return difference < 0 ? -1 : difference > 0;
-}
-
 /* ----------
  * Reporting
  * ----------
  */
-
-static void
-sort(Series *series)
-{
-	qsort(series->value, series->count, sizeof(double), compare);
-}
-
-static void
-print_table(const Table *table)
-{
-	printf("\n| %s |", table->title);
-	for (int n = 0; n < NNUMBERS; n++)
-		printf(" %d |", numbers[n]);
-	printf("\n|---|");
-	for (int n = 0; n < NNUMBERS; n++)
-		printf("---|");
-	printf("\n");
-	for (int i = 0; i < NSTRATEGIES; i++)
-	{
-		printf("| %s |", strategies[i].name);
-		if (failure[i] != NULL)
-			printf(" %s |", failure[i]);
-		for (int n = 0; n < NNUMBERS && failure[i] == NULL; n++)
-		{
-			const Series *series = &table->series[i][n];
-
-			if (series->count == 0)
-				printf(" |");
-			else
-				printf(" %.*f (%.*f-%.*f) |",
-					   table->decimals, series->value[series->count / 2],
-					   table->decimals, series->value[0],
-					   table->decimals, series->value[series->count - 1]);
-		}
-		printf("\n");
-	}
-}
-
-/* "strategy": {"number": {"median": ..., "min": ..., "max": ...}, ...}, ... */
-static void
-write_table(FILE *file, const Table *table)
-{
-	fprintf(file, ",\n \"%s\": {\"unit\": \"%s\"", table->title,
-			table->unit);
-	for (int i = 0; i < NSTRATEGIES; i++)
-	{
-		fprintf(file, ",\n  \"%s\": {", strategies[i].name);
-		if (failure[i] != NULL)
-			fprintf(file, "\"failure\": \"%s\"", failure[i]);
-		for (int n = 0; n < NNUMBERS && failure[i] == NULL; n++)
-		{
-			const Series *series = &table->series[i][n];
-
-			if (series->count > 0)
-				fprintf(file, "%s\"%d\": {\"median\": %f, \"min\": %f, \"max\": %f}",
-						n > 0 ? ", " : "", numbers[n],
-						series->value[series->count / 2], series->value[0],
-						series->value[series->count - 1]);
-		}
-		fprintf(file, "}");
-	}
-	fprintf(file, "}");
-}
 
 static void
 write_json(const char *path, int rounds)
@@ -545,7 +464,7 @@ write_json(const char *path, int rounds)
 			machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 			libbpf_version_string(), PLACES, rounds);
 	for (int i = 0; i < NTABLES; i++)
-		write_table(file, &tables[i]);
+		table_write(file, &tables[i]);
 	fprintf(file, "}\n");
 	if (fclose(file) != 0)
 		fail(path);
@@ -582,6 +501,8 @@ main(int argc, char **argv)
 	if (optind < argc || rounds < 1 || rounds > MAX_ROUNDS)
 		return usage();
 
+	for (int i = 0; i < NSTRATEGIES; i++)
+		names[i] = strategies[i].name;
 	find_places();
 	start_children();
 	load();
@@ -595,14 +516,12 @@ main(int argc, char **argv)
 				measure(i, bare);
 		}
 	}
-	for (int i = 0; i < NTABLES; i++)
-	{
-		for (int j = 0; j < NSTRATEGIES * NNUMBERS; j++)
-			sort(&tables[i].series[j / NNUMBERS][j % NNUMBERS]);
-	}
 	printf("median (range) of %d rounds, by traced processes\n", rounds);
 	for (int i = 0; i < NTABLES; i++)
-		print_table(&tables[i]);
+	{
+		table_sort(&tables[i]);
+		table_print(&tables[i]);
+	}
 	if (json != NULL)
 		write_json(json, rounds);
 	return 0;

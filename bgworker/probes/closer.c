@@ -4,8 +4,8 @@
  *
  * Closing a link takes the kernel 20 to 50 ms, during which events of other
  * sessions would pile up.  So the worker gives its links to a thread that does
- * that and nothing else: it reads file descriptors from a pipe and closes them,
- * with all signals blocked, and touches no memory of PostgreSQL.
+ * that and nothing else: it reads file descriptors from a pipe and closes
+ * them, with all signals blocked, and touches no memory of PostgreSQL.
  */
 #include <fcntl.h>
 #include <pthread.h>

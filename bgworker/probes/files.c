@@ -4,10 +4,10 @@
  *
  * An extension's library has its own copies of the inlined functions that
  * report waits, if it reports any; it then imports my_wait_event_info.  Which
- * libraries a process has loaded is in its maps (mappings.c).  Each one is opened
- * and analysed (sites.c) once, and remembered by device and inode: those
- * without a wait, nearly all, in a hash table, the others with their sites and
- * open.
+ * libraries a process has loaded is in its maps (mappings.c).  Each one is
+ * opened and analysed (sites.c) once, and remembered by device and inode:
+ * those without a wait, nearly all, in a hash table, the others with their
+ * sites and open.
  */
 #include "postgres.h"
 

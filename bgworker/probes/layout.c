@@ -4,10 +4,10 @@
  *
  * The worker and the BPF program read other processes' PGPROCs and buffers at
  * offsets that are compiled in.  PostgreSQL refuses a library of another major
- * version, but not one that was built with the headers of a server with patched
- * structures.  Such a library would read waits out of something else.  So what
- * can be known of the worker's own entries is compared first; what the BPF
- * program is to know is described to it when it is loaded.
+ * version, but not one that was built with the headers of a server with
+ * patched structures.  Such a library would read waits out of something else.
+ * So what can be known of the worker's own entries is compared first; what the
+ * BPF program is to know is described to it when it is loaded.
  *
  * The fields between those that are compared are where they should be as well,
  * unless somebody takes out as many bytes as he puts in.  Structures in

@@ -2,10 +2,11 @@
  * libbpf_log.c
  *		What libbpf has to say, in the server's log.
  *
- * libbpf hands its messages to a callback, in the middle of its work.  ereport()
- * may run out of memory, and its error would jump through libbpf, which keeps
- * what it was about to free.  So the callback only keeps messages, in memory
- * that is there already, and they are logged when libbpf has returned.
+ * libbpf hands its messages to a callback, in the middle of its work.
+ * ereport() may run out of memory, and its error would jump through libbpf,
+ * which keeps what it was about to free.  So the callback only keeps messages,
+ * in memory that is there already, and they are logged when libbpf has
+ * returned.
  */
 #include "postgres.h"
 

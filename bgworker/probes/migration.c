@@ -3,10 +3,10 @@
  *		Moving traced processes from one kind of probes to another.
  *
  * Each link on a place makes every hit there dearer, so that with many traced
- * processes all of them are moved from uprobes of their own to uprobes that are
- * in all processes, and the BPF program looks up whether it runs in a traced
- * one; when there are few again, they move back.  And a process that loads
- * code which uprobes don't do for is moved to a watchpoint (strategy.c).
+ * processes all of them are moved from uprobes of their own to uprobes that
+ * are in all processes, and the BPF program looks up whether it runs in a
+ * traced one; when there are few again, they move back.  And a process that
+ * loads code which uprobes don't do for is moved to a watchpoint (strategy.c).
  *
  * A move loses no wait and invents none.  The new probes are attached first;
  * then the BPF program changes over at the next change of the word (counts()
@@ -25,8 +25,8 @@
 
 /*
  * More sessions than the first share their uprobes, fewer than the second
- * don't.  A link adds 4 % to the cost of a hit with one, sharing some 10 %, but
- * then untraced processes pay as well.  See bench/hit_cost.c.
+ * don't.  A link adds 4 % to the cost of a hit with one, sharing some 10 %,
+ * but then untraced processes pay as well.  See bench/hit_cost.c.
  */
 #define SHARE_ABOVE		12
 #define UNSHARE_BELOW	8

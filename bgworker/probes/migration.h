@@ -12,8 +12,8 @@ extern enum pgt_probe pgt_migration_wanted(const PgtProbes *probes,
 										   enum pgt_probe probe);
 
 /*
- * The number of sessions has changed, or is about to by add: may change whether
- * uprobes are shared.
+ * The number of sessions has changed, or is about to by add: may change
+ * whether uprobes are shared.
  */
 extern void pgt_migration_decide(PgtProbes *probes, int add);
 

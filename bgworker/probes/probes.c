@@ -2,8 +2,8 @@
  * probes.c
  *		Wait events by eBPF.
  *
- * What the rest of the worker knows of BPF.  Opens and closes all there is, and
- * hands over what comes back: events of all sessions through one BPF ring
+ * What the rest of the worker knows of BPF.  Opens and closes all there is,
+ * and hands over what comes back: events of all sessions through one BPF ring
  * buffer, and the starts of waits for locks through another.  What makes the
  * program run, and in which processes, is the matter of others:
  *

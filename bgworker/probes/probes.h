@@ -36,9 +36,9 @@ typedef struct PgtProbesOptions
 
 /*
  * Load the BPF program for sessions 0 to nslots - 1 and find out by which
- * probes it can be made to run, of those that the setting allows.  Returns NULL
- * on failure, with a reason in error, and a hint or NULL in *hint.  Otherwise
- * error tells why better probes can't be used, or is "".
+ * probes it can be made to run, of those that the setting allows.  Returns
+ * NULL on failure, with a reason in error, and a hint or NULL in *hint.
+ * Otherwise error tells why better probes can't be used, or is "".
  */
 extern PgtProbes *pgt_probes_open(const PgtProbesOptions *options,
 								  char *error, size_t error_len,
@@ -81,8 +81,8 @@ extern uint64 pgt_probes_ring_end(const PgtProbes *probes);
 extern bool pgt_probes_drain(PgtProbes *probes, uint64 end);
 
 /*
- * Hand the starts of waits for locks to their callback.  Those from one on that
- * is still being written are left; when it has been, pgt_probes_lock_fd()
+ * Hand the starts of waits for locks to their callback.  Those from one on
+ * that is still being written are left; when it has been, pgt_probes_lock_fd()
  * becomes readable.
  */
 extern void pgt_probes_drain_locks(PgtProbes *probes);

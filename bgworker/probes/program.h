@@ -30,9 +30,9 @@ typedef struct PgtProgram
 } PgtProgram;
 
 /*
- * Load it for sessions 0 to nslots - 1.  ring_size is in bytes, a power of two.
- * Returns false with a reason in error, and perhaps a hint in *hint.  In either
- * case the program is to be unloaded.
+ * Load it for sessions 0 to nslots - 1.  ring_size is in bytes, a power of
+ * two.  Returns false with a reason in error, and perhaps a hint in *hint.  In
+ * either case the program is to be unloaded.
  */
 extern bool pgt_program_load(PgtProgram *program, int nslots, Size ring_size,
 							 char *error, size_t error_len,

@@ -2,8 +2,8 @@
  * sampler.c
  *		Where a traced process uses its CPU time.
  *
- * A link of its own makes the BPF program run by the clock of the process's CPU
- * time, whatever kind of probes sees its waits (cpu_sample() in
+ * A link of its own makes the BPF program run by the clock of the process's
+ * CPU time, whatever kind of probes sees its waits (cpu_sample() in
  * pg_trace.bpf.c).  The samples come through the ring buffer of the waits.
  */
 #include "postgres.h"

@@ -8,10 +8,10 @@
 #include "bgworker/probes/kinds.h"
 
 /*
- * Have events of this slot, which is attached, tell where the process is, about
- * every millisecond of its CPU time, until pgt_probes_sample_end() or detached.
- * The first ones stand for before_ns more.  Returns false with a reason in
- * error.
+ * Have events of this slot, which is attached, tell where the process is,
+ * about every millisecond of its CPU time, until pgt_probes_sample_end() or
+ * detached.  The first ones stand for before_ns more.  Returns false with a
+ * reason in error.
  */
 extern bool pgt_probes_sample(PgtProbes *probes, int slot, int pid,
 							  uint64 before_ns,

@@ -5,15 +5,15 @@
  * That the kernel grants a probe doesn't mean that it ever fires: virtual
  * machines of some hosts take breakpoints into their debug registers and never
  * report one.  A trace would then say that there were no waits.  So before
- * probes/strategy.c uses a kind of probes, it is attached to the worker itself,
- * which does twice what probes of that kind are to see: it stores to a word,
- * or calls a function of the server.  The BPF program must have run twice, and
- * must have read from the word what was stored there.
+ * probes/strategy.c uses a kind of probes, it is attached to the worker
+ * itself, which does twice what probes of that kind are to see: it stores to a
+ * word, or calls a function of the server.  The BPF program must have run
+ * twice, and must have read from the word what was stored there.
  *
- * The program keeps the state of that in an entry behind those of the sessions.
- * The word goes from no wait to a wait that never ends, so nothing is sent to
- * the ring buffer.  That takes no other capabilities than the probes themselves
- * do.
+ * The program keeps the state of that in an entry behind those of the
+ * sessions.  The word goes from no wait to a wait that never ends, so nothing
+ * is sent to the ring buffer.  That takes no other capabilities than the
+ * probes themselves do.
  *
  * What is proved is proved of the machine.  That a traced process's probes
  * fire can't be tried without making it store or call something; what can be

@@ -2,11 +2,11 @@
  * strategy.c
  *		Which probes a traced process gets.
  *
- * Best are uprobes confined to the process, by a link per process and file:
- * no other process ever meets a breakpoint.  With many traced processes they
- * share their uprobes (migration.c).  Where uprobes can't be had, or don't show
- * every wait, a hardware watchpoint on the process's word does.  What is used
- * has proved that it fires (selftest.c).
+ * Best are uprobes confined to the process, by a link per process and file: no
+ * other process ever meets a breakpoint.  With many traced processes they
+ * share their uprobes (migration.c).  Where uprobes can't be had, or don't
+ * show every wait, a hardware watchpoint on the process's word does.  What is
+ * used has proved that it fires (selftest.c).
  */
 #include "postgres.h"
 
@@ -182,8 +182,9 @@ pgt_probes_problem(const PgtProbes *probes, int slot)
  */
 
 /*
- * Have a session's word watched, since there is code that uprobes don't do for.
- * Returns false if that can't be, for the reason that is appended to problem.
+ * Have a session's word watched, since there is code that uprobes don't do
+ * for.  Returns false if that can't be, for the reason that is appended to
+ * problem.
  */
 static bool
 change_to_watchpoint(PgtProbes *probes, int slot, char *problem, size_t len)

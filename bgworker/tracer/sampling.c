@@ -10,8 +10,7 @@
  */
 #include "postgres.h"
 
-#include <time.h>
-
+#include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/sampling.h"
 #include "extension/clock.h"
 #include "extension/guc.h"
@@ -62,14 +61,8 @@ static uint64
 cpu_of_call(const PgtTracer *tracer)
 {
 	uint64		before_ns = tracer->format.calls[0].begin_cpu_ns;
-	clockid_t	clock;
-	struct timespec now;
-	uint64		now_ns;
+	uint64		now_ns = before_ns != 0 ? pgt_cpu_ns(tracer->pid) : 0;
 
-	if (before_ns == 0 || clock_getcpuclockid(tracer->pid, &clock) != 0 ||
-		clock_gettime(clock, &now) != 0)
-		return 0;
-	now_ns = now.tv_sec * UINT64CONST(1000000000) + now.tv_nsec;
 	return now_ns > before_ns ? now_ns - before_ns : 0;
 }
 

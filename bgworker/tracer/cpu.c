@@ -2,8 +2,8 @@
  * cpu.c
  *		What the kernel tells of another process's time on a CPU.
  *
- * Where a trace or its samples begin, the process's own hooks have sent nothing
- * yet, so the worker asks for what they will go on from.
+ * Where a trace begins, or sampling in the middle of a call, the process's own
+ * hooks don't tell what it has used so far.
  */
 #include "postgres.h"
 

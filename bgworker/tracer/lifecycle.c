@@ -40,7 +40,7 @@
  * ----------
  */
 
-/* What to probe: a process that was just forked has no PGPROC: see arrival.c. */
+/* What to probe; who was just forked has no PGPROC: see extension/arrival.c. */
 static PgtProbedProcess
 probed_process(const PgtTracer *tracer)
 {
@@ -160,8 +160,8 @@ show_active(PgtTracer *tracer)
 
 /*
  * Find out whether the process is one of this server's and still there, and
- * watch it.  Its pid may have been given to another one meanwhile, or stand for
- * anything, so nothing is done about it before.
+ * watch it.  Its pid may have been given to another one meanwhile, or stand
+ * for anything, so nothing is done about it before.
  */
 static bool
 watch_process(PgtTracer *tracer, char *error, size_t error_len)

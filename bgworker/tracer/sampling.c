@@ -4,9 +4,9 @@
  *
  * Samples tell which plan node uses the CPU (bpf/pg_trace.bpf.c).  They reach
  * the worker among the waits, in the order of time, and are added up for STAT
- * lines (trace/stat_line.c).  Only long calls are sampled: the worker looks at the
- * calls that are open after each round, and has itself woken for those that
- * may become long.
+ * lines (trace/stat_line.c).  Only long calls are sampled: the worker looks at
+ * the calls that are open after each round, and has itself woken for those
+ * that may become long.
  */
 #include "postgres.h"
 
@@ -17,8 +17,9 @@
 
 /*
  * A call of the client's is sampled from this age on.  Shorter ones would have
- * hardly any samples; but with a sampler, a process that falls asleep and wakes
- * up takes some 2 us longer for each, which is a lot if it has short calls.
+ * hardly any samples; but with a sampler, a process that falls asleep and
+ * wakes up takes some 2 us longer for each, which is a lot if it has short
+ * calls.
  */
 #define SAMPLING_BEGINS_NS	UINT64CONST(20000000)
 

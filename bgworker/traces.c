@@ -2,8 +2,8 @@
  * traces.c
  *		The traces that are being written, from their begin to their end.
  *
- * The worker's loop (worker.c) calls these in turn: begin what sessions ask for
- * in shared memory, end what is over, and, when all has been drained
+ * The worker's loop (worker.c) calls these in turn: begin what sessions ask
+ * for in shared memory, end what is over, and, when all has been drained
  * (rounds.c), do what is due.  One trace is tracer/lifecycle.c's; here is what
  * concerns all of them.
  */

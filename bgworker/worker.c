@@ -83,9 +83,10 @@ static bool has_capabilities = false;
  * PostgreSQL looks the library up anew in each worker, which has capabilities
  * by then.  A bare name, and from 18 on one that begins with $libdir/ as well,
  * leads to where dynamic_library_path does at that time, and a path may lead
- * to another file by then, and be too long for 15 and 16.  A descriptor leads to
- * this very file wherever it has gone, and by its device and inode PostgreSQL
- * knows that it is loaded.  The postmaster keeps it open, for its children.
+ * to another file by then, and be too long for 15 and 16.  A descriptor leads
+ * to this very file wherever it has gone, and by its device and inode
+ * PostgreSQL knows that it is loaded.  The postmaster keeps it open, for its
+ * children.
  */
 static void
 name_library(char *name, size_t len)

@@ -24,7 +24,7 @@
 #include "bgworker/tracer/entry.h"
 #include "extension/clock.h"
 
-/* Whoever holds the lock looks through entries or copies them: microseconds. */
+/* Whoever holds the lock looks through entries or copies them: some us. */
 #define LOCK_PATIENCE_NS	UINT64CONST(100000000)
 
 bool

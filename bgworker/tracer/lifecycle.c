@@ -40,7 +40,7 @@
  * ----------
  */
 
-/* What to probe; who was just forked has no PGPROC: see extension/arrival.c. */
+/* What to probe; for a process without PGPROC, see extension/arrival.c. */
 static PgtProbedProcess
 probed_process(const PgtTracer *tracer)
 {

@@ -9,32 +9,16 @@
  */
 #include "postgres.h"
 
-#include <sched.h>
 #include <signal.h>
 
 #include "utils/timestamp.h"
 
 #include "bgworker/arrivals.h"
+#include "bgworker/tracer/entry.h"
 #include "bgworker/traces.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
 #include "extension/session.h"
-
-/* How often to try to lock the registry for one of them */
-#define LOCK_ATTEMPTS	1000
-
-/* Whoever holds the lock may have been stopped: not to be waited for. */
-static bool
-lock_registry(void)
-{
-	for (int i = 0; i < LOCK_ATTEMPTS; i++)
-	{
-		if (LWLockConditionalAcquire(pgt_lock, LW_EXCLUSIVE))
-			return true;
-		sched_yield();
-	}
-	return false;
-}
 
 /* A slot for the process, -1 if its leader isn't traced or there is none. */
 static int
@@ -42,8 +26,9 @@ allocate(int pid, int leader_pid)
 {
 	PgtSession	description;
 	PgtSession *session;
+	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
 
-	if (!lock_registry())
+	if (!locked)
 		return -1;
 	session = pgt_session_find(leader_pid);
 	if (session != NULL && session->state == PGT_SESSION_ACTIVE)
@@ -64,7 +49,7 @@ allocate(int pid, int leader_pid)
 	}
 	else
 		session = NULL;
-	LWLockRelease(pgt_lock);
+	pgt_entry_unlock(locked);
 	return session != NULL ? (int) (session - pgt_sessions) : -1;
 }
 

@@ -19,7 +19,7 @@
 #include "bgworker/tracers.h"
 #include "extension/clock.h"
 
-/* Rounds after which a trace that has ended is over, whatever it still sends */
+/* Rounds after which a trace that has ended is over, whatever still comes */
 #define MAX_LAST_ROUNDS		100
 
 /* How long a round waits for an event that is just being sent */

@@ -2,10 +2,10 @@
  * traces.c
  *		The traces that are being written, from their begin to their end.
  *
- * The worker's loop (worker.c) has the requests handled that sessions have left
- * in shared memory, has what is over ended, and what is due done, all here; in
- * between it has the streams drained (rounds.c).  One trace is
- * tracer/lifecycle.c's; here is what concerns all of them.
+ * The worker's loop (worker.c) calls these in turn: begin what sessions ask
+ * for in shared memory, end what is over, and, when all has been drained
+ * (rounds.c), do what is due.  One trace is tracer/lifecycle.c's; here is what
+ * concerns all of them.
  */
 #include "postgres.h"
 
@@ -351,7 +351,7 @@ earlier(long a, long b)
 	return Min(a, b);
 }
 
-/* Exchange probes.  Returns when to do so again, in ms; -1 if there is no need. */
+/* Exchange probes.  Returns when to do so again, in ms; -1: no need. */
 static long
 maintain_probes(void)
 {

@@ -3,8 +3,8 @@
  *		The background worker that observes waits and writes trace files.
  *
  * One loop: follow the settings, begin and end the traces that sessions ask
- * for (traces.c, arrivals.c), drain and write what there is of them (rounds.c),
- * sleep (wakeup.c).  While there is work the worker naps between rounds, so
+ * for (traces.c, arrivals.c), drain and write what there is (rounds.c), sleep
+ * (wakeup.c).  While there is work the worker naps between rounds, so
  * that it handles many events at a time; when there is none, it sleeps until
  * its latch is set, a wait event comes in or a traced process ends.
  */
@@ -43,7 +43,7 @@
 #define WORKER_MAIN			"pgt_worker_main"
 #define RESTART_SECONDS		1
 
-/* Between two rounds while there is work; a file is never older than this. */
+/* Between two rounds while there is work: so far are the files behind. */
 #define NAP_MS				100
 
 /*
@@ -82,10 +82,11 @@ static bool has_capabilities = false;
  *
  * PostgreSQL looks the library up anew in each worker, which has capabilities
  * by then.  A bare name, and from 18 on one that begins with $libdir/ as well,
- * leads to where dynamic_library_path does at that time, and a path may lead to
- * another file by then, and be too long for 15 and 16.  A descriptor leads to
- * this very file wherever it has gone, and by its device and inode PostgreSQL
- * knows that it is loaded.  The postmaster keeps it open, for its children.
+ * leads to where dynamic_library_path does at that time, and a path may lead
+ * to another file by then, and be too long for 15 and 16.  A descriptor leads
+ * to this very file wherever it has gone, and by its device and inode
+ * PostgreSQL knows that it is loaded.  The postmaster keeps it open, for its
+ * children.
  */
 static void
 name_library(char *name, size_t len)

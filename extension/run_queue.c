@@ -18,11 +18,9 @@
 
 #include "extension/run_queue.h"
 
-#define OWN_FILE	"/proc/thread-self/schedstat"
-
 /* The file's numbers: time on a CPU, time in the run queue, and more */
-static uint64
-read_run_delay(int fd)
+uint64
+pgt_run_queue_read(int fd)
 {
 	char		buffer[96];
 	ssize_t		len = pread(fd, buffer, sizeof(buffer) - 1, 0);
@@ -33,12 +31,6 @@ read_run_delay(int fd)
 	buffer[len] = '\0';
 	(void) strtoull(buffer, &end, 10);
 	return strtoull(end, NULL, 10);
-}
-
-bool
-pgt_run_queue_is_known(void)
-{
-	return access(OWN_FILE, R_OK) == 0;
 }
 
 uint64
@@ -54,30 +46,14 @@ pgt_run_queue_ns(void)
 		failed = !AcquireExternalFD();
 		if (!failed)
 		{
-			fd = open(OWN_FILE, O_RDONLY | O_CLOEXEC);
+			fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 			failed = fd < 0;
 			if (failed)
 				ReleaseExternalFD();
 		}
 	}
 	if (fd >= 0)
-		result = read_run_delay(fd);
+		result = pgt_run_queue_read(fd);
 	errno = save_errno;
-	return result;
-}
-
-uint64
-pgt_run_queue_ns_of(int pid)
-{
-	char		path[64];
-	uint64		result;
-	int			fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	result = read_run_delay(fd);
-	close(fd);
 	return result;
 }

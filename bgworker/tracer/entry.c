@@ -3,9 +3,10 @@
  *		The worker's way to what sessions have put into shared memory.
  *
  * The worker has capabilities that no other process of the server has, and all
- * of them can write anything to shared memory at any time.  So the worker copies
- * what it needs, once, and checks the copy: a slot is one of its own count, a
- * pid is that of a child of the postmaster, a PGPROC's number is in the array.
+ * of them can write anything to shared memory at any time.  So the worker
+ * copies what it needs, once, and checks the copy: a slot is one of its own
+ * count, a pid is that of a child of the postmaster, a PGPROC's number is in
+ * the array.
  * It keeps the copy for as long as the trace lasts.
  *
  * What it has to trust is PostgreSQL's own memory, where that isn't worth a
@@ -23,7 +24,7 @@
 #include "bgworker/tracer/entry.h"
 #include "extension/clock.h"
 
-/* Whoever holds the lock copies a few entries, which takes a microsecond. */
+/* Whoever holds the lock looks through entries or copies them: some us. */
 #define LOCK_PATIENCE_NS	UINT64CONST(100000000)
 
 bool

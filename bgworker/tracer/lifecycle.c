@@ -19,6 +19,7 @@
 
 #include "bgworker/probes/compat.h"
 #include "bgworker/tracer/activity.h"
+#include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/libraries.h"
 #include "bgworker/tracer/lifecycle.h"
@@ -30,7 +31,6 @@
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
-#include "extension/run_queue.h"
 
 /* How long a process may take to complete a record when its trace is to end */
 #define WRITER_PATIENCE_NS	UINT64CONST(1000000000)
@@ -40,7 +40,7 @@
  * ----------
  */
 
-/* What to probe: a process that was just forked has no PGPROC: see arrival.c. */
+/* What to probe; for a process without PGPROC, see extension/arrival.c. */
 static PgtProbedProcess
 probed_process(const PgtTracer *tracer)
 {
@@ -106,7 +106,7 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 		"the kernel doesn't tell: it was built without CONFIG_SCHED_INFO";
 	char		note[PGT_ERROR_LEN];
 
-	if (!pgt_run_queue_is_known())
+	if (!pgt_cpu_run_queue_is_known())
 	{
 		snprintf(note, sizeof(note), "THE RUN QUEUE IS NOT TRACED: %s", error);
 		pgt_format_note(&tracer->format, note);
@@ -115,7 +115,7 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 	}
 	if (tracer->attached)
 		pgt_probes_watch_run_queue(probes, tracer->slot);
-	tracer->format.run_delay_ns = pgt_run_queue_ns_of(tracer->pid);
+	tracer->format.run_delay_ns = pgt_cpu_run_queue_ns(tracer->pid);
 	tracer->format.has_run_queue = true;
 }
 
@@ -160,8 +160,8 @@ show_active(PgtTracer *tracer)
 
 /*
  * Find out whether the process is one of this server's and still there, and
- * watch it.  Its pid may have been given to another one meanwhile, or stand for
- * anything, so nothing is done about it before.
+ * watch it.  Its pid may have been given to another one meanwhile, or stand
+ * for anything, so nothing is done about it before.
  */
 static bool
 watch_process(PgtTracer *tracer, char *error, size_t error_len)

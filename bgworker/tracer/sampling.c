@@ -4,22 +4,22 @@
  *
  * Samples tell which plan node uses the CPU (bpf/pg_trace.bpf.c).  They reach
  * the worker among the waits, in the order of time, and are added up for STAT
- * lines (trace/stat_line.c).  Only long calls are sampled: the worker looks at the
- * calls that are open after each round, and has itself woken for those that
- * may become long.
+ * lines (trace/stat_line.c).  Only long calls are sampled: the worker looks at
+ * the calls that are open after each round, and has itself woken for those
+ * that may become long.
  */
 #include "postgres.h"
 
-#include <time.h>
-
+#include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/sampling.h"
 #include "extension/clock.h"
 #include "extension/guc.h"
 
 /*
  * A call of the client's is sampled from this age on.  Shorter ones would have
- * hardly any samples; but with a sampler, a process that falls asleep and wakes
- * up takes some 2 us longer for each, which is a lot if it has short calls.
+ * hardly any samples; but with a sampler, a process that falls asleep and
+ * wakes up takes some 2 us longer for each, which is a lot if it has short
+ * calls.
  */
 #define SAMPLING_BEGINS_NS	UINT64CONST(20000000)
 
@@ -62,14 +62,8 @@ static uint64
 cpu_of_call(const PgtTracer *tracer)
 {
 	uint64		before_ns = tracer->format.calls[0].begin_cpu_ns;
-	clockid_t	clock;
-	struct timespec now;
-	uint64		now_ns;
+	uint64		now_ns = before_ns != 0 ? pgt_cpu_ns(tracer->pid) : 0;
 
-	if (before_ns == 0 || clock_getcpuclockid(tracer->pid, &clock) != 0 ||
-		clock_gettime(clock, &now) != 0)
-		return 0;
-	now_ns = now.tv_sec * UINT64CONST(1000000000) + now.tv_nsec;
 	return now_ns > before_ns ? now_ns - before_ns : 0;
 }
 

@@ -2,10 +2,10 @@
  * silence.c
  *		Probes that don't fire.
  *
- * Kinds of probes have proved that they fire in the worker (probes/selftest.c),
- * not that they do in this process: it would have to be made to wait for that.
- * But if its wait event is another one than when the probes were attached, one
- * must have fired since.
+ * Kinds of probes have proved that they fire in the worker
+ * (probes/selftest.c), not that they do in this process: it would have to be
+ * made to wait for that.  But if its wait event is another one than when the
+ * probes were attached, one must have fired since.
  */
 #include "postgres.h"
 

@@ -12,7 +12,7 @@
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/tracer.h"
 
-/* It has none yet while it has just been forked: see arrival.c. */
+/* It has none yet while it has just been forked: see extension/arrival.c. */
 PGPROC *
 pgt_tracer_proc(const PgtTracer *tracer)
 {

@@ -3,8 +3,8 @@
  *		The waits of one traced process: from events to lines.
  *
  * Takes the BPF program's events in their place in the merged stream, and adds
- * what only the worker can know: who blocks a wait for a lock, and the waits at
- * the edges of a trace, which have no event because they began before the
+ * what only the worker can know: who blocks a wait for a lock, and the waits
+ * at the edges of a trace, which have no event because they began before the
  * probes were attached or go on when these are detached.
  */
 #include "postgres.h"

@@ -24,6 +24,7 @@
 #include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
+#include "extension/control.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
 #include "extension/executions.h"
@@ -158,7 +159,7 @@ follow_setting(bool may_wait)
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
 		setting_owner = self.owner;
-		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
+		started_by_setting = pgt_control_start(&self, START_TIMEOUT_MS,
 											   path, error, &hint, &sqlstate);
 		if (!started_by_setting)
 			warn(error, hint, sqlstate);
@@ -167,7 +168,7 @@ follow_setting(bool may_wait)
 	{
 		started_by_setting = false;
 		if (pgt_emit_active())
-			(void) pgt_session_stop(MyProcPid, setting_owner,
+			(void) pgt_control_stop(MyProcPid, setting_owner,
 									START_TIMEOUT_MS, path, error, &hint,
 									&sqlstate);
 	}
@@ -223,7 +224,7 @@ follow_leader(void)
 
 	/* the connection's names are the leader's */
 	pgt_session_describe_self(&self);
-	if (pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint,
+	if (pgt_control_start(&self, START_TIMEOUT_MS, path, error, &hint,
 						  &sqlstate))
 		/* nothing to do, unless the trace asked for at the fork came late */
 		(void) pgt_arrival_complete();

@@ -154,6 +154,7 @@ pg_trace_worker(PG_FUNCTION_ARGS)
 	worker.capabilities[sizeof(worker.capabilities) - 1] = '\0';
 	worker.probe[sizeof(worker.probe) - 1] = '\0';
 	worker.libbpf[sizeof(worker.libbpf) - 1] = '\0';
+	worker.unusable_probes[sizeof(worker.unusable_probes) - 1] = '\0';
 	worker.last_error[sizeof(worker.last_error) - 1] = '\0';
 	if (uname(&kernel) != 0)
 		kernel.release[0] = '\0';

@@ -13,17 +13,16 @@
  *		 +--------> background worker <----------------+
  *					merge.c -> format.c -> writer.c -> trace file
  *
- *	  sqlfuncs.c, hooks.c -> session.c -> the worker attaches and detaches
+ *	  sqlfuncs.c, activation.c -> control.c -> the worker attaches and detaches
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "miscadmin.h"
 
-#include "extension/compat.h"
-
 #include "bgworker/worker.h"
 #include "extension/arrival.h"
+#include "extension/compat.h"
 #include "extension/errors.h"
 #include "extension/fork.h"
 #include "extension/guc.h"
@@ -53,7 +52,7 @@ _PG_init(void)
 	{
 		pgt_privilege_install();
 		pgt_arrival_install();
-		pgt_fork_install();
+		pgt_fork_install(pgt_worker_is_own);
 	}
 	pgt_session_install();
 	pgt_worker_register();

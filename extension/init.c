@@ -25,7 +25,7 @@
 #include "extension/compat.h"
 #include "extension/errors.h"
 #include "extension/fork.h"
-#include "extension/guc.h"
+#include "extension/guc_define.h"
 #include "extension/hooks.h"
 #include "extension/privilege.h"
 #include "extension/session.h"

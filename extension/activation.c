@@ -27,13 +27,12 @@
 #include "extension/control.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/emit_xact.h"
 #include "extension/executions.h"
-#include "extension/fastpath.h"
 #include "extension/guc.h"
 #include "extension/libraries.h"
 #include "extension/options.h"
 #include "extension/session.h"
-#include "extension/transaction.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
 #define START_TIMEOUT_MS	2000
@@ -45,6 +44,8 @@
  */
 static pg_atomic_uint32 always_set = {1};
 pg_atomic_uint32 *pgt_trace_flag = &always_set;
+
+void		(*pgt_trace_begins) (void) = NULL;
 
 static bool checking = false;	/* in check() */
 static bool setting_followed = false;	/* pg_trace.session was acted upon */
@@ -59,7 +60,9 @@ send_exit(int code, Datum arg pg_attribute_unused())
 
 	if (!pgt_emit_active())
 		return;
-	pgt_transaction_exit();
+	/* its transaction's end would come after that of the trace */
+	if (IsTransactionState())
+		pgt_emit_xact(true);
 	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
 							0, 0);
 	if (record != NULL)
@@ -88,7 +91,7 @@ join_trace(uint32 slot)
 	/* In parallel mode nothing can be set, but then it is too late anyway. */
 	if (!IsInParallelMode() && !IsParallelWorker())
 		pgt_guc_pass_to_workers();
-	pgt_fastpath_begin_trace();
+	pgt_trace_begins();
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
 	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));

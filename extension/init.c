@@ -24,6 +24,7 @@
 #include "extension/arrival.h"
 #include "extension/compat.h"
 #include "extension/errors.h"
+#include "extension/fastpath.h"
 #include "extension/fork.h"
 #include "extension/guc_define.h"
 #include "extension/hooks.h"
@@ -58,5 +59,6 @@ _PG_init(void)
 	pgt_worker_register();
 	pgt_hooks_install();
 	pgt_transaction_install();
+	pgt_fastpath_install();
 	pgt_errors_install();
 }

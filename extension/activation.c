@@ -24,15 +24,15 @@
 #include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
+#include "extension/control.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/emit_xact.h"
 #include "extension/executions.h"
-#include "extension/fastpath.h"
 #include "extension/guc.h"
 #include "extension/libraries.h"
 #include "extension/options.h"
 #include "extension/session.h"
-#include "extension/transaction.h"
 
 /* How long the first statement of a session with pg_trace.session waits */
 #define START_TIMEOUT_MS	2000
@@ -44,6 +44,8 @@
  */
 static pg_atomic_uint32 always_set = {1};
 pg_atomic_uint32 *pgt_trace_flag = &always_set;
+
+void		(*pgt_trace_begins) (void) = NULL;
 
 static bool checking = false;	/* in check() */
 static bool setting_followed = false;	/* pg_trace.session was acted upon */
@@ -58,7 +60,9 @@ send_exit(int code, Datum arg pg_attribute_unused())
 
 	if (!pgt_emit_active())
 		return;
-	pgt_transaction_exit();
+	/* its transaction's end would come after that of the trace */
+	if (IsTransactionState())
+		pgt_emit_xact(true);
 	record = pgt_emit_begin(PGT_RECORD_EXIT, sizeof(PgtExitRecord), NULL, 0,
 							0, 0);
 	if (record != NULL)
@@ -87,7 +91,7 @@ join_trace(uint32 slot)
 	/* In parallel mode nothing can be set, but then it is too late anyway. */
 	if (!IsInParallelMode() && !IsParallelWorker())
 		pgt_guc_pass_to_workers();
-	pgt_fastpath_begin_trace();
+	pgt_trace_begins();
 	pgt_executions_reset();
 	/* the first number is for the statement that was running already */
 	pgt_cursor_reset(PGT_FIRST_CURSOR + (session->remote ? 1 : 0));
@@ -158,7 +162,7 @@ follow_setting(bool may_wait)
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
 		setting_owner = self.owner;
-		started_by_setting = pgt_session_start(&self, START_TIMEOUT_MS,
+		started_by_setting = pgt_control_start(&self, START_TIMEOUT_MS,
 											   path, error, &hint, &sqlstate);
 		if (!started_by_setting)
 			warn(error, hint, sqlstate);
@@ -167,7 +171,7 @@ follow_setting(bool may_wait)
 	{
 		started_by_setting = false;
 		if (pgt_emit_active())
-			(void) pgt_session_stop(MyProcPid, setting_owner,
+			(void) pgt_control_stop(MyProcPid, setting_owner,
 									START_TIMEOUT_MS, path, error, &hint,
 									&sqlstate);
 	}
@@ -223,7 +227,7 @@ follow_leader(void)
 
 	/* the connection's names are the leader's */
 	pgt_session_describe_self(&self);
-	if (pgt_session_start(&self, START_TIMEOUT_MS, path, error, &hint,
+	if (pgt_control_start(&self, START_TIMEOUT_MS, path, error, &hint,
 						  &sqlstate))
 		/* nothing to do, unless the trace asked for at the fork came late */
 		(void) pgt_arrival_complete();

@@ -51,4 +51,10 @@ pgt_still_traced(void)
  */
 extern void pgt_trace_recheck(void);
 
+/*
+ * Called when a trace of this process begins.  fastpath.c has it set at load: it
+ * asks this file whether the process is traced, so this file can't know it.
+ */
+extern void (*pgt_trace_begins) (void);
+
 #endif							/* PGT_ACTIVATION_H */

@@ -29,8 +29,8 @@
 #include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
-#include "extension/emit_plan.h"
 #include "extension/guc.h"
+#include "extension/plan_hash.h"
 #include "extension/redact.h"
 
 #define CHUNK_CURSORS	1024

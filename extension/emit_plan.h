@@ -1,6 +1,6 @@
 /*
  * emit_plan.h
- *		Sends plan statistics and identifies plans.
+ *		Sends what the nodes of a plan have done.
  */
 #ifndef PGT_EMIT_PLAN_H
 #define PGT_EMIT_PLAN_H
@@ -8,12 +8,6 @@
 #include "executor/execdesc.h"
 
 #include "extension/cursor.h"
-
-/*
- * A hash of a plan's shape: node types, join and scan details, relations and
- * indexes, but not costs or constants; plh= in the trace.
- */
-extern uint32 pgt_plan_hash(const PlannedStmt *plan);
 
 /*
  * Send a STAT record per node of an instrumented query that has been run to

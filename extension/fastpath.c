@@ -96,8 +96,12 @@ hook_object_access(ObjectAccessType access, Oid class, Oid object, int sub,
 		trace_function(object);
 }
 
-void
-pgt_fastpath_begin_trace(void)
+/*
+ * A process that has never been traced doesn't have the hook, for whose sake
+ * PostgreSQL does more than the hook.
+ */
+static void
+begin_trace(void)
 {
 	static bool installed = false;
 
@@ -106,4 +110,10 @@ pgt_fastpath_begin_trace(void)
 	installed = true;
 	next_object_access = object_access_hook;
 	object_access_hook = hook_object_access;
+}
+
+void
+pgt_fastpath_install(void)
+{
+	pgt_trace_begins = begin_trace;
 }

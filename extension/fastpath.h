@@ -5,10 +5,7 @@
 #ifndef PGT_FASTPATH_H
 #define PGT_FASTPATH_H
 
-/*
- * A trace of this process begins.  A process that has never been traced doesn't
- * have the hook, for whose sake PostgreSQL does more than the hook.
- */
-extern void pgt_fastpath_begin_trace(void);
+/* Postmaster, at load: observe such calls in each process that is traced. */
+extern void pgt_fastpath_install(void);
 
 #endif							/* PGT_FASTPATH_H */

@@ -23,12 +23,12 @@
 
 #include "miscadmin.h"
 
-#include "bgworker/worker.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
 #include "extension/fork.h"
 #include "extension/privilege.h"
 
+static bool (*is_own) (const BackgroundWorker *entry);
 static bool is_worker = false;
 
 /* Signals may be blocked here, and only the forking thread is left. */
@@ -39,7 +39,7 @@ in_child(void)
 
 	if (!IsUnderPostmaster && getppid() == PostmasterPid)
 		starting = pgt_starting_worker();
-	is_worker = starting != NULL && pgt_worker_is_own(starting);
+	is_worker = starting != NULL && is_own(starting);
 
 	if (!is_worker)
 		pgt_privilege_drop();
@@ -48,10 +48,12 @@ in_child(void)
 }
 
 void
-pgt_fork_install(void)
+pgt_fork_install(bool (*is_own_worker) (const BackgroundWorker *entry))
 {
-	int			rc = pthread_atfork(NULL, NULL, in_child);
+	int			rc;
 
+	is_own = is_own_worker;
+	rc = pthread_atfork(NULL, NULL, in_child);
 	if (rc != 0)
 	{
 		errno = rc;

@@ -67,9 +67,6 @@ extern char *pgt_client_id;
 extern char *pgt_module;
 extern char *pgt_action;
 
-/* Postmaster, at load: define all settings. */
-extern void pgt_guc_define(void);
-
 /*
  * Make what begins with pg_trace.leader_ travel to parallel workers, as settings
  * that have never been set don't.

@@ -13,20 +13,20 @@
  *		 +--------> background worker <----------------+
  *					merge.c -> format.c -> writer.c -> trace file
  *
- *	  sqlfuncs.c, hooks.c -> session.c -> the worker attaches and detaches
+ *	  sqlfuncs.c, activation.c -> control.c -> the worker attaches and detaches
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "miscadmin.h"
 
-#include "extension/compat.h"
-
 #include "bgworker/worker.h"
 #include "extension/arrival.h"
+#include "extension/compat.h"
 #include "extension/errors.h"
+#include "extension/fastpath.h"
 #include "extension/fork.h"
-#include "extension/guc.h"
+#include "extension/guc_define.h"
 #include "extension/hooks.h"
 #include "extension/privilege.h"
 #include "extension/session.h"
@@ -53,11 +53,12 @@ _PG_init(void)
 	{
 		pgt_privilege_install();
 		pgt_arrival_install();
-		pgt_fork_install();
+		pgt_fork_install(pgt_worker_is_own);
 	}
 	pgt_session_install();
 	pgt_worker_register();
 	pgt_hooks_install();
 	pgt_transaction_install();
+	pgt_fastpath_install();
 	pgt_errors_install();
 }

@@ -12,7 +12,7 @@
  * A trace of that process is asked for again.  What the request names of the
  * options is changed, if that can be and the requester may; if not, nothing
  * is, and the result is false with error, hint and sqlstate as in
- * pgt_session_start().  What a superuser asks for is a superuser's from then
+ * pgt_control_start().  What a superuser asks for is a superuser's from then
  * on.  Caller holds the lock.
  */
 extern bool pgt_options_change(PgtSession *session, const PgtSession *request,

@@ -162,6 +162,9 @@ extern pg_atomic_uint32 *pgt_waiters;
 /* Postmaster, at load. */
 extern void pgt_session_install(void);
 
+/* Raises an error where the library isn't loaded by shared_preload_libraries. */
+extern void pgt_session_check_loaded(void);
+
 /*
  * Copy a session out of shared memory, where anything may stand: in the copy,
  * strings end, and options are among those that there are.  The lock makes
@@ -176,6 +179,12 @@ extern PGPROC *pgt_session_find_proc(int pid);
 extern PgtSession *pgt_session_find(int pid);
 
 /*
+ * Are there free slots, but none for what description describes, since they are
+ * reserved for superusers?  Caller holds the lock.
+ */
+extern bool pgt_session_is_reserved(const PgtSession *description);
+
+/*
  * Take a free slot for what description describes, in state
  * PGT_SESSION_STARTING; NULL if there is none, or none for whom but a
  * superuser begins it.  Caller holds the lock.
@@ -188,28 +197,11 @@ extern PgtSession *pgt_session_allocate(const PgtSession *description);
  */
 extern void pgt_session_describe_self(PgtSession *session);
 
-/*
- * Ask the worker to trace what description describes (everything above the
- * line in PgtSession) and wait until it does, or until it already did.
- * Returns true, with the file's name in path (MAXPGPATH bytes); or false with
- * the reason in error (PGT_ERROR_LEN bytes), its SQLSTATE, and perhaps a hint,
- * which is a constant or NULL.  Waits for timeout_ms at the most; can be cancelled.
- */
-extern bool pgt_session_start(const PgtSession *description, int timeout_ms,
-							  char *path, char *error, const char **hint,
-							  int *sqlstate);
-
-/*
- * Ask the worker to end the trace of a process, and wait until its file is
- * complete.  requester is the role that asks, InvalidOid for a superuser.
- * Returns as above; it is an error if the process isn't traced.
- */
-extern bool pgt_session_stop(int pid, Oid requester, int timeout_ms,
-							 char *path, char *error, const char **hint,
-							 int *sqlstate);
-
 /* Set the worker's latch, if there is a worker. */
 extern void pgt_session_wake_worker(void);
+
+/* Set the latches of all processes: the worker's is among them. */
+extern void pgt_session_wake_everyone(void);
 
 /*
  * From now on, this process's latch is set when the worker has done something

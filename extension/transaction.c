@@ -21,8 +21,7 @@
 #include "nodes/parsenodes.h"
 
 #include "extension/activation.h"
-#include "extension/emit.h"
-#include "extension/executions.h"
+#include "extension/emit_xact.h"
 #include "extension/transaction.h"
 
 static PgtCall kept;			/* the statement's EXEC */
@@ -76,47 +75,12 @@ pgt_transaction_fail(void)
 	pgt_call_unpin(&kept);
 }
 
-static void
-send_end(bool rolled_back)
-{
-	PgtXactRecord *record = pgt_emit_begin(PGT_RECORD_XACT,
-										   sizeof(PgtXactRecord), NULL, 0,
-										   0, pgt_call_depth);
-
-	if (record == NULL)
-		return;
-	record->rolled_back = rolled_back;
-	record->read_only =
-		!FullTransactionIdIsValid(GetTopFullTransactionIdIfAny());
-	pgt_emit_commit();
-}
-
-static void
-trace_abort(void)
-{
-	pgt_calls_sweep(0);
-	pgt_executions_abort();
-	send_end(true);
-}
-
-void
-pgt_transaction_exit(void)
-{
-	if (IsTransactionState())
-		trace_abort();
-}
-
 static pg_noinline void
 trace_end(XactEvent event)
 {
 	/* unless tracing has stopped in between */
 	if (pgt_still_traced())
-	{
-		if (event == XACT_EVENT_ABORT)
-			trace_abort();
-		else
-			send_end(false);
-	}
+		pgt_emit_xact(event == XACT_EVENT_ABORT);
 	if (is_kept)
 		end_kept();
 }

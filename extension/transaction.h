@@ -28,10 +28,4 @@ extern void pgt_transaction_keep(PgtCall *call);
  */
 extern void pgt_transaction_fail(void);
 
-/*
- * The process ends, and with it the transaction, but its end would come after
- * that of the trace.
- */
-extern void pgt_transaction_exit(void);
-
 #endif							/* PGT_TRANSACTION_H */

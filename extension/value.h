@@ -48,6 +48,25 @@ extern void pgt_value_omit(PgtValue *value, const char *reason);
 extern void pgt_value_convert(const PgtType *type, Datum datum,
 							  PgtValue *value);
 
+/* Is a varlena in memory as it is, or compressed, with nothing elsewhere? */
+static inline bool
+pgt_value_is_inline(Datum datum)
+{
+	return !VARATT_IS_EXTERNAL(DatumGetPointer(datum));
+}
+
+static inline bool
+pgt_value_is_compressed(Datum datum)
+{
+	return VARATT_IS_COMPRESSED(DatumGetPointer(datum));
+}
+
+/* May it be copied as a whole? */
+extern bool pgt_value_is_small(Datum datum);
+
+/* Is it a type whose values are stored as their text? */
+extern bool pgt_value_is_text(Oid type);
+
 /*
  * For containers: append the text of a datum that is in memory and of a type
  * that isn't one itself, up to about limit bytes.  Returns false if it can't

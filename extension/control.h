@@ -1,0 +1,31 @@
+/*
+ * control.h
+ *		Requests to start and to stop a trace.
+ */
+#ifndef PGT_CONTROL_H
+#define PGT_CONTROL_H
+
+#include "extension/session.h"
+
+/*
+ * Ask the worker to trace what description describes (everything above the
+ * line in PgtSession) and wait until it does, or until it already did.
+ * Returns true, with the file's name in path (MAXPGPATH bytes); or false with
+ * the reason in error (PGT_ERROR_LEN bytes), its SQLSTATE, and perhaps a hint,
+ * which is a constant or NULL.  Waits for timeout_ms at the most, twice if a
+ * trace of that process has to end first; can be cancelled.
+ */
+extern bool pgt_control_start(const PgtSession *description, int timeout_ms,
+							  char *path, char *error, const char **hint,
+							  int *sqlstate);
+
+/*
+ * Ask the worker to end the trace of a process, and wait until its file is
+ * complete.  requester is the role that asks, InvalidOid for a superuser.
+ * Returns as above; it is an error if the process isn't traced.
+ */
+extern bool pgt_control_stop(int pid, Oid requester, int timeout_ms,
+							 char *path, char *error, const char **hint,
+							 int *sqlstate);
+
+#endif							/* PGT_CONTROL_H */

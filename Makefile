@@ -4,6 +4,8 @@
 #	sudo make demo			see it work, on a fresh machine as well
 #	sudo make test			run all tests, on a fresh machine as well
 #	sudo make check-core	run PostgreSQL's own tests with all sessions traced
+#	make installcheck		run tests of what is installed: pg_regress and prove
+#	make indent				format all C files; make check-format: show what it would do
 #	sudo make bench			measure what tracing costs, after make install
 #	sudo make bench-hits	measure what each kind of probe costs
 #	sudo make bench-stages	measure each stage by itself, from hook to file
@@ -25,9 +27,13 @@ SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread
 REGRESS = extension settings control privileges
 REGRESS_OPTS = --inputdir=regress --outputdir=regress \
 	--temp-instance=regress/tmp_check --temp-config=regress/regress.conf
+TAP_TESTS = 1
 
-EXTRA_CLEAN = bpf/.output .build regress/results regress/regression.diffs \
-	regress/regression.out tmp_check
+# What was downloaded stays for "make distclean" to remove.
+DOWNLOADS = .build/servers .build/postgresql-source
+EXTRA_CLEAN = bpf/.output $(filter-out $(DOWNLOADS),$(wildcard .build/*)) \
+	regress/results regress/tmp_check regress/log regress/regression.diffs \
+	regress/regression.out tmp_check tmp_check_sys_admin
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 # No bitcode: nothing here is called from queries often enough to be inlined.
@@ -59,8 +65,13 @@ bpf/.output/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 bpf/.output/%.skel.h: bpf/.output/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-# ---- Demo, tests, benches ----
-.PHONY: demo test check-core
+distclean: remove-downloads
+.PHONY: remove-downloads
+remove-downloads: clean
+	rm -rf .build
+
+# ---- Demo, tests, benches, format ----
+.PHONY: demo test check-core indent check-format
 
 demo:
 	@packaging/demo
@@ -71,6 +82,12 @@ test:
 # PostgreSQL's own regression suite with all its sessions traced
 check-core:
 	@packaging/check-core
+
+indent:
+	@packaging/indent
+
+check-format:
+	@packaging/indent --check
 
 include tap/tests.mk bench/bench.mk
 

@@ -58,3 +58,31 @@ $(filter-out .build/hidden_waiter.so,$(TEST_MODULES)): .build/%.so: tap/modules/
 
 .build/%.skel.h: .build/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# ---- make installcheck: pg_regress, then prove, with PGXS's variables ----
+#
+# REGRESS= leaves out the one, TAP_TESTS= the other; PROVE_TESTS says which
+# programs and Perl tests prove runs.
+
+TMP_CHECK = tmp_check
+
+define prove_installcheck
+	@rm -rf $(TMP_CHECK) && $(MKDIR_P) $(TMP_CHECK)
+	@TESTDIR='$(CURDIR)' TESTDATADIR='$(CURDIR)/$(TMP_CHECK)' \
+	TESTLOGDIR='$(CURDIR)/$(TMP_CHECK)/log' \
+	PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' PG_CONFIG='$(PG_CONFIG)' \
+	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+	PGT_TEST_BIN="$${PGT_TEST_BIN:-$(CURDIR)/.build}" \
+	PGT_TEST_SERVERS="$${PGT_TEST_SERVERS:-$(CURDIR)/.build/servers}" \
+	$(PROVE) $(PG_PROVE_FLAGS) -I tap/lib $(PROVE_FLAGS) $(PROVE_TESTS)
+endef
+
+PROVE_TESTS ?= $(UNIT_TESTS) $(sort $(wildcard tap/[0-9]*.pl))
+
+.PHONY: can-test
+can-test:
+	@packaging/can-test '$(PG_CONFIG)' $(PROVE_TESTS)
+
+ifdef TAP_TESTS
+installcheck: can-test test-programs
+endif

@@ -16,23 +16,26 @@
 
 #define MAX_MESSAGE		1024
 
-/* Room for messages of one kind */
-#define ROOM			(16 * MAX_MESSAGE)
+/* Room for messages: a load has 1,200 details of less than 100 bytes each. */
+#define WARNINGS_ROOM	(16 * MAX_MESSAGE)
+#define DETAILS_ROOM	(512 * MAX_MESSAGE)
 
 typedef struct Messages
 {
-	Size		used;			/* of text */
+	char	   *text;			/* each message ends with a null */
+	Size		size;
+	Size		used;
 	int			nleft_out;
-	char		text[ROOM];		/* each ends with a null */
 } Messages;
 
-static Messages warnings;
-static Messages details;
+static char warnings_text[WARNINGS_ROOM];
+static Messages warnings = {.text = warnings_text,.size = WARNINGS_ROOM};
+static Messages details;		/* no room if nobody wants to see them */
 
 static void
 keep(Messages *messages, const char *message, Size len)
 {
-	if (len + 1 > sizeof(messages->text) - messages->used)
+	if (len + 1 > messages->size - messages->used)
 	{
 		messages->nleft_out++;
 		return;
@@ -51,8 +54,7 @@ keep_message(enum libbpf_print_level level, const char *format, va_list args)
 	char		message[MAX_MESSAGE];
 	Size		len;
 
-	/* hundreds of them, when a program is loaded */
-	if (level != LIBBPF_WARN && !message_level_is_interesting(DEBUG2))
+	if (level != LIBBPF_WARN && details.text == NULL)
 		return 0;
 	vsnprintf(message, sizeof(message), format, args);
 	len = strlen(message);
@@ -83,6 +85,11 @@ report(Messages *messages, int level)
 void
 pgt_libbpf_log_start(void)
 {
+	if (details.text == NULL && message_level_is_interesting(DEBUG2))
+	{
+		details.text = palloc(DETAILS_ROOM);
+		details.size = DETAILS_ROOM;
+	}
 	/* its type lacks the attribute */
 	libbpf_set_print((libbpf_print_fn_t) keep_message);
 }
@@ -92,5 +99,8 @@ void
 pgt_libbpf_log_report(void)
 {
 	report(&details, DEBUG2);
+	if (details.text != NULL)
+		pfree(details.text);
+	details.text = NULL;
 	report(&warnings, LOG);
 }

@@ -46,10 +46,13 @@ set_pid_namespace(struct pg_trace_bpf *skeleton)
 static int
 try_load(PgtProgram *program, Size ring_size, bool with_multi)
 {
-	struct pg_trace_bpf *skeleton = pg_trace_bpf__open();
 	int			nstates = program->nslots + 1;
-	int			rc = skeleton == NULL ? -errno : 0;
+	struct pg_trace_bpf *skeleton;
+	int			rc;
 
+	pgt_libbpf_log_start();
+	skeleton = pg_trace_bpf__open();
+	rc = skeleton == NULL ? -errno : 0;
 	program->skeleton = skeleton;
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(skeleton->maps.events, ring_size);
@@ -76,7 +79,10 @@ try_load(PgtProgram *program, Size ring_size, bool with_multi)
 		bpf_program__set_autoload(skeleton->progs.wait_site, false);
 		bpf_program__set_autoload(skeleton->progs.wait_site_shared, false);
 	}
-	return rc != 0 ? rc : pg_trace_bpf__load(skeleton);
+	if (rc == 0)
+		rc = pg_trace_bpf__load(skeleton);
+	pgt_libbpf_log_report();
+	return rc;
 }
 
 /* Note what others need of it. */
@@ -132,14 +138,11 @@ pgt_program_load(PgtProgram *program, int nslots, Size ring_size,
 	program->nslots = nslots;
 	program->programs[PGT_PROBE_NONE] = -1;
 
-	pgt_libbpf_log_start();
 	rc = try_load(program, ring_size, true);
-	pgt_libbpf_log_report();
 	if (rc == -EINVAL)
 	{
 		pg_trace_bpf__destroy(program->skeleton);
 		rc = try_load(program, ring_size, false);
-		pgt_libbpf_log_report();
 	}
 	if (rc == 0)
 	{

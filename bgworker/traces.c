@@ -385,7 +385,7 @@ follow_calls(void)
 		 tracer = pgt_tracers_next(tracer))
 	{
 		due_ms = earlier(due_ms,
-						 pgt_running_follow(tracer, probes, drained_ns));
+						 pgt_activity_follow(tracer, probes, drained_ns));
 		due_ms = earlier(due_ms,
 						 pgt_sampling_follow(tracer, probes, drained_ns));
 	}

@@ -10,7 +10,7 @@
  * buffer, reads up to that end, and then comes here: of every record below the
  * noted head, all earlier waits are known.  That holds only if the end was
  * reached: all processes share the ring buffer, and a wait that another one is
- * just sending hides those behind it, so traces.c holds the round back until
+ * just sending hides those behind it, so rounds.c holds the round back until
  * it has been sent.  In the other direction, a wait that ended before the heads
  * were noted has all earlier records below them.  What ended later is kept for
  * the next round.

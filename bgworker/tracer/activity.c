@@ -120,7 +120,7 @@ is_current(int pid, const PgtActivity *activity)
  */
 
 bool
-pgt_running_look(PgtTracer *tracer, PgtActivity *activity)
+pgt_activity_look(PgtTracer *tracer, PgtActivity *activity)
 {
 	if (!read_activity(tracer->pid, activity))
 		return false;
@@ -135,8 +135,8 @@ pgt_running_look(PgtTracer *tracer, PgtActivity *activity)
 }
 
 void
-pgt_running_show(PgtTracer *tracer, const PgtActivity *activity,
-				 uint64 begin_ns)
+pgt_activity_show(PgtTracer *tracer, const PgtActivity *activity,
+				  uint64 begin_ns)
 {
 	PgtFormat  *format = &tracer->format;
 	uint64		age_ns;
@@ -171,7 +171,7 @@ pgt_running_show(PgtTracer *tracer, const PgtActivity *activity,
 }
 
 void
-pgt_running_show_wait(PgtTracer *tracer)
+pgt_activity_show_wait(PgtTracer *tracer)
 {
 	if (tracer->attached && tracer->first_value != 0)
 		pgt_format_waiting(&tracer->format,
@@ -230,7 +230,7 @@ current_wait(const PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 }
 
 void
-pgt_running_check(PgtTracer *tracer)
+pgt_activity_check(PgtTracer *tracer)
 {
 	if (tracer->format.running_before &&
 		!is_current(tracer->pid, &tracer->running))
@@ -242,7 +242,7 @@ report(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 {
 	CurrentWait wait;
 
-	pgt_running_check(tracer);
+	pgt_activity_check(tracer);
 	wait = current_wait(tracer, probes, now_ns);
 	pgt_format_running(&tracer->format, now_ns,
 					   wait.value != 0 ? pgt_wait_name(wait.value) : NULL,
@@ -251,7 +251,7 @@ report(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 }
 
 long
-pgt_running_follow(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
+pgt_activity_follow(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 {
 	const PgtFormat *format = &tracer->format;
 	uint64		clock_ns;

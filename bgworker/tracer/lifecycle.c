@@ -268,7 +268,7 @@ observe(PgtTracer *tracer, bool resume,
 	if (!resume)
 		tracer->session->running_since = 0;
 	in_middle = tracer->own.remote && !resume &&
-		pgt_running_look(tracer, &activity);
+		pgt_activity_look(tracer, &activity);
 	begin_ns = pgt_clock_now();
 	set_flag(tracer);
 	if (options->waits)
@@ -280,11 +280,11 @@ observe(PgtTracer *tracer, bool resume,
 		pgt_sampling_try(tracer, probes);
 	if (in_middle)
 	{
-		pgt_running_show(tracer, &activity, begin_ns);
+		pgt_activity_show(tracer, &activity, begin_ns);
 		pfree(activity.text);
 	}
 	if (tracer->own.remote)
-		pgt_running_show_wait(tracer);
+		pgt_activity_show_wait(tracer);
 }
 
 bool

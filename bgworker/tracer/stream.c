@@ -87,7 +87,7 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 	nevents = pgt_merge_run(&tracer->merge, &tracer->queue, tracer->head,
 							safe_ns, &sink, held);
 	if (tracer->client_waited)
-		pgt_running_check(tracer);
+		pgt_activity_check(tracer);
 	tracer->client_waited = false;
 	report_lost_waits(tracer);
 

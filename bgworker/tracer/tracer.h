@@ -64,6 +64,7 @@ typedef struct PgtTracer
 
 	PgtActivity running;		/* when tracing began; without the text */
 	bool		client_waited;	/* since that was last looked after */
+
 	/* What waits are for */
 	PgtRelations relations;
 	uint64		lock_wait_ns;	/* start of one not looked at yet, or 0 */

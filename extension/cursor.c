@@ -17,10 +17,7 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
 #include "common/hashfn.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -29,9 +26,9 @@
 #include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
-#include "extension/guc.h"
 #include "extension/plan_hash.h"
 #include "extension/redact.h"
+#include "extension/sql_text.h"
 
 #define CHUNK_CURSORS	1024
 #define MAX_CHUNKS		8
@@ -66,12 +63,9 @@ typedef struct PlanEnd
 /* A statement that a cursor is wanted for */
 typedef struct Statement
 {
-	const char *text;
-	uint32		len;
-	uint32		full_len;		/* 0 until it is needed, if it was cut */
+	PgtSqlText	sql;
 	bool		by_plan;		/* its text can't be compared */
 	uint64		hash;
-	int			location;
 	int			depth;
 	uint32		command;
 	uint64		queryid;
@@ -254,96 +248,6 @@ send_text(PgtCursor *cursor, const char *text, const Node *utility)
 	return record != NULL;
 }
 
-/*
- * What stands for a statement without a text: one in a SQL function whose
- * body is stored parsed.
- */
-static const char *
-placeholder(uint32 command, uint64 queryid, int *len)
-{
-	static char text[96];
-
-	*len = snprintf(text, sizeof(text),
-					"/* statement without a text, command %u, query identifier "
-					UINT64_FORMAT " */", command, queryid);
-	return text;
-}
-
-/*
- * From PostgreSQL 18 on, comments before the first statement of a string
- * aren't part of it.  They may say more about it (traceparent.c).
- */
-static void
-include_comments(const char *query, int *location, int *len)
-{
-	const char *p = query;
-	const char *end = query + Max(*location, 0);
-
-	/* there is an end to what is shown anyhow */
-	if (*location > pgt_max_sql_length)
-		return;
-	while (p < end)
-	{
-		const char *rest = NULL;
-
-		if (strncmp(p, "--", 2) == 0)
-			rest = strchr(p, '\n');
-		else if (strncmp(p, "/*", 2) == 0 && (rest = strstr(p, "*/")) != NULL)
-			rest++;
-		else if (isspace((unsigned char) *p))
-			rest = p;
-		if (rest == NULL)
-			return;
-		p = rest + 1;
-	}
-	if (p > query && p == end)
-	{
-		*len += *len > 0 ? *location : 0;
-		*location = 0;
-	}
-}
-
-Size
-pgt_clip(const char *text, Size len, Size limit)
-{
-	if (len <= limit)
-		return len;
-	if (GetDatabaseEncoding() != PG_UTF8)
-		return pg_mbcliplen(text, len, limit);
-	/* the same, without a look at all the characters before */
-	while (limit > 0 && ((unsigned char) text[limit] & 0xC0) == 0x80)
-		limit--;
-	return limit;
-}
-
-/* The text of a statement, cut where it is too long. */
-static void
-find_text(Statement *statement, const char *query, int location, int len)
-{
-	Size		limit = pgt_max_sql_length;
-	const char *start = query + Max(location, 0);
-	Size		rest = len > 0 && location >= 0 ? (Size) len :
-		strnlen(start, limit + 1);
-
-	if (rest > limit)
-	{
-		statement->text = start;
-		statement->len = pgt_clip(start, rest, limit);
-		statement->full_len = len > 0 && location >= 0 ? len : 0;
-		statement->by_plan = true;
-	}
-	else
-	{
-		statement->text = CleanQuerytext(query, &location, &len);
-		if (len == 0)
-			statement->text = placeholder(statement->command,
-										  statement->queryid, &len);
-		statement->len = statement->full_len = len;
-		statement->by_plan = len > KEPT_MAX;
-	}
-	statement->location = location;
-}
-
 static uint32
 hash_of_plan(const PlannedStmt *plan)
 {
@@ -362,8 +266,9 @@ matches(const PgtCursor *cursor, const Statement *statement)
 	if (cursor->text == NULL || statement->by_plan)
 		return cursor->text == NULL && statement->by_plan &&
 			statement->plan != NULL && cursor->plan == statement->plan;
-	return cursor->hash == statement->hash && cursor->len == statement->len &&
-		memcmp(cursor->text, statement->text, cursor->len) == 0;
+	return cursor->hash == statement->hash &&
+		cursor->len == statement->sql.len &&
+		memcmp(cursor->text, statement->sql.text, cursor->len) == 0;
 }
 
 static PgtCursor *
@@ -404,15 +309,15 @@ make_room(Size len)
 static bool
 keep_text(PgtCursor *cursor, const Statement *statement)
 {
-	if (statement->by_plan || !make_room(statement->len))
+	if (statement->by_plan || !make_room(statement->sql.len))
 		return false;
 	cursor->text = MemoryContextAllocExtended(table.texts,
-											  Max(statement->len, 1),
+											  Max(statement->sql.len, 1),
 											  MCXT_ALLOC_NO_OOM);
 	if (cursor->text == NULL)
 		return false;
-	memcpy(cursor->text, statement->text, statement->len);
-	table.kept += statement->len;
+	memcpy(cursor->text, statement->sql.text, statement->sql.len);
+	table.kept += statement->sql.len;
 	return true;
 }
 
@@ -478,18 +383,18 @@ add_cursor(const Statement *statement, dlist_head *bucket)
 	memset(cursor, 0, sizeof(*cursor));
 	cursor->number = number;
 	cursor->hash = statement->hash;
-	cursor->len = statement->len;
-	cursor->full_len = statement->full_len != 0 ? statement->full_len :
-		strlen(statement->text);
+	cursor->len = statement->sql.len;
+	cursor->full_len = statement->sql.full_len != 0 ? statement->sql.full_len :
+		strlen(statement->sql.text);
 	cursor->depth = statement->depth;
-	cursor->location = statement->location;
+	cursor->location = statement->sql.location;
 	cursor->command = statement->command;
 	cursor->queryid = statement->queryid;
 	cursor->userid = statement->userid;
 	cursor->loginid = statement->loginid;
 	detach(&cursor->chain);
 
-	cursor->sent = send_text(cursor, statement->text, statement->utility);
+	cursor->sent = send_text(cursor, statement->sql.text, statement->utility);
 	if (!cursor->sent)
 	{
 		/* the next execution tries again, under another number */
@@ -516,19 +421,13 @@ pgt_cursor_get(const char *query, int location, int len,
 
 	if (depth == 0)
 		pgt_context_send();
-	if (query == NULL)
-	{
-		query = "";
-		location = -1;
-		len = 0;
-	}
-	include_comments(query, &location, &len);
-	find_text(&statement, query, location, len);
+	pgt_sql_text_find(&statement.sql, query, location, len, command, queryid);
+	statement.by_plan = statement.sql.cut || statement.sql.len > KEPT_MAX;
 	statement.userid = GetUserId();
 	statement.loginid = GetSessionUserId();
 	statement.hash =
-		hash_bytes_extended((const unsigned char *) statement.text,
-							statement.by_plan ? HASHED_LEN : statement.len,
+		hash_bytes_extended((const unsigned char *) statement.sql.text,
+							statement.by_plan ? HASHED_LEN : statement.sql.len,
 							depth);
 	bucket = &table.buckets[(statement.by_plan ? hash_of_plan(plan) :
 							 statement.hash) & (NBUCKETS - 1)];
@@ -538,7 +437,7 @@ pgt_cursor_get(const char *query, int location, int len,
 		return add_cursor(&statement, bucket);
 	if (cursor->pins == 0)
 		dlist_move_tail(&table.lru, &cursor->lru);
-	cursor->location = statement.location;
+	cursor->location = statement.sql.location;
 	return cursor;
 }
 

@@ -56,12 +56,6 @@ extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
 /* The statement has this plan now. */
 extern void pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan);
 
-/*
- * Where to cut a text of len bytes so that it is no longer than limit: at the
- * end of a character.
- */
-extern Size pgt_clip(const char *text, Size len, Size limit);
-
 /* While pinned, a cursor keeps its number. */
 extern void pgt_cursor_pin(PgtCursor *cursor);
 extern void pgt_cursor_unpin(PgtCursor *cursor);

@@ -2,10 +2,11 @@
  * emit.c
  *		Sends this backend's records to the worker.
  *
- * The hooks (calls.c and emit_*.c) build records in place in the session's
- * queue between pgt_emit_begin() and pgt_emit_commit().  Room is reserved
- * before the record's time is taken: if a backend has to wait for room, that
- * wait lies before the record in time as it does in the file.
+ * Whoever has something to say (calls.c, cursor.c, emit_*.c and others) builds
+ * records in place in the session's queue between pgt_emit_begin() and
+ * pgt_emit_commit().  Room is reserved before the record's time is taken: if a
+ * backend has to wait for room, that wait lies before the record in time as it
+ * does in the file.
  *
  * The worker may end the trace at any moment and give the slot to another
  * process.  So the backend announces that it is writing and only then looks

@@ -18,6 +18,7 @@
 #include "extension/errors.h"
 #include "extension/guc.h"
 #include "extension/redact.h"
+#include "extension/sql_text.h"
 #include "extension/transaction.h"
 
 static emit_log_hook_type prev_emit_log = NULL;

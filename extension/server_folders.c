@@ -4,8 +4,8 @@
  *
  * What is in there is the server's alone: it removes files that it doesn't
  * know from some and stumbles over them in others, and base backups leave
- * some out.  So no trace files may be written there.  guc.c refuses the names,
- * bgworker/trace/directory.c whatever leads there in the end.
+ * some out.  So no trace files may be written there.  guc_define.c refuses the
+ * names, bgworker/trace/directory.c whatever leads there in the end.
  */
 #include "postgres.h"
 

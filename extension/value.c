@@ -18,8 +18,8 @@
 #include "catalog/pg_type.h"
 #include "utils/varbit.h"
 
-#include "extension/cursor.h"
 #include "extension/guc.h"
+#include "extension/sql_text.h"
 #include "extension/value.h"
 
 void

@@ -16,7 +16,7 @@
 #include "utils/json.h"
 #include "utils/jsonb.h"
 
-#include "extension/cursor.h"
+#include "extension/sql_text.h"
 #include "extension/value.h"
 
 /* ----------

@@ -22,8 +22,8 @@
 #include "utils/timestamp.h"
 #include "utils/varbit.h"
 
-#include "extension/cursor.h"
 #include "extension/guc.h"
+#include "extension/sql_text.h"
 #include "extension/value.h"
 
 /*

@@ -76,11 +76,12 @@ pgt_secret_names_parse(const char *list, PgtSecretNames *names)
 		return NULL;
 	for (;; p++)
 	{
-		char	   *word = names->words[names->n].text;
+		char	   *word;
 		int			len = 0;
 
 		if (names->n == PGT_SECRET_WORDS)
 			return "There may be up to 64 names.";
+		word = names->words[names->n].text;
 		while (is_space(*p))
 			p++;
 		for (; is_name(*p); p++)

@@ -1,5 +1,6 @@
-# How texts are read for what is secret in them: as PostgreSQL reads them, in
-# time that is linear in their length, and without reading beyond their ends.
+# How texts are read for what is secret in them: as PostgreSQL reads them, and in
+# a server in time that is linear in their length.  What needs no server is in
+# tap/unit/redact.c.
 
 use strict;
 use warnings;
@@ -9,55 +10,34 @@ use PgTrace::Node;
 use PgTrace::Check;
 use PgTrace::Protocol;
 use PostgreSQL::Test::Utils;
-use PgTrace::RedactionCases;
 use Test::More;
 use Time::HiRes qw(time);
 
 my %token = (end => 0, comment => 1, name => 2, quoted_name => 3, string => 4);
 
-# Answers of redact_text to requests [what, standard, text]
-sub ask
+# The tokens that sql_tokens finds in texts: [[type, value], ...] of each
+sub tokens_of
 {
-	my (@requests) = @_;
-	my $in = join '',
-	  map { "$_->[0] $_->[1] " . length($_->[2]) . "\n$_->[2]" } @requests;
+	my ($standard, @texts) = @_;
+	my $in = join '', map { "$standard " . length($_) . "\n$_" } @texts;
 	my ($out, $err) = ('', '');
-
-	IPC::Run::run([ $ENV{PGT_TEST_BIN} . '/redact_text' ],
-		'<', \$in, '>', \$out, '2>', \$err)
-	  or die "redact_text failed: $err";
-	my $at = 0;
-	my $line = sub {
-		my $end = index $out, "\n", $at;
-		my $text = substr $out, $at, $end - $at;
-		$at = $end + 1;
-		return $text;
-	};
-	my $bytes = sub { $at += $_[0]; return substr $out, $at - $_[0], $_[0]; };
 	my @answers;
 
-	foreach my $request (@requests)
+	IPC::Run::run([ $ENV{PGT_TEST_BIN} . '/sql_tokens' ],
+		'<', \$in, '>', \$out, '2>', \$err)
+	  or die "sql_tokens failed: $err";
+	my $at = 0;
+	foreach my $text (@texts)
 	{
-		if ($request->[0] =~ /[sfau]/)
+		my @tokens;
+		do
 		{
-			my ($sensitive, $us, $length) = split / /, $line->();
-			push @answers,
-			  { sensitive => $sensitive, us => $us, text => $bytes->($length) };
-		}
-		elsif ($request->[0] eq 't')
-		{
-			my @tokens;
-			do
-			{
-				my ($type, $length) = split / /, $line->();
-				push @tokens, [ $type, $bytes->($length) ];
-			} while ($tokens[-1][0] != $token{end});
-			push @answers, \@tokens;
-		}
-		else
-		{
-			push @answers, $line->();
-		}
+			my $end = index $out, "\n", $at;
+			my ($type, $length) = split / /, substr $out, $at, $end - $at;
+			push @tokens, [ $type, substr $out, $end + 1, $length ];
+			$at = $end + 1 + $length;
+		} while ($tokens[-1][0] != $token{end});
+		push @answers, \@tokens;
 	}
 	return @answers;
 }
@@ -129,7 +109,7 @@ WHERE value IS NOT NULL;
 SQL
 	my %expected = map { /^(\d+) (.*)/ ? ($1 => pack('H*', $2)) : () }
 	  split /\n/, $results;
-	my @answers = ask(map { [ 't', $standard, $_ ] } @texts);
+	my @answers = tokens_of($standard, @texts);
 	my @wrong;
 	my $compared = 0;
 
@@ -147,80 +127,8 @@ SQL
 	is_deeply(\@wrong, [], 'the values that PostgreSQL sees');
 }
 
-# what else there is in SQL
-{
-	my @tokens = map {
-		join '|', map { $_->[1] } grep { $_->[0] >= $token{name} && $_->[0] <= $token{string} } @$_
-	  } ask(
-		map { [ 't', 1, $_ ] } 'a$b$c $1$$x$$ $1', 'a.b"c""d"e', "b'1''0'x'F'",
-		'a@--b', 'a/*/**/b*/c', "u&'x' u &'y'", '1e5a b', 'a--b' . "\r" . 'c',
-		"'a'/**/'b'", "'a'\n/**/'b'", '$a$ $A$ $a$', "n'x'E'\\''");
-	is_deeply(
-		\@tokens,
-		[
-			'a$b$c|x', 'a|b|c"d|e', '1|0|F', 'a', 'a|c', 'x|u|y', 'b', 'a|c',
-			'a|b', 'a|b', ' $A$ ', "x|'"
-		],
-		'names and strings');
-}
-
-# every beginning of every statement, in memory of that size, and what stands in
-# pg_stat_activity, whose session isn't known
-{
-	my @cases = (@secrets, @failing, @harmless);
-	my @requests = map {
-		my $text = plain($_);
-		map { [ substr('sfau', $_ % 4, 1), $_ & 1, substr($text, 0, $_) ] }
-		  0 .. length $text
-	} @cases;
-
-	is(scalar ask(@requests), scalar @requests, 'beginnings of statements');
-
-	my @answers = ask(map { [ 'f', 1, plain($_) ] } @secrets);
-	my @leaks = grep { $answers[$_]{text} =~ /cr3t/ } 0 .. $#secrets;
-	is_deeply([ map { $secrets[$_] } @leaks ], [],
-		'what another session executes');
-
-	# whether EXECUTE or a role's options are harmless isn't known
-	my @known = grep { !/^EXECUTE|^ALTER ROLE/ } @harmless;
-	@answers = ask(map { [ 'f', 1, $_ ] } @known);
-	is_deeply([ map { $_->{text} } @answers ], \@known, 'and what is harmless');
-
-	# with the other setting, the string ends elsewhere
-	my ($answer) = ask([ 'f', 1, q{SELECT '\\' AS password, 's3cr3t', ' x'} ]);
-	is($answer->{text}, q{SELECT '***'}, 'a string whose end is not known');
-	($answer) = ask([ 'f', 1, q{SELECT '\\' AS "x", 's3cr3t', ' x'} ]);
-	is($answer->{text}, q{SELECT '\\' AS "x", 's3cr3t', ' x'}, 'nothing secret');
-}
-
-# 1 MB of what takes long if anything is looked at again and again
-my @long = map { substr($_->[0] . $_->[1] x 1e6, 0, 1e6) } (
-	[ 'SELECT 1 /*', 'password/*' ], [ q{SELECT '}, 'password/*' ],
-	[ '', 'password/*' ], [ '', 'password' ], [ q{SELECT '}, 'password ' ],
-	[ q{SELECT '}, 'password\\' ], [ q{SELECT '}, "password ''" ],
-	[ q{SELECT 'password}, ' ' ], [ q{SELECT '}, '://a:' ], [ '', '://a:' ],
-	[ '', 'password = ' ], [ '', "password '" ], [ '', q{'a'} . "\n" ],
-	[ '', q{'a' --'} . "\n" ], [ q{'a'}, "\n" ], [ q{'a'}, "--\n" ],
-	[ '', '$a$' ], [ '', '$a' ], [ '$aaaaaaaaaaaaaaaa$', '$aaaaaaaaaaaaaaa' ],
-	[ '', '$' ], [ '', '/*' ], [ '', '/**/' ], [ '', '--' ], [ '', "--\n" ],
-	[ '', '"' ], [ '', q{'} ], [ q{SELECT E'}, '\\' ], [ q{SELECT E'}, '\\x70' ],
-	[ q{SELECT '}, 'alter role ' ], [ 'do ', '$$ password $$' ],
-	[ 'do $$', '$a$ password ' ], [ 'SELECT password ', ',1' ], [ '', '1' ],
-	[ '', '1e+' ], [ '', '(' ], [ 'CREATE SERVER x ', '(' ], [ '', 'a ' ],
-	[ '', 'pppp' ], [ q{SELECT '}, 'tokento' ], [ '', q{U&"} ],
-	[ '/*', q{traceparent='} ], [ '/*', 'traceparent=' . '0' x 40 ]);
-
-foreach my $what ('s', 'f', 'a', 'u')
-{
-	my @answers = ask(map { [ $what, 1, $_ ] } @long);
-	my @slow = grep { $answers[$_]{us} > 3e6 } 0 .. $#long;
-
-	is_deeply([ map { substr($long[$_], 0, 30) . " $answers[$_]{us}" } @slow ],
-		[], "linear time: $what");
-}
-
-# the same in a server, in comments, which it reads faster than that, and what
-# the worker reads of it
+# what takes long if anything is looked at again and again, in comments, which the
+# server itself reads fast, and what the worker reads of it
 {
 	my $client = PgTrace::Protocol->new($node,
 		options => '-c pg_trace.session=on -c statement_timeout=20s');

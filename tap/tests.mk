@@ -1,8 +1,8 @@
 # What tests are made of: included by the Makefile
 
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
-TEST_PROGRAMS = .build/breakpoints .build/redact_text .build/ring_order \
-	.build/sites_dump .build/stepper
+TEST_PROGRAMS = .build/breakpoints .build/ring_order .build/sites_dump \
+	.build/sql_tokens .build/stepper
 TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 	.build/hidden_waiter.so .build/intruder.so .build/locks.so \
 	.build/next_oid.so .build/other_wait.so .build/waiter.so \
@@ -12,15 +12,17 @@ TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 UNIT_TESTS = $(patsubst tap/unit/%.c,.build/unit/%,$(wildcard tap/unit/*.c))
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS)
+test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS) .build/sites_mutants
 
 # What finds probe sites knows nothing of PostgreSQL and libbpf.
-.build/sites_dump: $(wildcard bgworker/sites/*.c bgworker/sites/*/*.c)
+SITES_SOURCES = $(wildcard bgworker/sites/*.c bgworker/sites/*/*.c)
+.build/sites_dump: $(SITES_SOURCES)
 .build/ring_order: bgworker/probes/ring.c .build/ring_order.skel.h
 # Nor does what hides secrets in texts.
-.build/redact_text: extension/redact_sql.c extension/secret_names.c \
-	extension/sql_lexer.c $(wildcard extension/*.h)
-.build/redact_text: PROGRAM_CFLAGS += -fsanitize=address,undefined \
+REDACT_SOURCES = extension/redact_sql.c extension/secret_names.c \
+	extension/sql_lexer.c extension/traceparent.c
+.build/sql_tokens: extension/sql_lexer.c extension/sql_lexer.h
+.build/sql_tokens: PROGRAM_CFLAGS += -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 
 # The queue is tested without the server's functions; its barriers in two threads.
@@ -33,11 +35,30 @@ test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS)
 	-isystem $(shell $(PG_CONFIG) --includedir-server)
 .build/unit/queue_threads: UNIT_LIBS = -lpthread
 
+include tap/fuzz/fuzz.mk
+
+# 014_corpora.pl runs them over the kept inputs.
+test-programs: $(FUZZ_TARGETS)
+
 $(TEST_PROGRAMS): .build/%: tap/programs/%.c tap/programs/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
 
-$(UNIT_TESTS): .build/unit/%: tap/unit/%.c tap/unit/tap.h
+# Unit tests of what reads what anybody wrote have the sanitizers in them.
+.build/unit/redact: $(call sanitized,tap/unit/redact.c $(REDACT_SOURCES))
+.build/unit/sites: $(call sanitized,tap/unit/sites.c $(SITES_SOURCES))
+.build/unit/sites: UNIT_LIBS = -lcapstone -lelf
+SANITIZED_UNIT_TESTS = .build/unit/redact .build/unit/sites
+
+# A program of tests that has them, too
+.build/sites_mutants: $(call sanitized,tap/programs/sites_mutants.c $(SITES_SOURCES))
+.build/sites_mutants: UNIT_LIBS = -lcapstone -lelf
+
+$(SANITIZED_UNIT_TESTS) .build/sites_mutants:
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer-no-link,$(SANITIZERS) -o $@ $^ $(UNIT_LIBS)
+
+$(filter-out $(SANITIZED_UNIT_TESTS),$(UNIT_TESTS)): .build/unit/%: tap/unit/%.c tap/unit/tap.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) $(UNIT_LIBS)
 

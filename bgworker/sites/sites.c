@@ -51,6 +51,7 @@ typedef struct Search
 
 static int	run(Search *search, int fd, char *errbuf, size_t errlen);
 static bool find_references(Search *search);
+static int	compare_references(const void *a, const void *b);
 static bool take_reference(const PgtInsn *insn, const char *gap, void *arg);
 static void add_unknown(Search *search, uint64_t addr, const char *reason);
 static bool list_sites(Search *search);
@@ -179,9 +180,24 @@ find_references(Search *search)
 		targets.addrs[targets.count++] = variable->addr;
 	for (int i = 0; i < variable->nslots; i++)
 		targets.addrs[targets.count++] = variable->slots[i];
-	return pgt_scan_references(search->decoder, search->image,
-							   &search->functions, &targets,
-							   take_reference, search);
+	if (!pgt_scan_references(search->decoder, search->image,
+							 &search->functions, &targets,
+							 take_reference, search))
+		return false;
+
+	/* Those that lead to others that can't be found come first. */
+	qsort(result->references, (size_t) result->nreferences,
+		  sizeof(PgtReference), compare_references);
+	return true;
+}
+
+static int
+compare_references(const void *a, const void *b)
+{
+	uint64_t	left = ((const PgtReference *) a)->addr;
+	uint64_t	right = ((const PgtReference *) b)->addr;
+
+	return (left > right) - (left < right);
 }
 
 static bool

@@ -150,6 +150,7 @@ static bool
 follow(Scan *scan, const PgtInsn *insn)
 {
 	const PgtWalker walker = {.visit = visit, .uses = uses, .arg = scan};
+	const char *first_gap = NULL;
 
 	scan->nbases = 0;
 	add_base(scan, insn->addr, insn->dst, insn->constant);
@@ -165,10 +166,10 @@ follow(Scan *scan, const PgtInsn *insn)
 		scan->current = i;
 		gap = pgt_walk_run(scan->walk, scan->bases[i].addr + 4, &held,
 						   &walker);
-		if (gap != NULL && !scan->found(insn, gap, scan->arg))
-			return false;
+		if (first_gap == NULL)
+			first_gap = gap;
 	}
-	return true;
+	return first_gap == NULL || scan->found(insn, first_gap, scan->arg);
 }
 
 static void

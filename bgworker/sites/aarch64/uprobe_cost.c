@@ -2,7 +2,7 @@
  * uprobe_cost.c
  *		What Linux does with a uprobe on an AArch64 instruction.
  *
- * Part of what sites/aarch64/insn.c tells of an instruction; sites.c chooses by it
+ * Part of what insn.c tells of an instruction; sites/placement.c chooses by it
  * where the probes go.  What arch/arm64/kernel/probes/ simulates is done with
  * in the one trap of the breakpoint.  Other instructions are stepped out of
  * line, which takes a second trap, and the rest is refused: one refused probe

@@ -2,8 +2,8 @@
  * arch.h
  *		What is to be known of one architecture.
  *
- * Implemented by the files that have an architecture in their names, and used
- * by insn.c alone, which picks one by the ELF header.
+ * Implemented by the folder that has the architecture's name, and used by insn.c
+ * alone, which picks one by the ELF header.
  *
  * Pure C: neither PostgreSQL nor libbpf.
  */
@@ -42,7 +42,7 @@ typedef struct PgtMachine
 extern const PgtMachine pgt_x86;
 extern const PgtMachine pgt_aarch64;
 
-/* What scan_*.c has for insn_*.c. */
+/* What an architecture's scan.c has for its insn.c. */
 extern bool pgt_x86_scan_references(PgtDecoder *decoder,
 									const PgtElfImage *image,
 									const PgtFunctions *functions,
@@ -62,7 +62,7 @@ extern void pgt_aarch64_scan_jumps(const PgtElfImage *image,
 extern bool pgt_aarch64_scan_is_start(PgtDecoder *decoder,
 									  const PgtElfImage *image, uint64_t addr);
 
-/* What a probe on an instruction costs: probe_cost_*.c. */
+/* What a probe on an instruction costs: uprobe_cost.c. */
 extern PgtProbeCost pgt_x86_probe_cost(const uint8_t *bytes, int size);
 extern PgtProbeCost pgt_aarch64_probe_cost(uint32_t word);
 

@@ -2,7 +2,7 @@
  * clobbers.h
  *		Which registers a function leaves as they are.
  *
- * Part of sites/code/dataflow.c's data-flow analysis; not meant for anybody else.
+ * Part of dataflow.c's analysis; not meant for anybody else.
  */
 #ifndef PGT_SITES_CODE_CLOBBERS_H
 #define PGT_SITES_CODE_CLOBBERS_H

@@ -2,8 +2,8 @@
  * dataflow.c
  *		Walk through code with what registers and stack slots may hold.
  *
- * A small data-flow analysis, which sites/code/stores.c runs for every reference to the
- * variable, and sites/aarch64/scan.c for every register that is half of its address:
+ * A small data-flow analysis, which stores.c runs for every reference to the
+ * variable, and aarch64/scan.c for every register that is half of its address:
  * for each instruction reached, what may be held before it; an instruction is
  * looked at again when more is known to reach it, until nothing changes.
  *

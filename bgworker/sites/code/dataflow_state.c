@@ -3,10 +3,10 @@
  *		Which registers and stack slots may hold the followed pointer at one
  *		point of the code.
  *
- * The state of sites/code/dataflow.c's data-flow analysis and the effect of one instruction
- * on it.  Slots are told apart by their offset, and writes through other
- * registers are taken not to touch them: they are a compiler's spill slots,
- * whose address nobody has.
+ * The state of dataflow.c's analysis and the effect of one instruction on it.
+ * Slots are told apart by their offset, and writes through other registers are
+ * taken not to touch them: they are a compiler's spill slots, whose address
+ * nobody has.
  */
 #include "bgworker/sites/code/dataflow_state.h"
 

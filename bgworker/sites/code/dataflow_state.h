@@ -3,7 +3,8 @@
  *		Which registers and stack slots may hold the followed pointer at one
  *		point of the code.
  *
- * The state of sites/code/dataflow.c's data-flow analysis; not meant for anybody else.
+ * The state of dataflow.c's analysis.  Its owners read it; only the analysis
+ * changes it.
  */
 #ifndef PGT_SITES_CODE_DATAFLOW_STATE_H
 #define PGT_SITES_CODE_DATAFLOW_STATE_H

@@ -4,8 +4,7 @@
  *		code and placing a probe need to know.
  *
  * What all architectures have in common: which one it is, and where an
- * instruction's bytes are.  The rest is in the files that have an architecture
- * in their names.
+ * instruction's bytes are.  The rest is in the folders x86_64 and aarch64.
  */
 #include <stdlib.h>
 

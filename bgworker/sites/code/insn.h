@@ -3,9 +3,9 @@
  *		One machine instruction, reduced to what following a pointer through
  *		code and placing a probe need to know.
  *
- * This is where an architecture ends: what knows one is in the files that have
- * it in their names, which implement sites/code/arch.h, and in one function of
- * sites/elf/variable.c that knows relocations.
+ * This is where an architecture ends: what knows one is in the folder of its
+ * name, which implements arch.h, and in one function of sites/elf/variable.c that
+ * knows relocations.
  *
  * Pure C: libcapstone, but neither PostgreSQL nor libbpf.
  */

@@ -23,7 +23,7 @@
 #define MAX_PLACES		64
 
 /* From a call out of the file to the slot that it goes by */
-#define MAX_STUB		4
+#define MAX_STUB		5
 
 /* From a function's start to its probe */
 #define MAX_PROLOGUE	8
@@ -143,6 +143,10 @@ static void add_slots(PgtCallees *callees, const Numbers *numbers,
 					  Elf_Data *table);
 static uint8_t find_callee(const PgtCallees *callees, uint64_t addr,
 						   bool slot);
+static uint8_t called_by(const PgtCallees *callees, PgtDecoder *decoder,
+						 const PgtInsn *insn);
+static uint8_t called_by_stub(const PgtCallees *callees, PgtDecoder *decoder,
+							  uint64_t addr);
 static void add_place(Places *places, uint64_t addr);
 static bool is_store(const PgtStores *stores, uint64_t addr);
 
@@ -284,9 +288,7 @@ find_callee(const PgtCallees *callees, uint64_t addr, bool slot)
 static uint8_t
 called_by(const PgtCallees *callees, PgtDecoder *decoder, const PgtInsn *insn)
 {
-	uint64_t	addr = insn->target;
 	uint8_t		called;
-	PgtInsn		stub;
 
 	if (insn->flow != PGT_FLOW_CALL && insn->flow != PGT_FLOW_JUMP)
 		return PGT_FILE_CALL_NONE;
@@ -294,18 +296,45 @@ called_by(const PgtCallees *callees, PgtDecoder *decoder, const PgtInsn *insn)
 		return insn->mem.fixed ?
 			find_callee(callees, insn->mem.addr, true) : PGT_FILE_CALL_NONE;
 
-	called = find_callee(callees, addr, false);
-	for (int i = 0; called == PGT_FILE_CALL_NONE && i < MAX_STUB; i++)
+	called = find_callee(callees, insn->target, false);
+	return called != PGT_FILE_CALL_NONE ? called :
+		called_by_stub(callees, decoder, insn->target);
+}
+
+/*
+ * What the stub at addr goes to: it loads from a slot, of which it may have made
+ * the page's address first.
+ */
+static uint8_t
+called_by_stub(const PgtCallees *callees, PgtDecoder *decoder, uint64_t addr)
+{
+	int			reg = PGT_NO_REGISTER;
+	uint64_t	page = 0;
+	PgtInsn		insn;
+
+	for (int i = 0; i < MAX_STUB && pgt_decoder_at(decoder, addr, &insn); i++)
 	{
-		if (!pgt_decoder_at(decoder, addr, &stub))
+		const PgtMemory *mem = &insn.mem;
+		uint8_t		called = PGT_FILE_CALL_NONE;
+
+		if (mem->size == 8 && mem->read && mem->fixed)
+			called = find_callee(callees, mem->addr, true);
+		else if (mem->size == 8 && mem->read && !mem->indexed &&
+				 reg != PGT_NO_REGISTER && mem->base == reg)
+			called = find_callee(callees, page + (uint64_t) mem->offset,
+								 true);
+		if (called != PGT_FILE_CALL_NONE)
+			return called;
+		if (insn.flow != PGT_FLOW_NEXT)
 			break;
-		if (stub.mem.fixed && stub.mem.size == 8 && stub.mem.read)
-			called = find_callee(callees, stub.mem.addr, true);
-		if (stub.flow != PGT_FLOW_NEXT)
-			break;
-		addr += stub.size;
+		if (insn.op == PGT_OP_ADDRESS && insn.constant != 0)
+		{
+			reg = insn.dst;
+			page = insn.constant;
+		}
+		addr += insn.size;
 	}
-	return called;
+	return PGT_FILE_CALL_NONE;
 }
 
 int

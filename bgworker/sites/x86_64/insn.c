@@ -4,9 +4,9 @@
  *		code and placing a probe need to know.
  *
  * libcapstone decodes; what is added here is the meaning: which of the few
- * ways to hand a pointer on an instruction is.  sites/x86_64/scan.c finds where to
- * start, and sites/code/stores.c and sites.c go on from there, so that only a fraction
- * of the code is ever decoded: all of a server's would take half a second.
+ * ways to hand a pointer on an instruction is.  scan.c finds where to start, and
+ * code/stores.c and placement.c go on from there, so that only a fraction of the
+ * code is ever decoded: all of a server's would take half a second.
  */
 #include <capstone/capstone.h>
 #include <elf.h>

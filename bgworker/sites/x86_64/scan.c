@@ -29,6 +29,7 @@
 #define STARTS			8
 #define DISTANCE		96
 
+static bool is_among(const uint64_t *recent, uint64_t addr);
 static bool locate(PgtDecoder *decoder, const PgtCode *code, uint64_t field,
 				   uint64_t target, PgtInsn *insn);
 static void vote(PgtDecoder *decoder, const PgtCode *code, uint64_t at,
@@ -52,8 +53,10 @@ pgt_x86_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 	for (int i = 0; i < image->ncode; i++)
 	{
 		const PgtCode *code = &image->code[i];
-		uint64_t	last = UINT64_MAX;
+		uint64_t	recent[MAX_INSN_SIZE];
+		unsigned	nfound = 0;
 
+		memset(recent, 0xff, sizeof(recent));
 		for (uint64_t field = 0; field + 4 <= code->size; field++)
 		{
 			uint64_t	end = code->addr + field + 4;
@@ -72,15 +75,30 @@ pgt_x86_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 				if (ncandidates++ == MAX_CANDIDATES)
 					return false;
 				if (!locate(decoder, code, field, target, &insn) ||
-					insn.addr == last)
+					is_among(recent, insn.addr))
 					continue;
-				last = insn.addr;
+				recent[nfound++ % MAX_INSN_SIZE] = insn.addr;
 				if (!found(&insn, NULL, arg))
 					return false;
 			}
 		}
 	}
 	return true;
+}
+
+/*
+ * Was it found before?  More than one of an instruction's bytes may look like the
+ * address, and then one of an instruction that overlaps with it in between.
+ */
+static bool
+is_among(const uint64_t *recent, uint64_t addr)
+{
+	for (int i = 0; i < MAX_INSN_SIZE; i++)
+	{
+		if (recent[i] == addr)
+			return true;
+	}
+	return false;
 }
 
 /*

@@ -12,11 +12,13 @@
 #
 # and gets from start()
 #
-#	work			its directory, removed at the end
+#	work			its directory, which is root's, removed at the end
+#	home			one in it that is user postgres's
 #	bindir			where the copy of the server has its programs
 #	pg_config		the one of that copy
 
 work=
+home=
 server=
 building=
 copied=()
@@ -37,12 +39,12 @@ quietly()
 	exit 1
 }
 
-# Run a command as user postgres, in $directory or else in $work.
+# Run a command as user postgres, in $directory or else in $home.
 as_postgres()
 {
 	setpriv --reuid=postgres --regid=postgres --init-groups \
 		"${capabilities[@]}" \
-		env -i -C "${directory:-$work}" HOME="$work" TMPDIR="$work/tmp" \
+		env -i -C "${directory:-$home}" HOME="$home" TMPDIR="$work/tmp" \
 		LC_ALL=C PATH="$bindir:/usr/sbin:/usr/bin:/sbin:/bin" \
 		PG_CONFIG="$pg_config" "${environment[@]}" "$@" </dev/null
 }
@@ -181,9 +183,10 @@ start()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pg_trace_${1##* }.XXXXXX")
-	mkdir "$work/tmp"
-	chown postgres "$work/tmp" 2>/dev/null || true
+	# no "trace" in the name: check-core looks for messages about that
+	work=$(mktemp -d "${TMPDIR:-/tmp}/pgt_${1##* }.XXXXXX")
+	home=$work/home
+	mkdir "$work/tmp" "$home"
 	chmod 711 "$work"
 
 	packages=$("$here/packaging/install-packages" --missing)
@@ -197,7 +200,7 @@ start()
 	then
 		"$here/packaging/install-packages"
 	fi
-	chown postgres "$work" "$work/tmp"
+	chown postgres:postgres "$work/tmp" "$home"
 	step packages
 
 	copied=("$("$installed" --bindir)" "$("$installed" --pkglibdir)"

@@ -12,11 +12,13 @@
 #
 # and gets from start()
 #
-#	work			its directory, removed at the end
+#	work			its directory, which is root's, removed at the end
+#	home			one in it that is user postgres's
 #	bindir			where the copy of the server has its programs
 #	pg_config		the one of that copy
 
 work=
+home=
 server=
 building=
 copied=()
@@ -37,12 +39,12 @@ quietly()
 	exit 1
 }
 
-# Run a command as user postgres, in $directory or else in $work.
+# Run a command as user postgres, in $directory or else in $home.
 as_postgres()
 {
 	setpriv --reuid=postgres --regid=postgres --init-groups \
 		"${capabilities[@]}" \
-		env -i -C "${directory:-$work}" HOME="$work" TMPDIR="$work/tmp" \
+		env -i -C "${directory:-$home}" HOME="$home" TMPDIR="$work/tmp" \
 		LC_ALL=C PATH="$bindir:/usr/sbin:/usr/bin:/sbin:/bin" \
 		PG_CONFIG="$pg_config" "${environment[@]}" "$@" </dev/null
 }
@@ -181,9 +183,10 @@ start()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pg_trace_${1##* }.XXXXXX")
-	mkdir "$work/tmp"
-	chown postgres "$work/tmp" 2>/dev/null || true
+	# no "trace" in the name: check-core looks for messages about that
+	work=$(mktemp -d "${TMPDIR:-/tmp}/pgt_${1##* }.XXXXXX")
+	home=$work/home
+	mkdir "$work/tmp" "$home"
 	chmod 711 "$work"
 
 	packages=$("$here/packaging/install-packages" --missing)
@@ -197,7 +200,7 @@ start()
 	then
 		"$here/packaging/install-packages"
 	fi
-	chown postgres "$work" "$work/tmp"
+	chown postgres:postgres "$work/tmp" "$home"
 	step packages
 
 	copied=("$("$installed" --bindir)" "$("$installed" --pkglibdir)"
@@ -209,31 +212,33 @@ start()
 
 # ---- The extension ----
 
-# What a build is made of, one thing a line: files with their modes and sums,
-# packages with their versions
-ingredients()
+# All files of the checkout, with their sums
+sums()
 {
 	(cd "$here" &&
 		find . -name '.?*' -prune -o -path ./regress/results -prune -o \
-			-path ./regress/tmp_check -prune -o -path ./tmp_check -prune -o \
-			-type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' \
-			-printf '%m %p\0') | sort -z >"$work/ingredients"
-	tr '\0' '\n' <"$work/ingredients"
+			-path ./regress/tmp_check -prune -o -path './tmp_check*' -prune -o \
+			-type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' -print0 |
+		xargs -0 sha256sum --) | sort
+}
+
+# What all that is built depends on, one thing a line: which files there are to
+# build from, and to execute; packages with their versions; settings
+ingredients()
+{
+	(cd "$here" && cut -c 67- "$work/sums" | tr '\n' '\0' |
+		xargs -0 stat -c '%a %n' --) |
+		grep -E '^[0-7]*[1357][0-7]* |\.([ch]|mk|control)$' | sort
+	# shellcheck disable=SC2046 # these are several packages
 	dpkg-query -W -f '${Package} ${Version}\n' 2>/dev/null \
 		$("$here/packaging/install-packages" --list) || true
 	"$installed" | sed 's/^/pg_config /'
 	echo "COPT $copt"
 }
 
-sums()
-{
-	(cd "$here" && cut -z -d ' ' -f 2- "$work/ingredients" |
-		xargs -0 sha256sum --)
-}
-
 # Keep a copy of the checkout, and what was built there, for the next time: only
 # a file whose contents have changed is copied, and gets a new time.  All is
-# built anew when a file came or went, when other packages are installed, or
+# built anew when a source came or went, when other packages are installed, or
 # when a build was killed.
 update_tree()
 {
@@ -242,21 +247,24 @@ update_tree()
 	mkdir -p "$here/.build"
 	exec 9>"$tree.lock"
 	flock 9
-	ingredients >"$work/ingredients.txt"
-	sums | sort >"$work/sums"
+	sums >"$work/sums"
+	ingredients >"$work/ingredients"
 
 	if [ -e "$tree.building" ] ||
-		! cmp -s "$work/ingredients.txt" "$tree.ingredients"
+		! cmp -s "$work/ingredients" "$tree.ingredients"
 	then
 		rm -rf "$tree" "$tree".[is]*
 		mkdir "$tree"
 	fi
 	building=$tree.building
 	touch "$building" "$tree.sums"
+	comm -13 <(cut -c 67- "$work/sums" | sort) \
+		<(cut -c 67- "$tree.sums" | sort) | tr '\n' '\0' |
+		(cd "$tree" && xargs -0 -r rm -f --)
 	comm -23 "$work/sums" "$tree.sums" | cut -c 67- | tr '\n' '\0' |
 		(cd "$here" && xargs -0 -r cp --parents --preserve=mode -t "$tree" --)
 	cp "$work/sums" "$tree.sums"
-	cp "$work/ingredients.txt" "$tree.ingredients"
+	cp "$work/ingredients" "$tree.ingredients"
 }
 
 # build TARGET...: make them in $work/source, a copy of the checkout, and

@@ -79,7 +79,7 @@ sub new_worker
 sub check_restart
 {
 	my ($what, $signal, $victim) = @_;
-	my $before = new_worker(0);
+	my $before = poll(sub { new_worker(0) }, 'worker');
 
 	kill($signal, $victim // $before) == 1 or die "kill: $!";
 	my $worker = poll(sub { new_worker($before) }, 'worker');

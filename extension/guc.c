@@ -45,6 +45,7 @@ int			pgt_max_sessions = 64;
 int			pgt_superuser_reserved_sessions = 3;
 int			pgt_max_file_size = 1024;
 int			pgt_max_files_per_role = 1000;
+int			pgt_debug_adaptive_time = 60000;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_debug_failing_probes = NULL;
 char	   *pgt_tracefile_identifier = NULL;
@@ -440,6 +441,14 @@ define_developer_settings(void)
 							   GUC_LIST_INPUT | GUC_NOT_IN_SAMPLE |
 							   GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
 							   check_failing_probes, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.debug_adaptive_time",
+							"Time of a statement after which plan_stat = adaptive has STAT lines again, for tests.",
+							"This is a developer option.",
+							&pgt_debug_adaptive_time, 60000, 1, INT_MAX,
+							PGC_POSTMASTER,
+							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE |
+							GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
+							NULL, NULL, NULL);
 }
 
 /*

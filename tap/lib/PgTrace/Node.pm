@@ -128,7 +128,8 @@ sub template
 
 =item new_node(name, %settings)
 
-The same, started, with the extension in the database postgres.
+The same, started, with the extension in the database postgres and its worker
+ready for work.
 
 =cut
 
@@ -139,6 +140,7 @@ sub new_node
 
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
+	worker_pid($node);
 	return $node;
 }
 

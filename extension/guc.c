@@ -30,6 +30,7 @@ int			pgt_max_sessions = 64;
 int			pgt_superuser_reserved_sessions = 3;
 int			pgt_max_file_size = 1024;
 int			pgt_max_files_per_role = 1000;
+int			pgt_debug_adaptive_time = 60000;
 char	   *pgt_output_directory = NULL;
 char	   *pgt_debug_failing_probes = NULL;
 char	   *pgt_tracefile_identifier = NULL;

@@ -59,6 +59,7 @@ extern int	pgt_max_file_size;		/* MB */
 extern int	pgt_max_files_per_role; /* 0 is no limit */
 extern char *pgt_output_directory;
 extern char *pgt_debug_failing_probes;	/* list of kinds of probes */
+extern int	pgt_debug_adaptive_time;	/* in ms */
 extern char *pgt_tracefile_identifier;
 extern int	pgt_leader_cursor;
 extern int	pgt_leader_location;

@@ -385,6 +385,14 @@ define_developer_settings(void)
 							   GUC_LIST_INPUT | GUC_NOT_IN_SAMPLE |
 							   GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
 							   check_failing_probes, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.debug_adaptive_time",
+							"Time of a statement after which plan_stat = adaptive has STAT lines again, for tests.",
+							"This is a developer option.",
+							&pgt_debug_adaptive_time, 60000, 1, INT_MAX,
+							PGC_POSTMASTER,
+							GUC_UNIT_MS | GUC_NOT_IN_SAMPLE |
+							GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
+							NULL, NULL, NULL);
 }
 
 /*

@@ -38,9 +38,6 @@
 #include "extension/plan_watch.h"
 #include "extension/utilities.h"
 
-/* With plan_stat adaptive, STAT lines come again after this time of a cursor */
-#define ADAPTIVE_NS		UINT64CONST(60000000000)
-
 /* What each hook goes on to: the one that was set before, or PostgreSQL's own */
 static planner_hook_type next_planner = standard_planner;
 static ExecutorStart_hook_type next_executor_start = standard_ExecutorStart;
@@ -147,7 +144,8 @@ wants_stat(const PgtCursor *cursor)
 		case PGT_PLAN_STAT_FIRST:
 			return !cursor->stat_sent;
 		case PGT_PLAN_STAT_ADAPTIVE:
-			return !cursor->stat_sent || cursor->time_ns >= ADAPTIVE_NS;
+			return !cursor->stat_sent ||
+				cursor->time_ns >= pgt_debug_adaptive_time * UINT64CONST(1000000);
 		case PGT_PLAN_STAT_ALL:
 			return true;
 		default:

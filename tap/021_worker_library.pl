@@ -54,7 +54,7 @@ sub poll
 
 	foreach my $try (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
-		my $result = $condition->();
+		my ($result) = $condition->();
 		return $result if $result;
 		select(undef, undef, undef, 0.1);
 	}
@@ -79,11 +79,16 @@ sub new_worker
 sub check_restart
 {
 	my ($what, $signal, $victim) = @_;
-	my $before = new_worker(0);
+	my $before = poll(sub { new_worker(0) }, 'worker');
 
 	kill($signal, $victim // $before) == 1 or die "kill: $!";
 	my $worker = poll(sub { new_worker($before) }, 'worker');
 	my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	# a session isn't kept waiting for long by a worker that is just starting
+	my ($file) =
+	  poll(sub { return PgTrace::Node::trace_files($node, $session->pid) }, 'file');
+	poll(sub { slurp_file($file) =~ /^\*\*\* WAIT TRACING STARTED$/m },
+		'trace of waits');
 	$session->query('SELECT pg_sleep(0.01)');
 	$session->close;
 
@@ -91,7 +96,6 @@ sub check_restart
 	my @threads = PgTrace::Node::capabilities($worker);
 	is_deeply([ map { $_->[1]{CapEff} } @threads ],
 		[ ($both) x (@threads || 1) ], "$what: it has the capabilities");
-	my ($file) = PgTrace::Node::trace_files($node, $session->pid);
 	ok(defined $file, "$what: a session is traced");
 	ok(defined $file && poll(sub { slurp_file($file) =~ /WAIT #.*'PgSleep'/ }, 'wait'),
 		"$what: with its waits");

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use PgTrace::Check ();
 use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -48,7 +49,8 @@ sub waits_of
 
 	is_deeply([ PgTrace::Problems::problems($records) ], [], 'the trace is sound');
 	return grep { $_->{nam} eq $event }
-	  map { $_->{fields} } PgTrace::File::of_type($records, 'WAIT');
+	  map { $_->{fields} }
+	  PgTrace::Check::whole_waits(PgTrace::File::of_type($records, 'WAIT'));
 }
 
 # The only wait for an event while the waiter runs a query that is blocked by

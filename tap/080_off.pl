@@ -64,11 +64,12 @@ $node->stop;
 # Instructions of one execution of a prepared SELECT.  The aim is 60, and some 56
 # were measured: four executor hooks and the callback at the transaction's end,
 # twice.  The bound leaves room for other majors and compilers.
-my $without = instructions_per_execution(bindir => $bindir, settings => []);
+my @server = (bindir => $bindir, template => PgTrace::Node::template());
+my $without = instructions_per_execution(@server, settings => []);
 foreach my $enabled ('off', 'on')
 {
 	my $with = instructions_per_execution(
-		bindir => $bindir,
+		@server,
 		settings => [
 			'shared_preload_libraries=pg_trace_bgw',
 			"pg_trace.enabled=$enabled",

@@ -329,8 +329,8 @@ sub field
 	$client->query('SELECT 2')->sync;
 	$client->close;
 	my $trace = read_trace($node, $file);
-	my @sleeps = grep { $_->{fields}{nam} eq 'PgSleep' }
-	  PgTrace::File::of_type($trace, 'WAIT');
+	my @sleeps = whole_waits(grep { $_->{fields}{nam} eq 'PgSleep' }
+		  PgTrace::File::of_type($trace, 'WAIT'));
 	is(scalar @sleeps, 1, 'fastpath: a wait');
 	cmp_ok($sleeps[0]{fields}{ela}, '>=', 20_000, 'of its duration');
 	my ($cursor) = cursors_of($trace, qr/^<fast-path call> pg_catalog.pg_sleep/);

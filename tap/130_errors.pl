@@ -134,8 +134,7 @@ sub check_failure
 		$node,
 		"SET statement_timeout = '100ms'",
 		'SELECT pg_sleep(60)',
-		# a check for deadlocks would make two waits of one
-		"SET statement_timeout = 0; SET deadlock_timeout = '10min'; SET lock_timeout = '50ms'",
+		"SET statement_timeout = 0; SET lock_timeout = '50ms'",
 		'UPDATE t SET n = 1',
 		'SELECT count(*) FROM t');
 	my $call = check_failure($trace, qr/^SELECT pg_sleep\(60\)/,
@@ -145,9 +144,9 @@ sub check_failure
 	my @locks =
 	  grep { $_->{fields}{err} eq '55P03' } PgTrace::File::of_type($trace, 'ERROR');
 	is(scalar @locks, 2, 'lock_timeout');
-	my @waits = grep {
-		$_->{fields}{nam} eq 'relation' && $_->{fields}{type} eq 'Lock'
-	} PgTrace::File::of_type($trace, 'WAIT');
+	my @waits = whole_waits(
+		grep { $_->{fields}{nam} eq 'relation' && $_->{fields}{type} eq 'Lock' }
+		  PgTrace::File::of_type($trace, 'WAIT'));
 	is(scalar @waits, 2, 'and its waits');
 	cmp_ok($_->{fields}{ela}, '>=', 45_000, 'of some length') foreach @waits;
 
@@ -162,7 +161,8 @@ sub check_failure
 	$session->close;
 	$trace = read_trace($node, $file);
 	check_failure($trace, qr/^TRUNCATE t/, 'EXEC', '57014', 'cancel');
-	is(scalar(waits_of($trace, qr/^TRUNCATE t/, 'relation')), 1, 'its wait');
+	is(scalar(whole_waits(waits_of($trace, qr/^TRUNCATE t/, 'relation'))),
+		1, 'its wait');
 
 	my @sessions = map {
 		PgTrace::Session->new($node, options =>
@@ -198,7 +198,7 @@ sub check_failure
 	check_failure($trace, qr/^SELECT pg_sleep/, 'FETCH', '57P01', 'terminated');
 	my ($exit) = PgTrace::File::of_type($trace, 'EXIT');
 	is($exit->{fields}{code}, 1, 'terminated: exit status');
-	is(scalar(waits_of($trace, qr/^SELECT pg_sleep/, 'PgSleep')),
+	is(scalar(whole_waits(waits_of($trace, qr/^SELECT pg_sleep/, 'PgSleep'))),
 		1, 'terminated: the wait has an end');
 	eval { $session->close };
 

@@ -31,7 +31,7 @@ use Test::More;
 
 our @EXPORT = qw(
   clean_files read_trace session_file trace
-  cursors_of calls_of calls_below rows waits_of lines stats
+  cursors_of calls_of calls_below rows waits_of whole_waits lines stats
   begin_of binds_of sum_problems time_problems outline stat_tree inclusive
 );
 
@@ -155,6 +155,13 @@ Their numbers of rows.
 
 The waits of these statements.
 
+=item whole_waits(wait, ...)
+
+The same waits, with those in one that are parts of one.  Whatever sets a
+process's latch while it waits for a lock, such as a signal of a timer of
+PostgreSQL's that was stopped, or the check for a deadlock, makes two waits of
+one: the same event for the same thing twice in a row.
+
 =item stats(records, pattern)
 
 Their STAT lines.
@@ -212,6 +219,43 @@ sub waits_of
 
 	return grep { !defined $event || $_->{fields}{nam} eq $event }
 	  of_statement($records, $pattern, 'WAIT');
+}
+
+sub whole_waits
+{
+	my (@waits) = @_;
+	my @whole;
+
+	foreach my $wait (@waits)
+	{
+		my $last = $whole[-1];
+		my %fields = %{ $wait->{fields} };
+
+		if (defined $last
+			&& ($last->{cursor} // 0) == ($wait->{cursor} // 0)
+			&& same_wait($last->{fields}, \%fields))
+		{
+			my $begin = $last->{fields}{tim} - $last->{fields}{ela};
+
+			%fields = (%fields, %{ $last->{fields} }, tim => $fields{tim});
+			$fields{ela} = $fields{tim} - $begin;
+			pop @whole;
+		}
+		push @whole, { %$wait, fields => \%fields };
+	}
+	return @whole;
+}
+
+# Are they for the same thing, and of a kind that a latch ends?  Who is in the
+# way isn't known of a short one.
+sub same_wait
+{
+	my ($one, $other) = @_;
+	my @names = grep { !/^(ela|tim|partial|blocker.*)$/ } keys %$one;
+
+	return 0 if $one->{type} eq 'LWLock';
+	return 0 if grep { ($other->{$_} // '') ne $one->{$_} } @names;
+	return 1;
 }
 
 sub stats

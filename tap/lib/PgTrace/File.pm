@@ -92,6 +92,10 @@ sub refuse
 	die "$parser->{file}:$parser->{line}: $what\n";
 }
 
+# A pattern in a longer one is compiled each time that it is another one than
+# the last time, which takes longer than all else here.
+my (%whole_line, %field);
+
 # The next line, which must match; returns what the pattern captures, and
 # 1 if it doesn't.
 sub take
@@ -105,7 +109,8 @@ sub take
 		$parser->{at_end} = 1;
 		refuse($parser, "the file ends in the middle of $what");
 	}
-	my @captured = $line =~ /^$pattern$/
+	my $whole_line = $whole_line{$pattern} //= qr/^$pattern$/;
+	my @captured = $line =~ $whole_line
 	  or refuse($parser, "no $what: $line");
 	$parser->{line}++;
 	return @captured;
@@ -128,11 +133,13 @@ sub take_text
 	return $text;
 }
 
+# Is this what comes next?
 sub peek
 {
-	my ($parser, $pattern) = @_;
+	my ($parser, $string) = @_;
 
-	return $parser->{content} =~ /\G$pattern/;
+	return substr($parser->{content}, pos $parser->{content}, length $string) eq
+	  $string;
 }
 
 sub add
@@ -160,11 +167,12 @@ sub unescape
 sub fields
 {
 	my ($parser, $string, $separator, @names) = @_;
-	my $name = qr/[\w#]+/;
+	my $field = $field{$separator} //=
+	  qr/\G([\w#]+)=(?:$quoted|([^\s,']*))(?:$separator|$)/;
 	my @found;
 	my %fields;
 
-	while ($string =~ /\G($name)=(?:$quoted|([^\s,']*))(?:$separator|$)/gc)
+	while ($string =~ /$field/gc)
 	{
 		push @found, $1;
 		$fields{$1} = defined $2 ? unescape($2) : $3;
@@ -342,7 +350,7 @@ sub parse_binds
 {
 	my ($parser) = @_;
 
-	if (peek($parser, qr/BINDS/))
+	if (peek($parser, 'BINDS'))
 	{
 		my ($cursor) = take($parser, qr/BINDS #(\d+):/, 'binds');
 		take($parser, qr//, 'binds');
@@ -355,7 +363,7 @@ sub parse_binds
 		  unless grep { $_->{type} eq 'LOST' } @{ $parser->{records} };
 		$parser->{binds} = add($parser, 'BINDS', binds => []);
 	}
-	while (peek($parser, qr/ Bind#/))
+	while (peek($parser, ' Bind#'))
 	{
 		my $bind = parse_bind($parser);
 		push @{ $parser->{binds}{binds} }, $bind;
@@ -374,14 +382,15 @@ my %wait_parameters = map { $_ => 1 } (
 my @wait_additions =
   qw(type fork file mode blocker blockers blocker_sqlid node partial);
 
+my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
+my $wait =
+  qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-1|\d+)((?: [\w#]+=$value)*) tim=(\d+)/;
+
 sub parse_wait
 {
 	my ($parser) = @_;
-	my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
 	my ($cursor, $name, $ela, $parameters, $object, $additions, $tim) =
-	  take($parser,
-		qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-1|\d+)((?: [\w#]+=$value)*) tim=(\d+)/,
-		'wait');
+	  take($parser, $wait, 'wait');
 	my (@names, @found);
 	my %fields = (nam => unescape($name), ela => $ela, 'obj#' => $object,
 		tim => $tim);
@@ -408,9 +417,10 @@ sub parse_record
 {
 	my ($parser) = @_;
 
-	return parse_cursor($parser) if peek($parser, qr/={21}\n/);
-	return parse_binds($parser) if peek($parser, qr/(BINDS| Bind)#? ?/);
-	return parse_stars($parser) if peek($parser, qr/\*\*\*/);
+	return parse_cursor($parser) if peek($parser, '=' x 21 . "\n");
+	return parse_binds($parser)
+	  if peek($parser, 'BINDS') || peek($parser, ' Bind');
+	return parse_stars($parser) if peek($parser, '***');
 
 	my ($word) = $parser->{content} =~ /\G(PARSE ERROR|[A-Z]+)/;
 	$word //= '';

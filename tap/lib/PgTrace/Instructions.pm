@@ -53,8 +53,7 @@ it.  Each execution is a Bind, an Execute and a Sync: a transaction of its own.
 =item *
 
 The server has settings that keep it from doing things by the clock.  A first
-session fills caches (relation cache file, buffers, hint bits).  Three pairs of
-sessions are run and the median is taken.
+session fills caches (relation cache file, buffers, hint bits).
 
 =back
 
@@ -82,11 +81,9 @@ our @EXPORT = qw(instructions_per_execution);
 # one socket buffer, and so do the answers, so neither side ever waits midway.
 my $batch = 100;
 
-# Batches in the shorter and in the longer session of a pair.  The first six
-# executions differ from the others because they choose the generic plan.
-my ($short, $long) = (2, 6);
-
-my $pairs = 3;
+# Batches in the shorter and in the longer session.  The first six executions
+# differ from the others because they choose the generic plan.
+my ($short, $long) = (1, 4);
 
 my $default_query = 'SELECT relname FROM pg_class WHERE oid = 1259';
 
@@ -153,24 +150,20 @@ sub instructions_per_execution
 	make_data_directory($bindir, $dir, $user, $args{template});
 	make_wrapper($bindir, $dir);
 
-	my ($alive, @pids);
+	my ($alive, $short_pid, $long_pid);
 	my $ok = eval {
 		$alive = start_server($bindir, $dir, @{ $args{settings} // [] });
-		@pids = run_sessions($dir, $user, $query);
+		# the first one fills caches
+		(undef, $short_pid, $long_pid) =
+		  map { run_session($dir, $user, $query, $_) } ($short, $short, $long);
 		1;
 	};
 	my $error = $@;
 	stop_server($bindir, $dir, $alive) if $alive;
 	die $error unless $ok;
 
-	my @results;
-	while (my ($short_pid, $long_pid) = splice(@pids, 0, 2))
-	{
-		push @results,
-		  (session_count($dir, $long_pid) - session_count($dir, $short_pid)) /
-		  (($long - $short) * $batch);
-	}
-	return (sort { $a <=> $b } @results)[ $#results / 2 ];
+	return (session_count($dir, $long_pid) - session_count($dir, $short_pid)) /
+	  (($long - $short) * $batch);
 }
 
 # Make the server's data directory.
@@ -248,16 +241,6 @@ sub stop_server
 		"$dir/data");
 	sysread($alive, my $nothing, 1);
 	return;
-}
-
-# Run the sessions and return their process ids, short and long in turn.
-sub run_sessions
-{
-	my ($dir, $user, $query) = @_;
-
-	run_session($dir, $user, $query, $short);
-	return
-	  map { run_session($dir, $user, $query, $_) } ($short, $long) x $pairs;
 }
 
 # Run one session that executes the query, and return its process id.

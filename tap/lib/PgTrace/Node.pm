@@ -33,6 +33,8 @@ package PgTrace::Node;
 use strict;
 use warnings;
 
+use Fcntl qw(:flock);
+use File::Path qw(remove_tree);
 use PgTrace::File;
 use PgTrace::Problems;
 use PgTrace::Session;
@@ -69,17 +71,65 @@ sub create_node
 		'pg_trace.enabled' => 'on',
 		'pg_trace.debug_failing_probes' => $ENV{PGT_FAILING_PROBES} // '',
 		%settings);
-	$node->init(%init);
+	init($node, %init);
 	$node->append_conf('postgresql.conf',
 		join('', map { "$_ = '$settings{$_}'\n" } sort keys %settings));
 	return $node;
+}
+
+# What initdb makes is the same for each server, so all tests of a run copy what
+# the first one has made.  From 16 on, PostgreSQL's own module does the copying.
+sub init
+{
+	my ($node, %init) = @_;
+	my $template = template();
+	my $run = \&PostgreSQL::Test::Utils::system_or_bail;
+
+	no warnings 'redefine';
+	local $ENV{INITDB_TEMPLATE} = $template;
+	local *PostgreSQL::Test::Utils::system_or_bail = sub {
+		my ($program) = @_;
+
+		return $run->(@_) if $program ne 'initdb' || $init{extra};
+		return $run->('cp', '-RPp', '--reflink=auto', $template,
+			$node->data_dir);
+	  }
+	  if major() < 16;
+	$node->init(%init);
+	return;
+}
+
+=pod
+
+=item template()
+
+A data directory that no server has used yet, to be copied; made once in a run.
+
+=cut
+
+sub template
+{
+	my $dir = "$PostgreSQL::Test::Utils::tmp_check/template";
+
+	return $dir if -d $dir;
+	open(my $lock, '>', "$dir.lock") or die "$dir.lock: $!";
+	flock($lock, LOCK_EX) or die "$dir.lock: $!";
+	if (!-d $dir)
+	{
+		remove_tree("$dir.new");
+		PostgreSQL::Test::Utils::system_or_bail('initdb', '-D', "$dir.new",
+			'-A', 'trust', '-N');
+		rename "$dir.new", $dir or die "$dir: $!";
+	}
+	return $dir;
 }
 
 =pod
 
 =item new_node(name, %settings)
 
-The same, started, with the extension in the database postgres.
+The same, started, with the extension in the database postgres and its worker
+ready for work.
 
 =cut
 
@@ -90,6 +140,7 @@ sub new_node
 
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION pg_trace_bgw');
+	worker_pid($node);
 	return $node;
 }
 

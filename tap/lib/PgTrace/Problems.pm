@@ -169,10 +169,12 @@ sub check_call
 	my $begin = $end - $fields->{e};
 	my $depth = $fields->{dep};
 
-	foreach my $wait (@{ $state->{waits} })
+	# those before the first that had ended by then had ended, too
+	foreach my $wait (reverse @{ $state->{waits} })
 	{
+		last if $wait->[1] <= $begin + 1;
 		$say->("begins in the middle of the wait in line $wait->[2]")
-		  if $wait->[0] < $begin - 1 && $wait->[1] > $begin + 1;
+		  if $wait->[0] < $begin - 1;
 	}
 	# no other call can begin earlier than the outermost that goes on
 	$state->{waits} = [] if $depth == 0;

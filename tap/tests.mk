@@ -27,7 +27,31 @@ $(TEST_PROGRAMS): .build/%: tap/programs/%.c tap/programs/fail.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) -lbpf -lcapstone -lelf
 
-$(UNIT_TESTS): .build/unit/%: tap/unit/%.c tap/unit/tap.h
+ifndef SANITIZERS
+SANITIZERS = address,undefined
+FUZZ_CFLAGS = -g -O1 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I.
+FUZZ_TARGETS = .build/fuzz/records
+sanitized = $(patsubst %.c,.build/sanitized/%.o,$(1))
+
+test-programs: $(FUZZ_TARGETS)
+
+$(FUZZ_TARGETS): .build/fuzz/%: .build/sanitized/tap/fuzz/%.o
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer,$(SANITIZERS) -o $@ $^ $(FUZZ_LIBS)
+
+.build/sanitized/%.o: %.c $(wildcard */*.h */*/*.h */*/*/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,$(SANITIZERS) \
+		-fno-sanitize-recover=all -c $< -o $@
+endif
+
+include tap/unit/trace.mk
+
+$(SANITIZED_UNIT_TESTS):
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer-no-link,$(SANITIZERS) -o $@ $^ $(UNIT_LIBS)
+
+$(filter-out $(SANITIZED_UNIT_TESTS),$(UNIT_TESTS)): .build/unit/%: tap/unit/%.c tap/unit/tap.h
 	@mkdir -p $(@D)
 	$(CC) $(PROGRAM_CFLAGS) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) $(UNIT_LIBS)
 

@@ -7,6 +7,7 @@ use warnings;
 
 use PgTrace::Node;
 use PgTrace::Check;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PgTrace::Node::new_node('main');
@@ -60,6 +61,27 @@ sub changes
 	is($context{'SERVICE NAME'}, 'postgres', 'service');
 	is($context{'MODULE NAME'}, "appl 'x' (y)", 'module');
 	is($context{'CLIENT ID'} . $context{'ACTION NAME'}, '', 'nothing else');
+
+	# the version of the format, which readers must know
+	my $content = slurp_file($header->{fields}{file});
+	my $other = PostgreSQL::Test::Utils::tempdir() . '/other.trc';
+	my $error_of = sub {
+		my ($second_line) = @_;
+
+		(my $changed = $content) =~ s/^(.*\n)(.*) format=2\n/$1$second_line\n/
+		  or die "no format=2: $content";
+		unlink($other);
+		append_to_file($other, $changed);
+		return eval { PgTrace::File::parse($other) } ? '' : $@;
+	};
+	my $same = 'PostgreSQL 15.0 with pg_trace_bgw 1.0';
+	is($header->{fields}{format}, 2, 'version of the format');
+	is($error_of->("$same format=2"), '', 'a reader knows it');
+	like($error_of->("$same format=3"),
+		qr/other.trc:2: the file's format is 3, and only 2 is known$/,
+		'a reader refuses another one');
+	like($error_of->($same), qr/other.trc:2: no version of the format: /,
+		'and a file that has none');
 }
 
 # changes

@@ -9,9 +9,6 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-#include "utils/elog.h"
-
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/wait_line.h"
@@ -194,6 +191,21 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	}
 }
 
+/* What was packed by MAKE_SQLSTATE(), or anything else */
+static void
+put_sql_state(PgtFormat *format, uint32 state)
+{
+	char		text[5];
+
+	for (int i = 0; i < (int) sizeof(text); i++)
+	{
+		char		c = PGUNSIXBIT(state >> (6 * i));
+
+		text[i] = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ? c : '?';
+	}
+	put_bytes(format, text, sizeof(text));
+}
+
 static void
 put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 {
@@ -205,7 +217,7 @@ put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 			   record->loginid);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
 	put_string(format, FIELD(PGT_FIELD_ERR));
-	put_string(format, unpack_sql_state(record->sqlstate));
+	put_sql_state(format, record->sqlstate);
 	put_number(format, FIELD(PGT_FIELD_POS), record->position);
 	if (record->full_len > 0)
 		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
@@ -219,7 +231,7 @@ put_error(PgtFormat *format, const PgtErrorRecord *record)
 	put_number(format, PGT_LINE_ERROR " #", record->header.cursor != 0 ?
 			   record->header.cursor : pgt_format_cursor(format, false));
 	put_string(format, ":" PGT_FIELD_ERR "=");
-	put_string(format, unpack_sql_state(record->sqlstate));
+	put_sql_state(format, record->sqlstate);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
 	put_string(format, "\n");
 }

@@ -34,11 +34,11 @@ put_iso_time(PgtFormat *format, uint64 unix_us)
 					 (int) (unix_us % USECS_PER_SEC));
 }
 
-/* A time of PostgreSQL's as the wall clock's, in µs since 1970 */
+/* A time of PostgreSQL's, any, as the wall clock's, in µs since 1970 */
 static uint64
 unix_us_of(TimestampTz timestamp)
 {
-	return timestamp + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+	return (uint64) timestamp + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
 		USECS_PER_DAY;
 }
 
@@ -83,7 +83,8 @@ put_server(PgtFormat *format)
 {
 	put_string(format, PGT_HEAD_SERVER);
 	put_string(format, GetConfigOption("server_version", true, false));
-	put_string(format, PGT_HEAD_EXTENSION PGT_VERSION "\n" PGT_HEAD_VERSION_NUM);
+	put_string(format, PGT_HEAD_EXTENSION PGT_VERSION
+			   PGT_HEAD_FORMAT PGT_FORMAT_VERSION "\n" PGT_HEAD_VERSION_NUM);
 	put_string(format, GetConfigOption("server_version_num", true, false));
 	put_string(format, "\n");
 }

@@ -70,12 +70,11 @@ make_room(PgtMerge *merge, Size size)
 	}
 
 	capacity = Max(merge->capacity * 2, INITIAL_SIZE);
-	if (capacity > MAX_SIZE)
-		return false;
-	waits = MemoryContextAllocExtended(TopMemoryContext, capacity,
-									   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	waits = capacity > MAX_SIZE ? NULL :
+		MemoryContextAllocExtended(TopMemoryContext, capacity,
+								   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
 	if (waits == NULL)
-		return false;
+		return used + size <= merge->capacity;
 	if (merge->waits != NULL)
 	{
 		memcpy(waits, merge->waits, used);
@@ -108,13 +107,19 @@ pgt_merge_add_wait(PgtMerge *merge, const struct pgt_wait_event *wait)
 	merge->end += size;
 }
 
-/* The text that was being sent is not completed. */
-static void
+/*
+ * The text that was being sent, if any, is not completed.  Returns how many
+ * bytes are missing.
+ */
+static uint64
 break_text(PgtMerge *merge, const PgtMergeSink *sink)
 {
-	if (merge->text_left > 0)
-		sink->text_missing(sink->arg, merge->text_left);
+	uint64		left = merge->text_left;
+
+	if (left > 0)
+		sink->text_missing(sink->arg, left);
 	merge->text_left = 0;
+	return left;
 }
 
 static void
@@ -127,10 +132,7 @@ hand_over(PgtMerge *merge, const PgtRecord *record, const PgtMergeSink *sink)
 		merge->text_left -= record->text_len;
 	}
 	else
-	{
-		break_text(merge, sink);
 		merge->text_left = pgt_record_text_total(record) - record->text_len;
-	}
 	sink->record(sink->arg, record);
 }
 
@@ -184,9 +186,11 @@ pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue, uint64 head,
 			}
 		}
 		cost++;
+		/* whatever isn't its next piece ends a text */
+		if (corrupt || (have_record && record->type != PGT_RECORD_TEXT))
+			cost += break_text(merge, sink) / COST_BYTES;
 		if (corrupt)
 		{
-			break_text(merge, sink);
 			if (!reported)
 				sink->corrupt(sink->arg);
 			reported = true;
@@ -199,7 +203,7 @@ pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue, uint64 head,
 			hand_over_wait(merge, wait, sink);
 		else if (have_record)
 		{
-			cost += pgt_record_cost(record, merge->text_left) / COST_BYTES;
+			cost += pgt_record_cost(record) / COST_BYTES;
 			hand_over(merge, record, sink);
 			pgt_queue_release(queue, record);
 			have_record = false;

@@ -28,7 +28,7 @@ pgt_record_text_total(const PgtRecord *record)
 }
 
 uint64
-pgt_record_cost(const PgtRecord *record, uint64 left)
+pgt_record_cost(const PgtRecord *record)
 {
 	uint64		cost = record->text_len;
 
@@ -40,7 +40,7 @@ pgt_record_cost(const PgtRecord *record, uint64 left)
 		if (stat->last_id > stat->first_id)
 			cost += stat->last_id - stat->first_id;
 	}
-	return record->type == PGT_RECORD_TEXT ? cost : cost + left;
+	return cost;
 }
 
 /* The size of a record's fixed part, 0 for an unknown type. */

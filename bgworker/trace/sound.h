@@ -10,11 +10,8 @@
 /* The length of the text that follows a record's fixed part in all. */
 extern uint64 pgt_record_text_total(const PgtRecord *record);
 
-/*
- * What it costs to put it into the file, in bytes of text; left is what is
- * missing of the text before it.
- */
-extern uint64 pgt_record_cost(const PgtRecord *record, uint64 left);
+/* What it costs to put it into the file, in bytes of text. */
+extern uint64 pgt_record_cost(const PgtRecord *record);
 
 /*
  * Can format.c be given this record?  record is a copy that nobody else can

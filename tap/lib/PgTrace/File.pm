@@ -29,6 +29,9 @@ use warnings;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+# The version of the grammar, as bgworker/trace/grammar.h has it
+my $format_version = 2;
+
 # A string in quotes, in which quotes and backslashes are escaped
 my $quoted = qr/'((?:[^'\\]++|\\.)*+)'/;
 my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
@@ -189,8 +192,13 @@ sub parse_header
 
 	$parser->{start} = 1;
 	($fields{file}) = take($parser, qr/Trace file (.+)/, 'header');
-	($fields{server}, $fields{extension}) =
-	  take($parser, qr/PostgreSQL (\S.*) with pg_trace_bgw (\S+)/, 'header');
+	($fields{server}, $fields{extension}, $fields{format}) = take(
+		$parser,
+		qr/PostgreSQL (\S.*) with pg_trace_bgw (\S+) format=(\d+)/,
+		'version of the format');
+	refuse({ %$parser, line => 2 },
+		"the file's format is $fields{format}, and only $format_version is known"
+	) if $fields{format} ne $format_version;
 	($fields{version_num}) = take($parser, qr/Version (\d+)/, 'header');
 	foreach my $name ('System name', 'Node name', 'Release', 'Version',
 		'Machine')

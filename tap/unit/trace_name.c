@@ -1,0 +1,101 @@
+/*
+ * trace_name.c
+ *		Tests how names of trace files are made and read.
+ */
+#include <limits.h>
+
+#include "bgworker/trace/trace_name.h"
+#include "tap/unit/tap.h"
+
+/* 2023-11-14 22:13:20 UTC */
+#define BEGIN	1700000000
+
+#define LETTERS_63 \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+/* A name that is made, and what is read from it */
+static void
+made(int pid, int number, const char *identifier, unsigned role,
+	 const char *expected)
+{
+	char		name[PGT_TRACE_NAME_LEN];
+	int			read_pid = -1;
+	unsigned	read_role = UINT_MAX;
+
+	pgt_trace_name_make(name, pid, BEGIN, number, identifier, role);
+	is(name, expected, expected);
+	ok(pgt_trace_name_parse(name, &read_pid, &read_role) && read_pid == pid &&
+	   read_role == role, "is read as that of process %d, role %u", read_pid,
+	   read_role);
+}
+
+static void
+is_none(const char *name)
+{
+	int			pid;
+	unsigned	role;
+
+	ok(!pgt_trace_name_parse(name, &pid, &role), "no name: %.70s", name);
+}
+
+static void
+test_made(void)
+{
+	made(1, 1, "", 0, "pg_trace_1_20231114T221320.trc");
+	made(INT_MAX, 1, "", 0, "pg_trace_2147483647_20231114T221320.trc");
+	made(42, 2, "", 0, "pg_trace_42_20231114T221320_2.trc");
+	made(42, 1, "my-Id_1", 0, "pg_trace_42_20231114T221320_my-Id_1.trc");
+	made(42, 3, "x", 16384, "pg_trace_42_20231114T221320_3_x.16384.trc");
+	made(42, 1, "", UINT_MAX, "pg_trace_42_20231114T221320.4294967295.trc");
+	made(42, 1, LETTERS_63, UINT_MAX,
+		 "pg_trace_42_20231114T221320_" LETTERS_63 ".4294967295.trc");
+	made(42, 1, LETTERS_63 "x", 0, "pg_trace_42_20231114T221320.trc");
+	made(42, 1, "a.10", 0, "pg_trace_42_20231114T221320.trc");
+	made(42, 1, "../x", 0, "pg_trace_42_20231114T221320.trc");
+	made(42, 1, "a b", 0, "pg_trace_42_20231114T221320.trc");
+	made(42, 1, "\xc3\xa4", 0, "pg_trace_42_20231114T221320.trc");
+}
+
+static void
+test_none(void)
+{
+	char		long_name[PGT_TRACE_NAME_LEN + 50];
+
+	is_none("");
+	is_none("pg_trace_");
+	is_none("Pg_trace_1_20231114T221320.trc");
+	is_none("pg_trace_0_20231114T221320.trc");
+	is_none("pg_trace_01_20231114T221320.trc");
+	is_none("pg_trace_-1_20231114T221320.trc");
+	is_none("pg_trace_2147483648_20231114T221320.trc");
+	is_none("pg_trace_99999999999999999999_20231114T221320.trc");
+	is_none("pg_trace_1-20231114T221320.trc");
+	is_none("pg_trace_1_2023111T221320.trc");
+	is_none("pg_trace_1_202311144T221320.trc");
+	is_none("pg_trace_1_20231114 221320.trc");
+	is_none("pg_trace_1_20231114T22132.trc");
+	is_none("pg_trace_1_20231114T2213200.trc");
+	is_none("pg_trace_1_20231114T221320");
+	is_none("pg_trace_1_20231114T221320.trc.gz");
+	is_none("pg_trace_1_20231114T221320x.trc");
+	is_none("pg_trace_1_20231114T221320_a/b.trc");
+	is_none("pg_trace_1_20231114T221320_a.b.trc");
+	is_none("pg_trace_1_20231114T221320.0.trc");
+	is_none("pg_trace_1_20231114T221320.010.trc");
+	is_none("pg_trace_1_20231114T221320.4294967296.trc");
+	is_none("pg_trace_1_20231114T221320.1.2.trc");
+	is_none("pg_trace_1_20231114T221320..trc");
+
+	memset(long_name, 'x', sizeof(long_name));
+	memcpy(long_name, "pg_trace_1_20231114T221320_", 27);
+	memcpy(long_name + sizeof(long_name) - 5, ".trc", 5);
+	is_none(long_name);
+}
+
+int
+main(void)
+{
+	test_made();
+	test_none();
+	return done();
+}

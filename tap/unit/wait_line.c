@@ -1,0 +1,282 @@
+/*
+ * wait_line.c
+ *		Tests the lines of waits, exactly.
+ */
+#include "postgres.h"
+
+#include "storage/lock.h"
+#include "storage/lwlock.h"
+
+#include "tap/unit/fakes/lines.h"
+
+static const PgtWaitName read_name = {.name = "DataFileRead", .type = "IO"};
+static const PgtWaitName lock_name = {.name = "a'b", .type = "Lock"};
+
+static PgtRelations relations;
+
+/* The line of such a wait, from 1 to 3.5 us; what is common to all is left out */
+static void
+wait_is(PgtWait wait, const char *middle, const char *name)
+{
+	char	   *line;
+
+	if (wait.name == NULL)
+		wait.name = &read_name;
+	wait.start_ns = 1 * US;
+	wait.end_ns = 3 * US + 500;
+	wait.relations = &relations;
+	line = psprintf("WAIT #0: nam='%s' ela= 2%s tim=3\n",
+					wait.name == &read_name ? "DataFileRead" : "a\\'b",
+					middle);
+	pgt_format_wait(&format, &wait);
+	wrote(line, name);
+	pfree(line);
+}
+
+/* fields that have a value which isn't 0, unless they are given */
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define WAIT(...) \
+	((PgtWait) {.mode = PGT_NO_MODE, .client_bytes = PGT_NO_BYTES, \
+			__VA_ARGS__})
+
+static void
+file_is(const char *directory, const char *file, int known, uint64 offset,
+		uint64 size, const char *middle)
+{
+	struct pgt_target target = {.file = {.known = known, .offset = offset,
+	.size = size}};
+	char	   *rest = psprintf("%s type='IO'%s", middle,
+								strstr(file, "_fsm") ? " fork='fsm'" : "");
+	char	   *all = psprintf("%s file='%s/%s'", rest, directory, file);
+
+	strlcpy(target.file.directory, directory, PGT_FILE_NAME_LEN);
+	strlcpy(target.file.name, file, PGT_FILE_NAME_LEN);
+	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target), all, all);
+	pfree(rest);
+	pfree(all);
+}
+
+static void
+test_files(void)
+{
+	const int	both = PGT_FILE_HAS_OFFSET | PGT_FILE_HAS_SIZE;
+	struct pgt_target target;
+
+	file_is("5", "100", both, 8192 * 7, 8192 * 2,
+			" file#=100 block#=7 blocks=2 obj#=1000");
+	file_is("5", "100.2", both, 8192 * 7 + 1, 8192,
+			" file#=100 block#=262151 blocks=2 obj#=1000");
+	file_is("5", "100_fsm", PGT_FILE_HAS_OFFSET, 0, 0,
+			" file#=100 block#=0 obj#=1000");
+	file_is("5", "100", PGT_FILE_HAS_SIZE, 0, 8192, " file#=100 obj#=1000");
+	file_is("5", "100", both, 8192, 0, " file#=100 block#=1 blocks=0 obj#=1000");
+	file_is("5", "100", both, UINT64_MAX, 5,
+			" file#=100 block#=2251799813685247 blocks=0 obj#=1000");
+	file_is("6", "100", 0, 0, 0, " file#=100 obj#=-1");
+	file_is("pg_wal", "000000010000000000000003", both, 8192, 8192,
+			" log#=3 block#=1 blocks=1 obj#=-1");
+	file_is("base", "PG_VERSION", both, 0, 1, " block#=0 blocks=1 obj#=-1");
+	file_is("base", "PG_VERSION", PGT_FILE_HAS_SIZE, 0, 1,
+			" p1=0 p2=0 p3=0 obj#=-1");
+
+	/* names that don't end */
+	memset(&target, 0, sizeof(target));
+	strcpy(target.file.directory, "5");
+	memset(target.file.name, '1', PGT_FILE_NAME_LEN);
+	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' "
+			"file='5/1111111111111111111111111111111111111111'",
+			"a name without an end");
+	strcpy(target.file.name, "a'\n");
+	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' file='5/a\\'\\n'",
+			"a name that has to be escaped");
+}
+
+static void
+lock_is(LockTagType type, const char *parameters, int relation)
+{
+	struct pgt_target target = {.lock = {1, 2, 3, 4, type, DEFAULT_LOCKMETHOD}};
+	char	   *middle = psprintf("%s obj#=%d type='Lock' mode='OtherLock'",
+								  parameters, relation);
+
+	wait_is(WAIT(.name = &lock_name, .target_kind = PGT_TARGET_LOCK,
+				 .target = &target, .mode = ShareLock), middle, parameters);
+	pfree(middle);
+}
+
+static void
+test_locks(void)
+{
+	struct pgt_target target = {.lock = {1, UINT32_MAX, UINT32_MAX, 1,
+	LOCKTAG_ADVISORY, USER_LOCKMETHOD}};
+
+	lock_is(LOCKTAG_RELATION, " dbid=1", 2);
+	lock_is(LOCKTAG_RELATION_EXTEND, " dbid=1", 2);
+	lock_is(LOCKTAG_DATABASE_FROZEN_IDS, " dbid=1", -1);
+	lock_is(LOCKTAG_PAGE, " dbid=1 block#=3", 2);
+	lock_is(LOCKTAG_TUPLE, " dbid=1 block#=3 row#=4", 2);
+	lock_is(LOCKTAG_TRANSACTION, " xid=1", -1);
+	lock_is(LOCKTAG_VIRTUALTRANSACTION, " backend=1 lxid=2", -1);
+	lock_is(LOCKTAG_SPECULATIVE_TOKEN, " xid=1 token=2", -1);
+	lock_is(LOCKTAG_OBJECT, " dbid=1 classid=2 objid=3 objsubid=4", -1);
+	lock_is(LOCKTAG_USERLOCK, " field1=1 field2=2 field3=3 field4=4", -1);
+	lock_is(200, " field1=1 field2=2 field3=3 field4=4", -1);
+	lock_is(LOCKTAG_ADVISORY, " dbid=1 key1=2 key2=3", -1);
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
+				 .mode = ExclusiveLock),
+			" dbid=1 key=-1 obj#=-1 type='IO' mode='ExclusiveLock'",
+			"a key of 64 bits");
+	target.lock.field4 = 2;
+	target.lock.method = 3;
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
+				 .mode = ExclusiveLock),
+			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'",
+			"keys of 32 bits, an unknown method");
+	target.lock.method = USER_LOCKMETHOD;
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
+				 .mode = MaxLockMode + 1),
+			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'", "an unknown mode");
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
+				 .mode = NoLock),
+			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'", "no mode");
+}
+
+static void
+test_blockers(void)
+{
+	PgtBlockers blockers = {.total = 3, .count = 2, .pids = {7, 0}};
+
+	wait_is(WAIT(.blockers = &blockers),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' blocker=7,0 blockers=3",
+			"two blockers of three");
+	blockers.total = 2;
+	blockers.query_ids[1] = UINT64_MAX;
+	wait_is(WAIT(.blockers = &blockers),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' blocker=7,0 "
+			"blocker_sqlid='0,18446744073709551615'", "what they execute");
+	blockers.total = blockers.count = 0;
+	wait_is(WAIT(.blockers = &blockers),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO'", "none found");
+}
+
+static void
+test_others(void)
+{
+	struct pgt_target buffer = {.buffer = {1663, 5, 100, 1, 9}};
+	struct pgt_target aio = {.aio = {.database = 5, .file = 100,
+			.block = RELSEG_SIZE + 1, .nblocks = 4, .fork = 2,
+	.flags = PGT_AIO_TEMPORARY, .owner = 3}};
+
+	wait_is(WAIT(.client_bytes = 0),
+			" #bytes=0 obj#=-1 type='IO'", "bytes of a client");
+	wait_is(WAIT(.mode = LW_SHARED),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='Shared'", "shared");
+	wait_is(WAIT(.mode = LW_EXCLUSIVE),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='Exclusive'", "exclusive");
+	wait_is(WAIT(.mode = LW_WAIT_UNTIL_FREE),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='WaitUntilFree'",
+			"until it is free");
+	wait_is(WAIT(.mode = LW_WAIT_UNTIL_FREE + 1, .partial = true),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO' partial=1", "a part");
+	wait_is(WAIT(.target_kind = PGT_TARGET_BUFFER, .target = &buffer),
+			" file#=100 block#=9 blocks=1 obj#=1000 type='IO' fork='fsm'",
+			"a buffer");
+	buffer.buffer.fork = INT32_MIN;
+	wait_is(WAIT(.target_kind = PGT_TARGET_BUFFER, .target = &buffer),
+			" file#=100 block#=9 blocks=1 obj#=1000 type='IO'",
+			"a fork that there isn't");
+	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
+			" file#=100 block#=131073 blocks=4 obj#=1000 type='IO' fork='vm' "
+			"file='5/t3_100_vm.1'", "asynchronous I/O");
+	aio.aio = (struct pgt_aio) {.file = 200, .fork = 255, .block = 1};
+	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
+			" file#=200 block#=1 blocks=0 obj#=-1 type='IO' "
+			"file='global/200'", "of a shared relation");
+	wait_is(WAIT(.plan_node = UINT64CONST(0x500000007)),
+			" p1=0 p2=0 p3=0 obj#=-1 type='IO'", "no node between calls");
+}
+
+static void
+test_nodes(void)
+{
+	PgtWait		wait = WAIT(.name = &read_name,
+							.plan_node = UINT64CONST(0x500000007));
+
+	begin_call(10, 0);
+	pgt_format_wait(&format, &wait);
+	wrote("WAIT #10: nam='DataFileRead' ela= 0 p1=0 p2=0 p3=0 obj#=-1 "
+		  "type='IO' node=7 tim=0\n", "a node, with no relations known");
+	end_call(10, 0, false);
+}
+
+static void
+test_run_queue(void)
+{
+	new_file();
+	pgt_format_run_queue(&format, 5 * US, 100 * US);
+	wrote("", "the run queue isn't traced");
+	format.has_run_queue = true;
+	pgt_format_run_queue(&format, 5 * US, 100 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 5 p1=0 p2=0 p3=0 obj#=-1 "
+		  "type='CPU' tim=100\n", "time in it");
+	pgt_format_run_queue(&format, 5 * US + 999, 200 * US);
+	wrote("", "less than a microsecond");
+	pgt_format_run_queue(&format, 6 * US, 300 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 obj#=-1 "
+		  "type='CPU' tim=300\n", "isn't forgotten");
+	pgt_format_run_queue_in_wait(&format, 20 * US);
+	pgt_format_run_queue_in_wait(&format, 10 * US);
+	pgt_format_run_queue(&format, 20 * US, 400 * US);
+	pgt_format_run_queue(&format, 0, 400 * US);
+	wrote("", "what is contained in a wait, and what is unknown");
+}
+
+static void
+test_relations(void)
+{
+	struct pgt_relation relation = {.tablespace = 1, .database = 5,
+	.file = 100, .oid = 7};
+
+	ok(pgt_relations_find(&relations, 5, 100) == 1000, "known");
+	ok(pgt_relations_find(&relations, 100, 5) == InvalidOid, "unknown");
+	pgt_relations_learn(&relations, &relation);
+	ok(pgt_relations_find(&relations, 5, 100) == InvalidOid,
+	   "another tablespace has such a file as well");
+	relation.file = 101;
+	pgt_relations_learn(&relations, &relation);
+	relation.oid = 8;
+	pgt_relations_learn(&relations, &relation);
+	ok(pgt_relations_find(&relations, 5, 101) == 8, "the last one counts");
+	for (int i = 0; i < 65536; i++)
+	{
+		relation.file = 1000 + i;
+		pgt_relations_learn(&relations, &relation);
+	}
+	ok(pgt_relations_find(&relations, 5, 1000) == InvalidOid &&
+	   pgt_relations_find(&relations, 5, relation.file) == 8,
+	   "too many: older ones are forgotten");
+	pgt_relations_forget(&relations);
+	ok(pgt_relations_find(&relations, 5, relation.file) == InvalidOid,
+	   "all are forgotten");
+	pgt_relations_forget(&relations);
+}
+
+int
+main(void)
+{
+	struct pgt_relation relation = {.database = 5, .file = 100, .oid = 1000};
+
+	pgt_relations_learn(&relations, &relation);
+	new_file();
+	test_files();
+	test_locks();
+	test_blockers();
+	test_others();
+	test_nodes();
+	test_run_queue();
+	test_relations();
+	pgt_format_free(&format);
+	pfree(out.data);
+	return done();
+}

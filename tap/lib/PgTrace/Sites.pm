@@ -120,12 +120,26 @@ sub disassemble
 		my $list = PostgreSQL::Test::Utils::tempdir() . '/ranges';
 
 		write_file($list, join '', map { "$_->[0]: $_->[1]:\n" } @ranges);
-		$command .= " | LC_ALL=C awk -v list='$list' '"
-		  . 'BEGIN { while ((getline range < list) > 0) {'
-		  . ' split(range, a, " "); n[a[1]]++; ends[a[1], n[a[1]]] = a[2] } }'
-		  . '$1 in n { for (i = 1; i <= n[$1]; i++) { open++; last[ends[$1, i]]++ } }'
-		  . " open > 0 || /$pattern/ "
-		  . '$1 in last { open -= last[$1]; delete last[$1] }\'';
+		$command .= " | LC_ALL=C awk -v list='$list' '" . <<"AWK" . "'";
+BEGIN {
+	while ((getline range < list) > 0) {
+		split(range, at, " ")
+		n[at[1]]++
+		ends[at[1], n[at[1]]] = at[2]
+	}
+}
+\$1 in n {
+	for (i = 1; i <= n[\$1]; i++) {
+		inside++
+		leaving[ends[\$1, i]]++
+	}
+}
+inside > 0 || /$pattern/
+\$1 in leaving {
+	inside -= leaving[\$1]
+	delete leaving[\$1]
+}
+AWK
 	}
 	open(my $pipe, '-|', $command) or die "objdump: $!";
 	while (my $line = <$pipe>)

@@ -150,8 +150,15 @@ foreach my $version (sort keys %servers)
 	my $file = $servers{$version};
 	my $what = "server $version";
 	my $found = find_sites($file, $what);
-	my $code = disassemble($file);
 	my $count = $found->{count};
+
+	# all references and stores of constants that may be wait events, whatever
+	# was found; and what was
+	my $code = disassemble(
+		$file, undef,
+		'<my_wait_event_info[@>]|movl +[$]0x[1-9ab]0000',
+		(map { [ $_->{store}, $_->{probe} ] } @{ $found->{probes} }),
+		(map { [ $_->{probe}, $_->{probe} ] } @{ $found->{targets} }));
 
 	note join(' ', map { "$_=$count->{$_}" } sort keys %$count);
 	check_relations($found, $what);

@@ -17,6 +17,7 @@ use warnings;
 
 use Exporter qw(import);
 use IPC::Run ();
+use PostgreSQL::Test::Utils ();
 use Test::More;
 
 our @EXPORT = qw(sites_dump run find_sites disassemble write_file read_file
@@ -101,16 +102,46 @@ sub find_sites
 	return \%found;
 }
 
-# All of a file's code: ([address, instruction], ...).  The program for another
-# architecture's has to be named.
+# A file's code, as objdump has it: ([address, instruction], ...).  The program
+# for another architecture's has to be named.
+#
+# A server has more than a million instructions, which take Perl long.  With a
+# pattern (of awk), only those lines are returned that match it, and those of the
+# ranges [first address, last address].
 sub disassemble
 {
-	my ($file, $objdump) = @_;
+	my ($file, $objdump, $pattern, @ranges) = @_;
+	my $command = join(' ', $objdump // 'objdump',
+		'-d', '-w', '--no-show-raw-insn', "'$file'");
 	my @code;
 
-	$objdump //= 'objdump';
-	open(my $pipe, '-|', $objdump, '-d', '-w', '--no-show-raw-insn', $file)
-	  or die "objdump: $!";
+	if (defined $pattern)
+	{
+		my $list = PostgreSQL::Test::Utils::tempdir() . '/ranges';
+
+		write_file($list, join '', map { "$_->[0]: $_->[1]:\n" } @ranges);
+		$command .= " | LC_ALL=C awk -v list='$list' '" . <<"AWK" . "'";
+BEGIN {
+	while ((getline range < list) > 0) {
+		split(range, at, " ")
+		n[at[1]]++
+		ends[at[1], n[at[1]]] = at[2]
+	}
+}
+\$1 in n {
+	for (i = 1; i <= n[\$1]; i++) {
+		inside++
+		leaving[ends[\$1, i]]++
+	}
+}
+inside > 0 || /$pattern/
+\$1 in leaving {
+	inside -= leaving[\$1]
+	delete leaving[\$1]
+}
+AWK
+	}
+	open(my $pipe, '-|', $command) or die "objdump: $!";
 	while (my $line = <$pipe>)
 	{
 		push @code, [ $1, $2 ] if $line =~ /^\s*([0-9a-f]+):\s+(.*?)\s*$/;

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 
 use PgTrace::GroundTruth;
+use PgTrace::Check qw(session_file);
 use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -105,8 +106,12 @@ CREATE FUNCTION waits(int, int) RETURNS int STRICT LANGUAGE C
 SQL
 $session = PgTrace::Session->new($node);
 my $other = PgTrace::Session->new($node);
-my $file = $session->query('SELECT pg_trace_start_trace()');
-$other->query('SELECT pg_trace_start_trace()');
+$_->query('SELECT pg_trace_start_trace()') foreach $session, $other;
+# these take long to attach: a busy worker may not have answered in time
+my ($file) = map { session_file($node, $_) } $session, $other;
+$node->poll_query_until('postgres',
+	"SELECT count(*) = 2 FROM pg_trace_status WHERE state = 'active'")
+  or die 'two sessions are not traced';
 is($session->query('SELECT DISTINCT probe FROM pg_trace_status'),
 	'perf_uprobe', 'perf_uprobe: two sessions');
 SKIP:

@@ -369,8 +369,13 @@ foreach my $case ([ 1100, 0 ], [ 8300, 1 ])
 	my $file = session_file($node, $session);
 
 	$session->query('BEGIN');
-	$session->query(
-		join('\\;', map { "DECLARE c$_ CURSOR FOR SELECT $_" } 1 .. $open));
+	# each keeps a copy of the whole message
+	foreach my $hundred (0 .. $open / 100 - 1)
+	{
+		$session->query(join '\\;',
+			map { "DECLARE c$_ CURSOR FOR SELECT $_" }
+			  100 * $hundred + 1 .. 100 * $hundred + 100);
+	}
 	$session->query('SELECT 4711');
 	$session->query('SELECT 4712');
 	$session->query('COMMIT');

@@ -24,25 +24,17 @@ my $client =
   PgTrace::Protocol->new($node, options => '-c pg_trace.session=on');
 my $file = session_file($node, $client);
 
-# The time that the backend has been on a CPU, in s
-sub cpu
-{
-	my ($ns) = slurp_file('/proc/' . $client->pid . '/schedstat') =~ /^(\d+)/;
-
-	return $ns / 1e9;
-}
-
 # Returns the tags and the CPU time that it took.
 sub run_with
 {
 	my ($type, $sql, @values) = @_;
 	my $oid = $node->safe_psql('postgres', "SELECT '$type'::regtype::oid");
-	my $begin = cpu();
+	my $begin = PgTrace::Node::cpu_time($client->pid);
 	my $tags = join ' ',
 	  PgTrace::Protocol::tags($client->parse('', $sql, ($oid) x @values)
 		  ->bind('', '', @values)->execute('')->sync);
 
-	return ($tags, cpu() - $begin);
+	return ($tags, PgTrace::Node::cpu_time($client->pid) - $begin);
 }
 
 # 4000 times 131 kB of text

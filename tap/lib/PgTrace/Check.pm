@@ -41,16 +41,25 @@ our @EXPORT = qw(
 
 =item session_file(session)
 
-The file of a session with pg_trace.session = on, or that is traced otherwise.
+The file of a session with pg_trace.session = on, or that is traced otherwise;
+waits for it, since a session doesn't wait for a busy worker for ever.
 
 =cut
 
 sub session_file
 {
 	my ($node, $session) = @_;
+	my $sql =
+	  'SELECT trace_file FROM pg_trace_status WHERE pid = ' . $session->pid;
+	my $file = $node->safe_psql('postgres', $sql);
 
-	return $node->safe_psql('postgres',
-		'SELECT trace_file FROM pg_trace_status WHERE pid = ' . $session->pid);
+	if ($file eq '')
+	{
+		$node->poll_query_until('postgres', "SELECT ($sql) IS NOT NULL")
+		  or die 'the session is not traced';
+		$file = $node->safe_psql('postgres', $sql);
+	}
+	return $file;
 }
 
 =pod

@@ -381,6 +381,22 @@ sub children
 
 =pod
 
+=item cpu_time(pid)
+
+How long a process has been on a CPU so far, in seconds.
+
+=cut
+
+sub cpu_time
+{
+	my ($pid) = @_;
+	my ($ns) = slurp_file("/proc/$pid/schedstat") =~ /^(\d+)/;
+
+	return $ns / 1e9;
+}
+
+=pod
+
 =item trace_files(node, [pid])
 
 The paths of all trace files, or those of one process, the oldest first.

@@ -112,7 +112,7 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 			   record->queryid);
 	put_string(format, "'");
 	if (record->traceparent[0] != '\0')
-		put_quoted(format, FIELD(PGT_FIELD_TRACEPARENT), record->traceparent,
+		put_quoted(format, QUOTED(PGT_FIELD_TRACEPARENT), record->traceparent,
 				   strnlen(record->traceparent, PGT_TRACEPARENT_LEN));
 	if (record->full_len > 0)
 		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
@@ -162,7 +162,7 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	put_number(format, "\n " FIELD(PGT_FIELD_OACDTY), record->type);
 	put_number(format, FIELD(PGT_FIELD_MXL), max_len);
 	put_number(format, "(", max_len);
-	put_quoted(format, ") mxlc=00 mal=00 scl=00 pre=00" FIELD(PGT_FIELD_TYP),
+	put_quoted(format, ") mxlc=00 mal=00 scl=00 pre=00" QUOTED(PGT_FIELD_TYP),
 			   NameStr(record->type_name),
 			   strnlen(NameStr(record->type_name), NAMEDATALEN));
 	/* the next line as Oracle has it: readers look for avl= there */

@@ -15,9 +15,10 @@
 
 #define NS_IN_US	1000
 
-/* A field's name as it stands in most lines, and in those of calls */
+/* A field's name as it stands in most lines, in those of calls, and quoted */
 #define FIELD(name)	" " name "="
 #define NEXT(name)	"," name "="
+#define QUOTED(name) " " name "='"
 
 /*
  * Room for len bytes and a terminator at the end.  What appends them is inline,
@@ -84,12 +85,11 @@ put_escaped(PgtFormat *format, const char *text, Size len, char quote)
 	}
 }
 
-/* label='value' */
+/* A value that ends with a quote; the label has the first one. */
 static inline void
 put_quoted(PgtFormat *format, const char *label, const char *value, Size len)
 {
 	put_string(format, label);
-	put_string(format, "'");
 	put_escaped(format, value, len, '\'');
 	put_string(format, "'");
 }

@@ -42,8 +42,8 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 static void
 put_wait_name(PgtFormat *format, const PgtWaitName *wait)
 {
-	put_quoted(format, FIELD(PGT_FIELD_NAM), wait->name, strlen(wait->name));
-	put_quoted(format, FIELD(PGT_FIELD_TYPE), wait->type, strlen(wait->type));
+	put_quoted(format, QUOTED(PGT_FIELD_NAM), wait->name, strlen(wait->name));
+	put_quoted(format, QUOTED(PGT_FIELD_TYPE), wait->type, strlen(wait->type));
 }
 
 void

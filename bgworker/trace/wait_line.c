@@ -253,7 +253,7 @@ static void
 put_fork(PgtFormat *format, int fork)
 {
 	if (pgt_fork_name(fork) != NULL)
-		put_quoted(format, FIELD(PGT_FIELD_FORK), pgt_fork_name(fork),
+		put_quoted(format, QUOTED(PGT_FIELD_FORK), pgt_fork_name(fork),
 				   strlen(pgt_fork_name(fork)));
 }
 
@@ -329,7 +329,7 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 	const PgtWait *wait = target->wait;
 	const char *mode = mode_name(wait);
 
-	put_quoted(format, FIELD(PGT_FIELD_TYPE), wait->name->type,
+	put_quoted(format, QUOTED(PGT_FIELD_TYPE), wait->name->type,
 			   strlen(wait->name->type));
 	if (wait->target_kind == PGT_TARGET_FILE)
 	{
@@ -353,7 +353,7 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_aio_file(format, &wait->target->aio);
 	}
 	if (mode != NULL)
-		put_quoted(format, FIELD(PGT_FIELD_MODE), mode, strlen(mode));
+		put_quoted(format, QUOTED(PGT_FIELD_MODE), mode, strlen(mode));
 	if (wait->blockers != NULL)
 		put_blockers(format, wait->blockers);
 	if (node != 0)
@@ -370,7 +370,7 @@ pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
 
 	resolve(&target);
 	put_number(format, PGT_LINE_WAIT " #", cursor);
-	put_quoted(format, ":" FIELD(PGT_FIELD_NAM), wait->name->name,
+	put_quoted(format, ":" QUOTED(PGT_FIELD_NAM), wait->name->name,
 			   strlen(wait->name->name));
 	/* the blank behind it is Oracle's */
 	put_time(format, FIELD(PGT_FIELD_ELA) " ", wait->end_ns - wait->start_ns);

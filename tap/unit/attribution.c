@@ -34,7 +34,13 @@ test_calls(void)
 	end_call(10, 0, false);
 	cursor_is(10, 10, "after a call of a statement that goes on");
 	begin_call(14, 0);
+	fake_now_ns += 5 * SECOND;
+	begin_call(17, 1);
+	ok(format.running_due_ns == fake_now_ns + 5 * SECOND,
+	   "RUNNING is due by the outermost call");
+	end_call(17, 1, true);
 	end_call(14, 0, true);
+	ok(format.running_due_ns == 0, "and not when that has ended");
 	cursor_is(0, 14, "after a statement");
 	begin_call(15, 0);
 	cursor_is(15, 15, "in the next one");

@@ -377,6 +377,14 @@ test_room(void)
 	ok(merge.capacity == 16 * 1024, "no more memory than needed: %zu",
 	   merge.capacity);
 	run(head(), 1000, expected, false, "all in order");
+
+	/* and are copied when it does */
+	for (int i = 0; i < 300; i++)
+		add_wait(1000 + i);
+	ok(merge.capacity > 16 * 1024, "more memory: %zu", merge.capacity);
+	(void) pgt_merge_run(&merge, &reader, head(), 1002, &sink, &held);
+	is(order, "w1000 w1001 w1002 ", "the first ones are still there");
+	order[0] = '\0';
 }
 
 int

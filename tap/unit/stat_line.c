@@ -98,6 +98,24 @@ test_sums(void)
 }
 
 static void
+test_wait(void)
+{
+	PgtWaitName name = {.name = "DataFileRead"};
+	PgtWait		wait = {.name = &name, .start_ns = US, .end_ns = 4 * US,
+		.plan_node = NODE(1, 1), .mode = PGT_NO_MODE,
+		.client_bytes = PGT_NO_BYTES};
+
+	new_file();
+	format.has_waits = true;
+	begin_call(10, 0);
+	pgt_format_wait(&format, &wait);
+	resetStringInfo(&out);
+	put_node(1, 1, 1, PGT_NODE_TIMING_EXACT);
+	ends_with(" time=77 us cost=0 size=0 card=0 wait=3 waits=1)'\n",
+			  "a wait counts for its node");
+}
+
+static void
 test_nesting(void)
 {
 	new_file();
@@ -170,6 +188,7 @@ main(void)
 {
 	test_fields();
 	test_sums();
+	test_wait();
 	test_nesting();
 	test_unknown();
 	pgt_format_free(&format);

@@ -10,10 +10,10 @@
 #include "extension/redact.h"
 
 void
-pgt_format_running_statement(PgtFormat *format, const char *text,
-							 const PgtSession *session, uint64 begin_ns,
-							 bool running, uint64 since_ns)
+pgt_format_running_statement(PgtFormat *format,
+							 const PgtRunningStatement *statement)
 {
+	const char *text = statement->text;
 	Size		len = strlen(text);
 	char	   *redacted = pgt_redact_foreign(text, &len);
 
@@ -21,10 +21,10 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 			   PGT_FIRST_CURSOR);
 	put_number(format, FIELD(PGT_FIELD_LEN), len);
 	put_number(format, FIELD(PGT_FIELD_DEP) "0" FIELD(PGT_FIELD_UID),
-			   session->role);
+			   statement->role);
 	put_number(format, FIELD(PGT_FIELD_OCT) "0" FIELD(PGT_FIELD_LID),
-			   session->role);
-	put_time(format, FIELD(PGT_FIELD_TIM), begin_ns);
+			   statement->role);
+	put_time(format, FIELD(PGT_FIELD_TIM), statement->traced_ns);
 	put_string(format, FIELD(PGT_FIELD_HV) "0" FIELD(PGT_FIELD_AD) "'0'"
 			   FIELD(PGT_FIELD_SQLID) "'0'\n");
 	put_bytes(format, redacted != NULL ? redacted : text, len);
@@ -33,8 +33,9 @@ pgt_format_running_statement(PgtFormat *format, const char *text,
 		pfree(redacted);
 
 	format->last_cursor = PGT_FIRST_CURSOR;
-	if (running)
-		pgt_format_running_begun(format, begin_ns, since_ns);
+	if (statement->running)
+		pgt_format_running_begun(format, statement->traced_ns,
+								 statement->since_ns);
 	else
 		pgt_format_end_statement(format);
 }

@@ -7,18 +7,26 @@
 
 #include "bgworker/trace/attribution.h"
 #include "bgworker/trace/wait_names.h"
-#include "extension/session.h"
 
 /*
- * The statement that a process was running when tracing began at begin_ns, or
- * had run last, as far as pg_stat_activity knows its text; it has the first
- * cursor number.  If it is running, it is an open call since since_ns: see
- * pgt_format_running_begun().
+ * The statement that a process was running when tracing began, or had run
+ * last, as far as pg_stat_activity knows its text
  */
-extern void pgt_format_running_statement(PgtFormat *format, const char *text,
-										 const PgtSession *session,
-										 uint64 begin_ns, bool running,
-										 uint64 since_ns);
+typedef struct PgtRunningStatement
+{
+	const char *text;
+	Oid			role;			/* whose it is */
+	bool		running;		/* it is an open call, else the last one */
+	uint64		since_ns;		/* when it began */
+	uint64		traced_ns;		/* when tracing did */
+} PgtRunningStatement;
+
+/*
+ * Write it, with the first cursor number.  If it is running, it is an open
+ * call from now on: see pgt_format_running_begun().
+ */
+extern void pgt_format_running_statement(PgtFormat *format,
+										 const PgtRunningStatement *statement);
 
 /* What the process waits for while tracing begins */
 extern void pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait);

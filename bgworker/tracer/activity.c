@@ -17,6 +17,7 @@
 #include "pgstat.h"
 #include "utils/backend_status.h"
 
+#include "bgworker/trace/running_line.h"
 #include "bgworker/tracer/activity.h"
 #include "bgworker/tracer/patience.h"
 #include "extension/clock.h"
@@ -139,6 +140,12 @@ pgt_activity_show(PgtTracer *tracer, const PgtActivity *activity,
 				  uint64 begin_ns)
 {
 	PgtFormat  *format = &tracer->format;
+	PgtRunningStatement statement = {
+		.text = activity->text,
+		.role = tracer->own.role,
+		.running = activity->running,
+		.traced_ns = begin_ns,
+	};
 	uint64		age_ns;
 
 	/*
@@ -165,9 +172,8 @@ pgt_activity_show(PgtTracer *tracer, const PgtActivity *activity,
 							 "IDLE, AFTER THIS STATEMENT, SINCE ",
 							 activity->state_start);
 	}
-	pgt_format_running_statement(format, activity->text, &tracer->own,
-								 begin_ns, activity->running,
-								 begin_ns - Min(age_ns, begin_ns));
+	statement.since_ns = begin_ns - Min(age_ns, begin_ns);
+	pgt_format_running_statement(format, &statement);
 }
 
 void

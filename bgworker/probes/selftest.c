@@ -69,7 +69,7 @@ static volatile uint32 word;
 /* Tells the states of tests from each other, as sessions' generations do */
 static uint32 generation = 0;
 
-/* A uprobe where PGT_PROOF_FUNCTION is called. */
+/* A uprobe on a call of a function that does nothing but answer. */
 static int
 link_uprobe(PgtAttacher *attacher, enum pgt_probe probe, uint64_t cookie)
 {

@@ -11,12 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * A function of the server that does nothing but answer and that no wait calls:
- * by a call of it uprobes are put to the test.
- */
-#define PGT_PROOF_FUNCTION	"pgstat_get_wait_event_type"
-
 /* A probe, which shows the state after one store to the wait event. */
 typedef struct PgtSite
 {
@@ -78,8 +72,8 @@ typedef struct PgtSites
 	PgtUnknown *unknown;
 	int			nunknown;		/* if not 0, some waits may go unseen */
 
-	uint64_t	proof_offset;	/* in the file: where a call of PGT_PROOF_FUNCTION
-								 * can be probed, 0 if there is none */
+	uint64_t	proof_offset;	/* in the file: where to put uprobes to the test, 0 if
+								 * nowhere: see code/known_calls.h */
 
 	int			nstores;		/* sites, superseded, and unknown ones */
 	int			nsuperseded;	/* stores that another's probe serves, too */

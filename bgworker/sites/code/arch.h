@@ -2,7 +2,7 @@
  * arch.h
  *		What is to be known of one architecture.
  *
- * Implemented by the folder that has the architecture's name, and used by insn.c
+ * Implemented by the folder that has the architecture's name, and used by decoder.c
  * alone, which picks one by the ELF header.
  *
  * Pure C: neither PostgreSQL nor libbpf.

@@ -7,7 +7,7 @@
 #ifndef PGT_SITES_CODE_CLOBBERS_H
 #define PGT_SITES_CODE_CLOBBERS_H
 
-#include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/code/decoder.h"
 
 /*
  * The registers that may have changed when a call of target, 0 if that isn't

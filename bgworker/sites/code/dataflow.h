@@ -8,7 +8,7 @@
 #define PGT_SITES_CODE_DATAFLOW_H
 
 #include "bgworker/sites/code/dataflow_state.h"
-#include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/code/decoder.h"
 #include "bgworker/sites/elf/unwind_table.h"
 
 typedef struct PgtWalk PgtWalk;

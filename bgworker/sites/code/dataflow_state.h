@@ -9,7 +9,7 @@
 #ifndef PGT_SITES_CODE_DATAFLOW_STATE_H
 #define PGT_SITES_CODE_DATAFLOW_STATE_H
 
-#include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/code/decoder.h"
 
 /* What a place may hold; a set. */
 #define PGT_HOLDS_POINTER	1	/* the variable's value */

@@ -7,7 +7,7 @@
  * name, which implements arch.h, and in one function of sites/elf/variable.c that
  * knows relocations.
  *
- * Pure C: libcapstone, but neither PostgreSQL nor libbpf.
+ * Pure C: neither PostgreSQL nor libbpf.
  */
 #ifndef PGT_SITES_CODE_INSN_H
 #define PGT_SITES_CODE_INSN_H
@@ -108,27 +108,15 @@ typedef struct PgtRegisters
 	uint32_t	arguments;		/* what a callee may be given */
 } PgtRegisters;
 
+/* What decodes them: decoder.h */
 typedef struct PgtDecoder PgtDecoder;
 
-/*
- * A decoder for the image's code, which has to outlive it.  NULL if the
- * machine isn't supported, which *supported tells, or memory ran out.
- */
-extern PgtDecoder *pgt_decoder_create(const PgtElfImage *image,
-									  bool *supported);
-
-/* NULL is fine. */
-extern void pgt_decoder_free(PgtDecoder *decoder);
-
-extern const PgtRegisters *pgt_decoder_registers(const PgtDecoder *decoder);
-
-/* Decode the instruction at addr; false if there is none. */
-extern bool pgt_decoder_at(PgtDecoder *decoder, uint64_t addr, PgtInsn *insn);
-
-/* Only its size, which is faster; 0 if there is none. */
-extern int	pgt_decoder_size(PgtDecoder *decoder, uint64_t addr);
-
 /* Does the instruction hold this address, as a place or as a value? */
-extern bool pgt_insn_addresses(const PgtInsn *insn, uint64_t addr);
+static inline bool
+pgt_insn_addresses(const PgtInsn *insn, uint64_t addr)
+{
+	return (insn->mem.fixed && insn->mem.size > 0 && insn->mem.addr == addr) ||
+		(insn->constant == addr && addr != 0);
+}
 
 #endif							/* PGT_SITES_CODE_INSN_H */

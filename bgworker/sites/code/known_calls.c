@@ -16,7 +16,6 @@
 
 #include "bgworker/sites/code/known_calls.h"
 #include "bgworker/sites/elf/dynamic.h"
-#include "bgworker/sites/sites.h"
 #include "bpf/pg_trace.h"
 
 /* Instructions to look at behind a store; 30 is the most that is needed. */

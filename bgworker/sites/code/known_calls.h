@@ -11,6 +11,12 @@
 
 #define PGT_MAX_CALLEES		128
 
+/*
+ * A function of the server that does nothing but answer and that no wait calls:
+ * by a call of it uprobes are put to the test.
+ */
+#define PGT_PROOF_FUNCTION	"pgstat_get_wait_event_type"
+
 /* Among flags of sites: it is PGT_PROOF_FUNCTION, which has no site */
 #define PGT_CALLEE_PROOF	0x80
 

@@ -7,7 +7,7 @@
 #ifndef PGT_SITES_CODE_STORES_H
 #define PGT_SITES_CODE_STORES_H
 
-#include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/code/decoder.h"
 #include "bgworker/sites/elf/unwind_table.h"
 #include "bgworker/sites/elf/variable.h"
 

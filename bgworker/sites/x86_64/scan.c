@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "bgworker/sites/code/arch.h"
+#include "bgworker/sites/code/decoder.h"
 
 /* No instruction is longer. */
 #define MAX_INSN_SIZE	15

@@ -1,7 +1,6 @@
 /*
- * insn.c
- *		One machine instruction, reduced to what following a pointer through
- *		code and placing a probe need to know.
+ * decoder.c
+ *		Instructions of an image's code, one at a time, and the search for some.
  *
  * What all architectures have in common: which one it is, and where an
  * instruction's bytes are.  The rest is in the folders x86_64 and aarch64.
@@ -9,7 +8,7 @@
 #include <stdlib.h>
 
 #include "bgworker/sites/code/arch.h"
-#include "bgworker/sites/code/insn.h"
+#include "bgworker/sites/code/decoder.h"
 #include "bgworker/sites/code/scan.h"
 
 struct PgtDecoder
@@ -102,13 +101,6 @@ bytes_at(const PgtDecoder *decoder, uint64_t addr, size_t *size)
 		return NULL;
 	*size = (size_t) (code->size - (addr - code->addr));
 	return code->bytes + (addr - code->addr);
-}
-
-bool
-pgt_insn_addresses(const PgtInsn *insn, uint64_t addr)
-{
-	return (insn->mem.fixed && insn->mem.size > 0 && insn->mem.addr == addr) ||
-		(insn->constant == addr && addr != 0);
 }
 
 bool

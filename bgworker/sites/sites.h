@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /*
- * A function of the server that does nothing but answer and that no wait calls:
- * by a call of it uprobes are put to the test.
+ * A function of the server that does nothing but answer and that no wait
+ * calls: by a call of it uprobes are put to the test.
  */
 #define PGT_PROOF_FUNCTION	"pgstat_get_wait_event_type"
 
@@ -88,9 +88,10 @@ typedef struct PgtSites
 
 /*
  * Find the places in a program or shared library, of any architecture that
- * there is a decoder for.  Returns 0 and *result, or a negative errno, and then
- * in errbuf why, as a sentence without its full stop.  Takes less than 0.1 s
- * for a server and never more than a few seconds, whatever the file contains.
+ * there is a decoder for.  Returns 0 and *result, or a negative errno, and
+ * then in errbuf why, as a sentence without its full stop.  Takes less than
+ * 0.1 s for a server and never more than a few seconds, whatever the file
+ * contains.
  */
 extern int	pgt_sites_find(const char *path, PgtSites **result,
 						   char *errbuf, size_t errlen);

@@ -2,8 +2,8 @@
  * arch.h
  *		What is to be known of one architecture.
  *
- * Implemented by the folder that has the architecture's name, and used by insn.c
- * alone, which picks one by the ELF header.
+ * Implemented by the folder that has the architecture's name, and used
+ * by insn.c, which picks one by the ELF header.
  *
  * Pure C: neither PostgreSQL nor libbpf.
  */

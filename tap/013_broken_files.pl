@@ -175,7 +175,7 @@ survives('a server for arm64, cut', 37, $arm64, 4, $code, 'cut', 12);
 survives('the sample, flipped bytes', 225, "$tmp/sample", 5, 0, 'flip', 225, 12, 0);
 survives('the sample, flipped bytes in headers', 75, "$tmp/sample", 6, 0,
 	'flip', 75, 12, 0x400);
-survives('the sample, impossible headers', 500, "$tmp/sample", 7, 0, 'fields');
+survives('the sample, impossible headers', 300, "$tmp/sample", 7, 0, 'fields');
 
 # The same by chance in the server's headers and tables
 survives('a server, flipped bytes in headers', 30, $installed, 8, $code,

@@ -2,12 +2,13 @@
  * placement.c
  *		Where the probe of each store goes.
  *
- * Last step of sites.c, which lists what is found here.  A probe goes behind its
- * store, on the first instruction that the kernel emulates, since
- * single-stepping costs 30 times as much.  That is nearly always the call which
- * does the waiting, or the branch that ends the block.  Up to there, nothing may
- * take time, and the wait event may not be stored again: of two stores, the
- * first one would go unseen, and the second one's probe has to tell both.
+ * Last step of sites.c, which lists what is found here.  A probe goes behind
+ * its store, on the first instruction that the kernel emulates, since
+ * single-stepping costs 30 times as much.  That is nearly always the call
+ * which does the waiting, or the branch that ends the block.  Up to there,
+ * nothing may take time, and the wait event may not be stored again: of two
+ * stores, the first one would go unseen, and the second one's probe has to
+ * tell both.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -319,12 +319,12 @@ list_targets(Search *search)
 
 	for (int i = 0; i < result->nsites; i++)
 	{
-		const PgtStore *store =
-			&search->stores.items[pgt_placement_store(&search->stores,
-													  result->sites[i].store_addr)];
+		PgtSite    *site = &result->sites[i];
+		int			store = pgt_placement_store(&search->stores,
+												site->store_addr);
 
-		if (store->value != PGT_VALUE_ZERO)
-			list_calls(search, &result->sites[i]);
+		if (search->stores.items[store].value != PGT_VALUE_ZERO)
+			list_calls(search, site);
 	}
 	for (int i = 0; i < callees->nitems; i++)
 	{

@@ -82,9 +82,10 @@ typedef struct PgtSites
 
 /*
  * Find the places in a program or shared library, of any architecture that
- * there is a decoder for.  Returns 0 and *result, or a negative errno, and then
- * in errbuf why, as a sentence without its full stop.  Takes less than 0.1 s
- * for a server and never more than a few seconds, whatever the file contains.
+ * there is a decoder for.  Returns 0 and *result, or a negative errno, and
+ * then in errbuf why, as a sentence without its full stop.  Takes less than
+ * 0.1 s for a server and never more than a few seconds, whatever the file
+ * contains.
  */
 extern int	pgt_sites_find(const char *path, PgtSites **result,
 						   char *errbuf, size_t errlen);

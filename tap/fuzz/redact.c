@@ -1,11 +1,11 @@
 /*
  * redact.c
- *		Fuzz target: what extension/redact_sql.c, sql_lexer.c, secret_names.c and
- *		traceparent.c make of any text.
+ *		Fuzz target: what extension/redact_sql.c, sql_lexer.c, secret_names.c
+ *		and traceparent.c make of any text.
  *
- * The input's first byte says what is known of the text, its second one where it
- * is cut in a second run; the rest is the text.  Everything is in memory of its
- * own size, so that whoever reads beyond it is noticed.
+ * The input's first byte says what is known of the text, its second one where
+ * it is cut in a second run; the rest is the text.  Everything is in memory of
+ * its own size, so that whoever reads beyond it is noticed.
  *
  * What must hold: the two passes agree on the length, within the bound that is
  * stated; tokens cover the text in order; what is written has no constant left

@@ -3,8 +3,8 @@
  *		Fuzz target: bgworker/sites/ on files of any content.
  *
  * The first byte says what the input is: 'F', a file as it stands; or a
- * description of one that tap/unit/elf_builder.h makes, so that what is mutated
- * is code and single fields of headers that are right otherwise:
+ * description of one that tap/unit/elf_builder.h makes, so that what is
+ * mutated is code and single fields of headers that are right otherwise:
  *
  *		1	machine, kind and variable, as in describe()
  *		1	number of functions known; then 2 for the distance of each
@@ -12,9 +12,9 @@
  *			of each
  *		the rest is code
  *
- * A server's process runs this code with capabilities, so whatever the file is:
- * no crash, not much time, not much memory, and a result that its users can
- * take at its word.
+ * A server's process runs this code with capabilities, so whatever the file
+ * is: no crash, not much time, not much memory, and a result that its users
+ * can take at its word.
  */
 #include <sys/mman.h>
 #include <unistd.h>

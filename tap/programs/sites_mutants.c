@@ -164,6 +164,9 @@ break_field(uint64_t at, size_t len)
 	{
 		if (at + len > size)
 			return;
+		/* a third of them, since there are many fields */
+		if ((at + i) % 3 != 0)
+			continue;
 		memcpy(mutant + at, &values[i], len);
 		try(size);
 	}

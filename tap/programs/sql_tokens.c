@@ -3,9 +3,9 @@
  *		The tokens that extension/sql_lexer.c finds in texts, outside a server.
  *
  * Reads requests from stdin: a line "<standard> <length>" and as many bytes of
- * text.  The answer is for each token a line "<type> <length>" and its value, up
- * to one of length 0 at the end.  Each text is in memory of its own size, so
- * that the sanitizers notice who reads beyond it.
+ * text.  The answer is for each token a line "<type> <length>" and its value,
+ * up to one of length 0 at the end.  Each text is in memory of its own size,
+ * so that the sanitizers notice who reads beyond it.
  */
 #include <stdbool.h>
 #include <string.h>

@@ -4,9 +4,9 @@
  *		bgworker/sites/.
  *
  * A file has all that code for the wait event's pointer needs: a program
- * header, the dynamic symbols, relocations, a table of functions, sections, and
- * code from the caller.  Everything has its fixed place, so tests can break
- * single fields, and code can be assembled for it:
+ * header, the dynamic symbols, relocations, a table of functions, sections,
+ * and code from the caller.  Everything has its fixed place, so tests can
+ * break single fields, and code can be assembled for it:
  *
  *		ld -Ttext 0x800 --defsym my_wait_event_info=0x10600 \
  *			--defsym slot=0x10608 --oformat binary

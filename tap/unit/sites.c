@@ -1,7 +1,7 @@
 /*
  * sites.c
- *		Unit test: where bgworker/sites/ finds waits in small ELF files, and what
- *		it says of broken ones.
+ *		Unit test: where bgworker/sites/ finds waits in small ELF files, and
+ *		what it says of broken ones.
  *
  * What compilers make of waits is tested with real programs: tap/010_sites.pl
  * and on.
@@ -70,10 +70,10 @@ add(const char *format,...)
 }
 
 /*
- * Sites as store>probe, ! where a probe is expensive, and what else there is to
- * say of them; superseded stores; calls of functions on files; references that
- * write the pointer; and what is unknown, with the reason.  Addresses are those
- * behind the code's start.
+ * Sites as store>probe, ! where a probe is expensive, and what else there is
+ * to say of them; superseded stores; calls of functions on files; references
+ * that write the pointer; and what is unknown, with the reason.  Addresses are
+ * those behind the code's start.
  */
 static const char *
 report(const PgtSites *sites)

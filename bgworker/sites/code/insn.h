@@ -4,8 +4,8 @@
  *		code and placing a probe need to know.
  *
  * This is where an architecture ends: what knows one is in the folder of its
- * name, which implements arch.h, and in one function of sites/elf/variable.c that
- * knows relocations.
+ * name, which implements arch.h, and in one function of sites/elf/variable.c
+ * that knows relocations.
  *
  * Pure C: neither PostgreSQL nor libbpf.
  */

@@ -301,8 +301,8 @@ called_by(const PgtCallees *callees, PgtDecoder *decoder, const PgtInsn *insn)
 }
 
 /*
- * What the stub at addr goes to: it loads from a slot, of which it may have made
- * the page's address first.
+ * What the stub at addr goes to: it loads from a slot, of which it may have
+ * made the page's address first.
  */
 static uint8_t
 called_by_stub(const PgtCallees *callees, PgtDecoder *decoder, uint64_t addr)

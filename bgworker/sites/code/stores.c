@@ -7,8 +7,8 @@
  * the register is overwritten.  But compilers also load early and store in
  * several branches or in a loop, keep the variable's address in a register
  * throughout a function, or spill either to the stack.  dataflow.c finds what
- * may hold the pointer or the variable's address, and here is looked at what the
- * instructions do with it.
+ * may hold the pointer or the variable's address, and here is looked at what
+ * the instructions do with it.
  *
  * Where a trail leaves what can be followed, the reference is reported with a
  * reason.

@@ -3,9 +3,10 @@
  *		Where the functions of an ELF file start.
  *
  * Stripped files have no symbols for most functions, but they do have a sorted
- * table of them for the unwinding of the stack.  sites/code/dataflow.c needs to
- * know: a call that doesn't return, such as the end of ereport(ERROR), may be the
- * last instruction of a function, and what stands behind it is another one.
+ * table of them for the unwinding of the stack.  sites/code/dataflow.c needs
+ * to know: a call that doesn't return, such as the end of ereport(ERROR), may
+ * be the last instruction of a function, and what stands behind it is another
+ * one.
  */
 #include <elf.h>
 #include <gelf.h>

@@ -4,9 +4,9 @@
  *		code and placing a probe need to know.
  *
  * libcapstone decodes; what is added here is the meaning: which of the few
- * ways to hand a pointer on an instruction is.  scan.c finds where to start, and
- * code/stores.c and placement.c go on from there, so that only a fraction of the
- * code is ever decoded: all of a server's would take half a second.
+ * ways to hand a pointer on an instruction is.  scan.c finds where to start,
+ * and code/stores.c and placement.c go on from there, so that only a fraction
+ * of the code is ever decoded: all of a server's would take half a second.
  */
 #include <capstone/capstone.h>
 #include <elf.h>

@@ -88,8 +88,9 @@ pgt_x86_scan_references(PgtDecoder *decoder, const PgtElfImage *image,
 }
 
 /*
- * Was it found before?  More than one of an instruction's bytes may look like the
- * address, and then one of an instruction that overlaps with it in between.
+ * Was it found before?  More than one of an instruction's bytes may look like
+ * the address, and then one of an instruction that overlaps with it in
+ * between.
  */
 static bool
 is_among(const uint64_t *recent, uint64_t addr)

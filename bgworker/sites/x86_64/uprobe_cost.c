@@ -3,11 +3,11 @@
  *		What Linux does with a uprobe on an x86-64 instruction.
  *
  * Part of what insn.c tells of an instruction; sites/placement.c chooses by it
- * where the probes go.  A probe is a breakpoint, so the instruction under it has to
- * run somewhere else.  The few that arch/x86/kernel/uprobes.c emulates cost
- * a trap, 0.4 us; others run single-stepped out of line, 14 us in a virtual
- * machine; some are refused, and one refused probe fails the link with all
- * the others.
+ * where the probes go.  A probe is a breakpoint, so the instruction under it
+ * has to run somewhere else.  The few that arch/x86/kernel/uprobes.c emulates
+ * cost a trap, 0.4 us; others run single-stepped out of line, 14 us in a
+ * virtual machine; some are refused, and one refused probe fails the link with
+ * all the others.
  *
  * This is the narrowest reading from Linux 6.6 to 6.18.  Left out on purpose,
  * as versions differ or are wrong: nop with an operand size prefix (refused

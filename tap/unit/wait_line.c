@@ -230,6 +230,16 @@ test_run_queue(void)
 	pgt_format_run_queue(&format, 20 * US, 400 * US);
 	pgt_format_run_queue(&format, 0, 400 * US);
 	wrote("", "what is contained in a wait, and what is unknown");
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
+		.header.time_ns = 500 * US, .run_delay_ns = 21 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 obj#=-1 "
+		  "type='CPU' tim=500\n", "before a call");
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10, .begun = true,
+		.header.time_ns = 600 * US, .run_delay_ns = 23 * US,
+		.kind = PGT_CALL_CLOSE);
+	wrote("WAIT #10: nam='CPU run queue' ela= 2 p1=0 p2=0 p3=0 obj#=-1 "
+		  "type='CPU' tim=600\n"
+		  "CLOSE #10:c=0,e=0,dep=0,type=0,tim=600\n", "in it");
 }
 
 static void

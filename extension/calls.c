@@ -23,13 +23,13 @@
 #include "extension/clock.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
+#include "extension/nesting.h"
 #include "extension/plan_watch.h"
 #include "extension/run_queue.h"
 
 /* How long a reading of the thread's CPU clock is good for */
 #define CPU_CLOCK_AGE_NS	10000
 
-int			pgt_call_depth = 0;
 TimestampTz pgt_outer_statement = 0;
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
@@ -178,16 +178,11 @@ pgt_call_leave(PgtCall *call)
 	pgt_call_depth = call->depth;
 	pgt_plan_node = call->plan_node;
 	innermost = call->outer;
+	pgt_values_hidden = innermost != NULL && innermost->hides_values;
 	if (innermost != NULL)
 		show_cursor_to_workers(innermost->cursor);
 	else
 		pgt_leader_cursor = 0;
-}
-
-bool
-pgt_calls_hide_values(void)
-{
-	return innermost != NULL && innermost->hides_values;
 }
 
 void
@@ -199,9 +194,10 @@ pgt_call_enter(PgtCall *call, const char *stack)
 	/* what an error may have left behind doesn't outlive the client's call */
 	call->plan_node = call->depth > 0 ? pgt_plan_node : 0;
 	pgt_plan_node = 0;
-	call->hides_values = call->cursor->hides_values || pgt_calls_hide_values();
+	call->hides_values = call->cursor->hides_values || pgt_values_hidden;
 	call->outer = innermost;
 	innermost = call;
+	pgt_values_hidden = call->hides_values;
 	show_cursor_to_workers(call->cursor);
 }
 

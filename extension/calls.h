@@ -57,9 +57,6 @@ pgt_calls_follow(void)
 		pgt_calls_leave_outer();
 }
 
-/* How many calls this process is in, that is dep= of the next one. */
-extern int	pgt_call_depth;
-
 /* Where the stack is, for the hook that brackets a call */
 #define pgt_stack() ((const char *) __builtin_frame_address(0))
 
@@ -86,9 +83,6 @@ pgt_call_unpin(const PgtCall *call)
 	if (call->generation == pgt_trace.generation)
 		pgt_cursor_unpin(call->cursor);
 }
-
-/* Is one of the calls that are entered of a statement that hides its values? */
-extern bool pgt_calls_hide_values(void);
 
 /* Is it the one that was entered last, and not left since? */
 extern bool pgt_call_is_innermost(const PgtCall *call);

@@ -11,10 +11,10 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
-#include "extension/calls.h"
 #include "extension/context.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
+#include "extension/nesting.h"
 #include "extension/redact.h"
 
 /* Longer values are cut; a key of this length isn't one. */

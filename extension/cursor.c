@@ -21,11 +21,11 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "extension/calls.h"
 #include "extension/compat.h"
 #include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/nesting.h"
 #include "extension/plan_hash.h"
 #include "extension/redact.h"
 #include "extension/sql_text.h"
@@ -217,7 +217,7 @@ send_text(PgtCursor *cursor, const char *text, const Node *utility)
 {
 	Size		len = cursor->len;
 	char	   *redacted = pgt_redact(text, &len, utility,
-									  pgt_calls_hide_values(),
+									  pgt_values_hidden,
 									  &cursor->hides_values);
 	char		traceparent[PGT_TRACEPARENT_LEN];
 	PgtCursorRecord *record;

@@ -14,6 +14,7 @@
 #include "extension/calls.h"
 #include "extension/emit.h"
 #include "extension/emit_binds.h"
+#include "extension/nesting.h"
 #include "extension/redact.h"
 #include "extension/value.h"
 
@@ -64,7 +65,7 @@ send_param(ParamListInfo params, int index, const PgtCursor *cursor)
 	type = pgt_value_type(param->ptype);
 	if (type == NULL)
 		pgt_value_omit(&value, "type does not exist");
-	else if (cursor->hides_values || pgt_calls_hide_values())
+	else if (cursor->hides_values || pgt_values_hidden)
 		pgt_value_omit(&value, "redacted");
 	else if (param->isnull)
 		;

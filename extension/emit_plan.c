@@ -17,6 +17,7 @@
 #include "extension/emit.h"
 #include "extension/emit_plan.h"
 #include "extension/guc.h"
+#include "extension/nesting.h"
 #include "extension/plan_node.h"
 #include "extension/plan_watch.h"
 

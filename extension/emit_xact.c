@@ -13,6 +13,7 @@
 #include "extension/emit.h"
 #include "extension/emit_xact.h"
 #include "extension/executions.h"
+#include "extension/nesting.h"
 
 void
 pgt_emit_xact(bool rolled_back)

@@ -15,6 +15,7 @@
 
 #include "extension/emit.h"
 #include "extension/executions.h"
+#include "extension/nesting.h"
 
 #define NBUCKETS	8192		/* a power of two */
 

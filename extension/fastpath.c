@@ -21,6 +21,7 @@
 #include "extension/activation.h"
 #include "extension/calls.h"
 #include "extension/fastpath.h"
+#include "extension/nesting.h"
 
 #define COMMAND_EXECUTE		47	/* Oracle's PL/SQL EXECUTE */
 

@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "extension/guc.h"
-#include "extension/guc_define.h"
 
 bool		pgt_enabled = false;
 bool		pgt_session = false;

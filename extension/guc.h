@@ -5,6 +5,8 @@
 #ifndef PGT_GUC_H
 #define PGT_GUC_H
 
+#include "utils/guc.h"
+
 typedef enum PgtPlanStat
 {
 	PGT_PLAN_STAT_NEVER,
@@ -73,6 +75,9 @@ extern char *pgt_action;
  * that have never been set don't.
  */
 extern void pgt_guc_pass_to_workers(void);
+
+/* The values of pg_trace.plan_stat, with their names */
+extern const struct config_enum_entry pgt_plan_stat_options[];
 
 /*
  * The name of a plan_stat value, and the value of a name (-1 if there is no

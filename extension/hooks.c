@@ -35,6 +35,7 @@
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/libraries.h"
+#include "extension/nesting.h"
 #include "extension/plan_watch.h"
 #include "extension/utilities.h"
 

@@ -10,6 +10,7 @@
 
 #include "extension/calls.h"
 #include "extension/guc.h"
+#include "extension/nesting.h"
 #include "extension/options.h"
 
 bool

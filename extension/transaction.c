@@ -22,6 +22,7 @@
 
 #include "extension/activation.h"
 #include "extension/emit_xact.h"
+#include "extension/nesting.h"
 #include "extension/transaction.h"
 
 static PgtCall kept;			/* the statement's EXEC */

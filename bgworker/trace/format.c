@@ -173,18 +173,17 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	if (record->value_len > 0)
 		put_number(format, FIELD(PGT_FIELD_SHOWN), record->total_len);
 
-	put_string(format, "\n " FIELD(PGT_FIELD_VALUE));
 	if (record->state == PGT_BIND_NULL)
-		put_string(format, "NULL\n");
+		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "NULL\n");
 	else if (record->state == PGT_BIND_VALUE)
 	{
-		put_string(format, "\"");
+		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "\"");
 		begin_text(format, &record->header, sizeof(*record),
 				   record->total_len);
 	}
 	else
 	{
-		put_string(format, "<");
+		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "<");
 		put_escaped(format, (const char *) (record + 1),
 					record->header.text_len, '>');
 		put_string(format, ">\n");

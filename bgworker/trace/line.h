@@ -69,7 +69,7 @@ put_time(PgtFormat *format, const char *label, uint64 ns)
 static inline void
 put_escaped(PgtFormat *format, const char *text, Size len, char quote)
 {
-	for (;;)
+	while (len > 0)
 	{
 		Size		plain = pgt_plain_len(text, len, quote);
 		char		escape[PGT_ESCAPE_LEN];

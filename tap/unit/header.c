@@ -94,12 +94,14 @@ static const PgtWaitName wait_name = {.name = "a'b", .type = "IO"};
 static void
 test_running_statement(void)
 {
-	uint64		begin_ns = fake_now_ns;
+	PgtRunningStatement statement = {
+		.text = "SELECT\n1",
+		.role = 20,
+		.traced_ns = 9 * US,
+	};
 
 	new_file();
-	session.role = 20;
-	pgt_format_running_statement(&format, "SELECT\n1", &session, 9 * US,
-								 false, 0);
+	pgt_format_running_statement(&format, &statement);
 	wrote("=====================\n"
 		  "PARSING IN CURSOR #10 len=8 dep=0 uid=20 oct=0 lid=20 tim=9 hv=0 "
 		  "ad='0' sqlid='0'\nSELECT\n1\nEND OF STMT\n",
@@ -109,8 +111,10 @@ test_running_statement(void)
 
 	new_file();
 	fake_secret = "SECRET";
-	pgt_format_running_statement(&format, "SECRET", &session, begin_ns, true,
-								 begin_ns);
+	statement.text = "SECRET";
+	statement.running = true;
+	statement.since_ns = statement.traced_ns = fake_now_ns;
+	pgt_format_running_statement(&format, &statement);
 	fake_secret = NULL;
 	ok(strstr(out.data, " len=3 ") != NULL &&
 	   strstr(out.data, "\nxxx\nEND OF STMT\n") != NULL, "a secret is hidden");

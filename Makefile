@@ -5,7 +5,8 @@
 #	sudo make test			run all tests, on a fresh machine as well
 #	sudo make check-core	run PostgreSQL's own tests with all sessions traced
 #	make installcheck		run tests of what is installed: pg_regress and prove
-#	make indent				format all C files; make check-format: show what it would do
+#	make fuzz				fuzz what reads what anybody may have written
+#	make indent				format all C files; make check-source: format, structure, links
 #	sudo make bench			measure what tracing costs, after make install
 #	sudo make bench-hits	measure what each kind of probe costs
 #	sudo make bench-stages	measure each stage by itself, from hook to file
@@ -71,7 +72,7 @@ remove-downloads: clean
 	rm -rf .build
 
 # ---- Demo, tests, benches, format ----
-.PHONY: demo test check-core indent check-format
+.PHONY: demo test check-core indent check-format check-source
 
 demo:
 	@packaging/demo
@@ -88,6 +89,11 @@ indent:
 
 check-format:
 	@packaging/indent --check
+
+# Format, structure, and what documents refer to
+check-source: check-format
+	@packaging/check-structure
+	@packaging/check-docs
 
 include tap/tests.mk bench/bench.mk
 

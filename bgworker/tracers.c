@@ -44,6 +44,21 @@ pgt_tracers_next(const PgtTracer *tracer)
 	return NULL;
 }
 
+bool
+pgt_tracers_write(const char *name)
+{
+	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
+		 tracer = pgt_tracers_next(tracer))
+	{
+		const char *slash = strrchr(tracer->writer.path, '/');
+
+		if (tracer->writer.fd >= 0 && slash != NULL &&
+			strcmp(slash + 1, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Who an event is about; NULL if that trace has ended. */
 static PgtTracer *
 find(uint32 slot, uint32 generation)

@@ -16,6 +16,9 @@ extern void pgt_tracers_init(void);
 /* The next one in use, or the first one after NULL; NULL if there is none. */
 extern PgtTracer *pgt_tracers_next(const PgtTracer *tracer);
 
+/* Is one of them writing the file of that name, without its directory? */
+extern bool pgt_tracers_write(const char *name);
+
 /* Callbacks for the probes; see PgtWaitCallback and PgtLockCallback. */
 extern void pgt_tracers_wait(void *arg, const struct pgt_wait_event *event);
 extern void pgt_tracers_lock_wait(void *arg,

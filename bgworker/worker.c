@@ -283,12 +283,12 @@ follow_settings(void)
 		open_probes();
 		opened_as = pgt_wait_probe;
 		if (!first)
-			pgt_leftovers_complete();
+			pgt_leftovers_complete(pgt_tracers_write);
 	}
 	if (first)
 	{
 		pgt_traces_resume();
-		pgt_leftovers_complete();
+		pgt_leftovers_complete(pgt_tracers_write);
 	}
 	first = false;
 	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");

@@ -63,16 +63,20 @@ complete_file(int fd)
 				 errmsg("could not complete a trace file: %m")));
 }
 
-/* Complete the file of that name if it is the trace of a process that is gone. */
+/*
+ * Complete the file of that name if it is the trace of a process that is gone.
+ * This worker may still be writing what that process has sent.
+ */
 static void
-look_at_file(int directory_fd, const char *name)
+look_at_file(int directory_fd, const char *name, PgtFileInUse in_use)
 {
 	char		error[MAXPGPATH + 256];
 	int			pid;
 	unsigned	role;
 	int			fd;
 
-	if (!pgt_trace_name_parse(name, &pid, &role) || is_alive(pid))
+	if (!pgt_trace_name_parse(name, &pid, &role) || is_alive(pid) ||
+		in_use(name))
 		return;
 	fd = pgt_trace_directory_open_file(directory_fd, name, O_RDWR | O_APPEND,
 									   error, sizeof(error));
@@ -87,7 +91,7 @@ look_at_file(int directory_fd, const char *name)
 }
 
 void
-pgt_leftovers_complete(void)
+pgt_leftovers_complete(PgtFileInUse in_use)
 {
 	char		path[MAXPGPATH];
 	char		error[MAXPGPATH + 256];
@@ -105,6 +109,6 @@ pgt_leftovers_complete(void)
 		return;
 	}
 	while ((entry = readdir(directory)) != NULL)
-		look_at_file(directory_fd, entry->d_name);
+		look_at_file(directory_fd, entry->d_name, in_use);
 	closedir(directory);
 }

@@ -5,10 +5,13 @@
 #ifndef PGT_TRACE_LEFTOVERS_H
 #define PGT_TRACE_LEFTOVERS_H
 
+/* Is the file of that name, in the trace directory, still being written? */
+typedef bool (*PgtFileInUse) (const char *name);
+
 /*
- * Add a last line to each trace file that has none and whose process is gone.
- * Raises no error: what can't be done is logged.
+ * Add a last line to each trace file that has none, isn't in use and whose
+ * process is gone.  Raises no error: what can't be done is logged.
  */
-extern void pgt_leftovers_complete(void);
+extern void pgt_leftovers_complete(PgtFileInUse in_use);
 
 #endif							/* PGT_TRACE_LEFTOVERS_H */

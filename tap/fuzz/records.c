@@ -14,7 +14,7 @@
 #include "bgworker/trace/merge.h"
 #include "bgworker/trace/sound.h"
 #include "extension/queue.h"
-#include "tap/unit/fakes/server.h"
+#include "tap/unit/support/without_server.h"
 
 #define QUEUE_SIZE		(4 * PGT_RECORD_MAX)
 /* A text that is longer has no room in the file. */
@@ -119,7 +119,7 @@ publish_record(Input *input)
 	record->type = type;
 	record->text_len = text_len;
 	if (take_number(input, 1) != 0)
-		record->time_ns %= fake_now_ns;
+		record->time_ns %= test_now_ns;
 	pgt_queue_publish(&place, head);
 }
 
@@ -134,7 +134,7 @@ report_wait(Input *input)
 	if (event.wait.target != PGT_TARGET_NONE)
 		take(input, &event.target, sizeof(event.target));
 	/* the BPF program's clock can't be forged */
-	event.wait.end_ns %= fake_now_ns;
+	event.wait.end_ns %= test_now_ns;
 	event.wait.start_ns %= event.wait.end_ns + 1;
 	pgt_merge_add_wait(&merge, &event.wait);
 }
@@ -402,7 +402,7 @@ LLVMFuzzerTestOneInput(const uint8 *bytes, size_t len)
 		}
 	}
 	for (int i = 0; i < 3; i++)
-		run(pgt_queue_head(&reader), fake_now_ns);
+		run(pgt_queue_head(&reader), test_now_ns);
 	break_text(format.text_left);
 	check_output();
 

@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "tap/unit/fakes/lines.h"
+#include "tap/unit/support/lines.h"
 
 static void
 cursor_is(uint32 expected, uint32 for_client, const char *name)
@@ -34,9 +34,9 @@ test_calls(void)
 	end_call(10, 0, false);
 	cursor_is(10, 10, "after a call of a statement that goes on");
 	begin_call(14, 0);
-	fake_now_ns += 5 * SECOND;
+	test_now_ns += 5 * SECOND;
 	begin_call(17, 1);
-	ok(format.running_due_ns == fake_now_ns + 5 * SECOND,
+	ok(format.running_due_ns == test_now_ns + 5 * SECOND,
 	   "RUNNING is due by the outermost call");
 	end_call(17, 1, true);
 	end_call(14, 0, true);
@@ -108,7 +108,7 @@ test_depths(void)
 static void
 test_running_before(void)
 {
-	uint64		begin_ns = fake_now_ns;
+	uint64		begin_ns = test_now_ns;
 
 	new_file();
 	pgt_format_running_begun(&format, begin_ns, begin_ns - 25 * SECOND);
@@ -121,7 +121,7 @@ test_running_before(void)
 	cursor_is(PGT_FIRST_CURSOR, PGT_FIRST_CURSOR, "after it");
 	begin_call(12, 0);
 	cursor_is(12, 12, "the next call at the top");
-	ok(format.running_due_ns == fake_now_ns + 10 * SECOND,
+	ok(format.running_due_ns == test_now_ns + 10 * SECOND,
 	   "whose time begins anew");
 	pgt_format_running_ended(&format);
 	cursor_is(12, 12, "isn't ended as the one before");

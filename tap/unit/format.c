@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "tap/unit/fakes/lines.h"
+#include "tap/unit/support/lines.h"
 
 static void
 test_cursors(void)
@@ -145,22 +145,22 @@ test_contexts(void)
 {
 	char		value[3000];
 
-	fake_wall_ns = 0;
-	fake_now_ns = 86400 * SECOND;
+	test_wall_ns = 0;
+	test_now_ns = 86400 * SECOND;
 	new_file();
 	PUT(PGT_RECORD_CONTEXT, PgtContextRecord, "a\n)b",
-		.header.time_ns = fake_now_ns - 1500 * US,
+		.header.time_ns = test_now_ns - 1500 * US,
 		.kind = PGT_CONTEXT_CLIENT);
 	wrote("*** CLIENT ID:(a\\n)b) 1970-01-01T23:59:59.998500+00:00\n",
 		  "a client's identifier, at the time when it was set");
 	PUT(PGT_RECORD_CONTEXT, PgtContextRecord, "m",
-		.header.time_ns = fake_now_ns, .kind = PGT_CONTEXT_MODULE);
+		.header.time_ns = test_now_ns, .kind = PGT_CONTEXT_MODULE);
 	wrote("*** MODULE NAME:(m) 1970-01-02T00:00:00.000000+00:00\n", "module");
 	PUT(PGT_RECORD_CONTEXT, PgtContextRecord, "",
-		.header.time_ns = fake_now_ns, .kind = PGT_CONTEXT_ACTION);
+		.header.time_ns = test_now_ns, .kind = PGT_CONTEXT_ACTION);
 	wrote("*** ACTION NAME:() 1970-01-02T00:00:00.000000+00:00\n", "action");
 	PUT(PGT_RECORD_CONTEXT, PgtContextRecord, "",
-		.header.time_ns = fake_now_ns, .kind = PGT_CONTEXT_USER,
+		.header.time_ns = test_now_ns, .kind = PGT_CONTEXT_USER,
 		.userid = UINT32_MAX);
 	wrote("*** USER ID:(4294967295) 1970-01-02T00:00:00.000000+00:00\n",
 		  "role");
@@ -178,7 +178,7 @@ test_contexts(void)
 		if (kind == PGT_CONTEXT_USER)
 			continue;
 		PUT(PGT_RECORD_CONTEXT, PgtContextRecord, value,
-			.header.time_ns = fake_now_ns, .kind = kind);
+			.header.time_ns = test_now_ns, .kind = kind);
 		ok(out.len > 1000 && out.len < 1100,
 		   "a long value of kind %d is cut: %d", kind, out.len);
 		resetStringInfo(&out);
@@ -219,23 +219,23 @@ test_missing(void)
 static void
 test_wall_clock(void)
 {
-	fake_wall_ns = 0;
-	fake_now_ns = 86400 * SECOND;
+	test_wall_ns = 0;
+	test_now_ns = 86400 * SECOND;
 	new_file();
-	fake_now_ns += 10 * SECOND - 1;
+	test_now_ns += 10 * SECOND - 1;
 	begin_call(10, 0);
 	wrote("", "no wall-clock line within ten seconds");
-	fake_now_ns++;
+	test_now_ns++;
 	begin_call(10, 0);
 	wrote("*** 1970-01-02T00:00:10.000000+00:00 (tim=86410000000)\n",
 		  "one after ten seconds");
-	fake_now_ns += 20 * SECOND;
-	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.time_ns = fake_now_ns,
+	test_now_ns += 20 * SECOND;
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.time_ns = test_now_ns,
 		.header.cursor = 10, .begun = true);
 	wrote("PARSE #10:c=0,e=0,p=0,cr=0,cu=0,mis=0,r=0,dep=0,og=1,plh=0,"
 		  "tim=86430000000\n", "none before the end of a call");
 	PUT(PGT_RECORD_CURSOR, PgtCursorRecord, "", .header.cursor = 11,
-		.header.time_ns = fake_now_ns - 5 * SECOND);
+		.header.time_ns = test_now_ns - 5 * SECOND);
 	wrote("*** 1970-01-02T00:00:25.000000+00:00 (tim=86425000000)\n"
 		  "=====================\n"
 		  "PARSING IN CURSOR #11 len=0 dep=0 uid=0 oct=0 lid=0 "

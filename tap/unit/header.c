@@ -6,7 +6,7 @@
 
 #include <sys/utsname.h>
 
-#include "tap/unit/fakes/lines.h"
+#include "tap/unit/support/lines.h"
 
 static PgtSession session;
 
@@ -14,8 +14,8 @@ static PgtSession session;
 static void
 new_day(void)
 {
-	fake_wall_ns = 0;
-	fake_now_ns = 86400 * SECOND;
+	test_wall_ns = 0;
+	test_now_ns = 86400 * SECOND;
 	new_file();
 }
 
@@ -65,14 +65,14 @@ test_header(void)
 	wrote(expected, "the head of a file");
 	pfree(expected);
 
-	fake_secret = "app'\x01";
+	test_secret = "app'\x01";
 	new_day();
 	format.wall_clock_ns = 0;
 	expected = expected_header("***");
 	pgt_format_header(&format, &session, "/d/a\nb.trc");
 	wrote(expected, "an application's name that is hidden");
 	pfree(expected);
-	fake_secret = NULL;
+	test_secret = NULL;
 }
 
 static void
@@ -110,12 +110,12 @@ test_running_statement(void)
 	   pgt_format_cursor(&format, true) == 10, "has only waits for the client");
 
 	new_file();
-	fake_secret = "SECRET";
+	test_secret = "SECRET";
 	statement.text = "SECRET";
 	statement.running = true;
-	statement.since_ns = statement.traced_ns = fake_now_ns;
+	statement.since_ns = statement.traced_ns = test_now_ns;
 	pgt_format_running_statement(&format, &statement);
-	fake_secret = NULL;
+	test_secret = NULL;
 	ok(strstr(out.data, " len=3 ") != NULL &&
 	   strstr(out.data, "\nxxx\nEND OF STMT\n") != NULL, "a secret is hidden");
 	resetStringInfo(&out);
@@ -126,7 +126,7 @@ test_running_statement(void)
 static void
 test_running(void)
 {
-	uint64		begin_ns = fake_now_ns;
+	uint64		begin_ns = test_now_ns;
 
 	new_file();
 	pgt_format_running(&format, begin_ns + 100 * SECOND, NULL, 0, false);
@@ -134,28 +134,28 @@ test_running(void)
 	begin_call(10, 0);
 	pgt_format_running(&format, begin_ns + 10 * SECOND - 1, NULL, 0, false);
 	wrote("", "within ten seconds");
-	fake_now_ns += 10 * SECOND;
-	format.wall_clock_ns = fake_now_ns;
-	pgt_format_running(&format, fake_now_ns, NULL, 0, false);
+	test_now_ns += 10 * SECOND;
+	format.wall_clock_ns = test_now_ns;
+	pgt_format_running(&format, test_now_ns, NULL, 0, false);
 	wrote("*** RUNNING #10 e=10000000\n", "after ten seconds");
-	pgt_format_running(&format, fake_now_ns + SECOND, NULL, 0, false);
+	pgt_format_running(&format, test_now_ns + SECOND, NULL, 0, false);
 	wrote("", "said once");
-	fake_now_ns += 10 * SECOND;
-	format.wall_clock_ns = fake_now_ns;
-	pgt_format_running(&format, fake_now_ns, &wait_name,
-					   fake_now_ns - 3 * US, true);
+	test_now_ns += 10 * SECOND;
+	format.wall_clock_ns = test_now_ns;
+	pgt_format_running(&format, test_now_ns, &wait_name,
+					   test_now_ns - 3 * US, true);
 	wrote("*** RUNNING #10 e=20000000 nam='a\\'b' type='IO' ela=3 partial=1\n",
 		  "and again, with a wait");
 	PUT(PGT_RECORD_CURSOR, PgtCursorRecord, "S", .header.cursor = 11,
-		.header.time_ns = fake_now_ns, .total_len = 2);
+		.header.time_ns = test_now_ns, .total_len = 2);
 	resetStringInfo(&out);
-	fake_now_ns += 10 * SECOND;
-	pgt_format_running(&format, fake_now_ns, NULL, 0, false);
+	test_now_ns += 10 * SECOND;
+	pgt_format_running(&format, test_now_ns, NULL, 0, false);
 	wrote("", "not in the middle of a text");
 	pgt_format_text_dots(&format, 1);
 	resetStringInfo(&out);
-	format.wall_clock_ns = fake_now_ns;
-	pgt_format_running(&format, fake_now_ns, &wait_name, fake_now_ns, false);
+	format.wall_clock_ns = test_now_ns;
+	pgt_format_running(&format, test_now_ns, &wait_name, test_now_ns, false);
 	wrote("*** RUNNING #10 e=30000000 nam='a\\'b' type='IO' ela=0\n",
 		  "but after it");
 }

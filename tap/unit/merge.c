@@ -9,7 +9,7 @@
 
 #include "bgworker/trace/merge.h"
 #include "bgworker/trace/sound.h"
-#include "tap/unit/fakes/server.h"
+#include "tap/unit/support/without_server.h"
 #include "tap/unit/tap.h"
 
 #define QUEUE_SIZE	(8 * PGT_RECORD_MAX)
@@ -311,10 +311,10 @@ test_limits(void)
 
 	/* waits that there is no memory for */
 	restart();
-	fake_allocations_left = 0;
+	test_allocations_left = 0;
 	add_wait(1);
 	ok(merge.dropped == 1, "a wait is dropped");
-	fake_allocations_left = FAKE_NO_LIMIT;
+	test_allocations_left = TEST_NO_LIMIT;
 	for (int i = 0; i < 1024 * 1024 + 10; i++)
 		add_wait(i);
 	ok(merge.dropped == 11, "64 MB of waits: " UINT64_FORMAT, merge.dropped);

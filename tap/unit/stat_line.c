@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "extension/guc.h"
-#include "tap/unit/fakes/lines.h"
+#include "tap/unit/support/lines.h"
 
 #define NODE(execution, id)	((uint64) (execution) << 32 | (id))
 
@@ -123,7 +123,7 @@ test_nesting(void)
 	pgt_format_node_wait(&format, NODE(1, 2), 5 * US);
 	begin_call(10, 0);
 	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 11,
-		.header.depth = 1, .header.time_ns = fake_now_ns,
+		.header.depth = 1, .header.time_ns = test_now_ns,
 		.plan_node = NODE(1, 2));
 	pgt_format_node_wait(&format, NODE(2, 1), 8 * US);
 	put_node(2, 1, 1, PGT_NODE_TIMING_SAMPLED);
@@ -174,9 +174,9 @@ test_unknown(void)
 	new_file();
 	format.has_waits = format.has_samples = true;
 	begin_call(10, 0);
-	fake_allocations_left = 0;
+	test_allocations_left = 0;
 	pgt_format_node_wait(&format, NODE(1, 1), US);
-	fake_allocations_left = FAKE_NO_LIMIT;
+	test_allocations_left = TEST_NO_LIMIT;
 	unknown(1, "for which there was no memory");
 	pgt_format_node_wait(&format, NODE(2, 262143), US);
 	pgt_format_node_wait(&format, NODE(3, 1), US);

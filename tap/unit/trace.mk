@@ -12,7 +12,7 @@ $(PURE_TRACE_TESTS): UNIT_CFLAGS = -std=gnu99 -pedantic-errors \
 
 # From the queue to the lines, and the little of a server that they need: the
 # rest of it is in PostgreSQL's libraries for programs.
-TRACE_SOURCES = tap/unit/fakes/server.c extension/queue.c \
+TRACE_SOURCES = tap/unit/support/without_server.c extension/queue.c \
 	$(patsubst %,bgworker/trace/%.c,attribution file_name format header merge \
 	node_sums relations running_line sound stat_line wait_line)
 TRACE_TESTS = $(patsubst %,.build/unit/%,attribution format header merge \
@@ -28,4 +28,4 @@ TRACE_LIBS = -L$(shell $(PG_CONFIG) --pkglibdir) -lpgcommon -lpgport
 $(call sanitized,$(TRACE_SOURCES) tap/fuzz/records.c) \
 $(TRACE_TESTS:.build/unit/%=.build/sanitized/tap/unit/%.o): FUZZ_CFLAGS += \
 	-isystem $(shell $(PG_CONFIG) --includedir-server) \
-	-DPGT_VERSION='"1.0"' -Dclock_gettime=fake_clock_gettime
+	-DPGT_VERSION='"1.0"' -Dclock_gettime=test_clock_gettime

@@ -7,7 +7,7 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 
-#include "tap/unit/fakes/lines.h"
+#include "tap/unit/support/lines.h"
 
 static const PgtWaitName read_name = {.name = "DataFileRead", .type = "IO"};
 static const PgtWaitName lock_name = {.name = "a'b", .type = "Lock"};

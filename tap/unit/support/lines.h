@@ -2,11 +2,11 @@
  * lines.h
  *		What tests of lines have in common: a file in memory.
  */
-#ifndef PGT_UNIT_FAKES_LINES_H
-#define PGT_UNIT_FAKES_LINES_H
+#ifndef PGT_UNIT_SUPPORT_LINES_H
+#define PGT_UNIT_SUPPORT_LINES_H
 
 #include "bgworker/trace/format.h"
-#include "tap/unit/fakes/server.h"
+#include "tap/unit/support/without_server.h"
 #include "tap/unit/tap.h"
 
 #define US	UINT64CONST(1000)
@@ -25,7 +25,7 @@ new_file(void)
 		pgt_format_free(&format);
 	resetStringInfo(&out);
 	pgt_format_init(&format, &out);
-	format.wall_clock_ns = fake_now_ns;
+	format.wall_clock_ns = test_now_ns;
 }
 
 /* A test that these lines have been written since the last one */
@@ -66,7 +66,7 @@ static inline void
 begin_call(uint32 cursor, int depth)
 {
 	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = cursor,
-		.header.depth = depth, .header.time_ns = fake_now_ns);
+		.header.depth = depth, .header.time_ns = test_now_ns);
 }
 
 /* A call that belongs to a PGT_RECORD_BEGIN ends; its line is dropped. */
@@ -74,9 +74,9 @@ static inline void
 end_call(uint32 cursor, int depth, bool done)
 {
 	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = cursor,
-		.header.depth = depth, .header.time_ns = fake_now_ns,
+		.header.depth = depth, .header.time_ns = test_now_ns,
 		.kind = PGT_CALL_EXEC, .begun = true, .done = done);
 	resetStringInfo(&out);
 }
 
-#endif							/* PGT_UNIT_FAKES_LINES_H */
+#endif							/* PGT_UNIT_SUPPORT_LINES_H */

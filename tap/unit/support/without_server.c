@@ -1,6 +1,6 @@
 /*
- * server.c
- *		What unit tests have in the place of a server: see server.h.
+ * without_server.c
+ *		What unit tests have in the place of a server: see without_server.h.
  */
 #include "postgres.h"
 
@@ -14,12 +14,12 @@
 #include "utils/memutils.h"
 
 #include "extension/redact.h"
-#include "tap/unit/fakes/server.h"
+#include "tap/unit/support/without_server.h"
 
-int			fake_allocations_left = FAKE_NO_LIMIT;
-uint64		fake_now_ns = UINT64CONST(5000000000000);
-uint64		fake_wall_ns = UINT64CONST(1700000000000000000);
-const char *fake_secret = NULL;
+int			test_allocations_left = TEST_NO_LIMIT;
+uint64		test_now_ns = UINT64CONST(5000000000000);
+uint64		test_wall_ns = UINT64CONST(1700000000000000000);
+const char *test_secret = NULL;
 
 int			wal_segment_size = 16 * 1024 * 1024;
 MemoryContext TopMemoryContext = NULL;
@@ -34,10 +34,10 @@ void *
 MemoryContextAllocExtended(MemoryContext context pg_attribute_unused(),
 						   Size size, int flags)
 {
-	if ((flags & MCXT_ALLOC_NO_OOM) != 0 && fake_allocations_left >= 0 &&
-		fake_allocations_left-- == 0)
+	if ((flags & MCXT_ALLOC_NO_OOM) != 0 && test_allocations_left >= 0 &&
+		test_allocations_left-- == 0)
 	{
-		fake_allocations_left = 0;
+		test_allocations_left = 0;
 		return NULL;
 	}
 	return palloc_extended(size, flags);
@@ -106,14 +106,14 @@ ExceptionalCondition(const char *condition,
 
 /* The code under test is compiled with this name for the function. */
 #ifndef clock_gettime
-#error "needs -Dclock_gettime=fake_clock_gettime"
+#error "needs -Dclock_gettime=test_clock_gettime"
 #endif
 
 int
 clock_gettime(clockid_t clock, struct timespec *time)
 {
-	uint64		ns = fake_now_ns +
-		(clock == CLOCK_REALTIME ? fake_wall_ns : 0);
+	uint64		ns = test_now_ns +
+		(clock == CLOCK_REALTIME ? test_wall_ns : 0);
 
 	time->tv_sec = ns / 1000000000;
 	time->tv_nsec = ns % 1000000000;
@@ -166,8 +166,8 @@ GetLockmodeName(LOCKMETHODID method pg_attribute_unused(), LOCKMODE mode)
 static bool
 is_secret(const char *text, Size len)
 {
-	return fake_secret != NULL && strlen(fake_secret) == len &&
-		memcmp(text, fake_secret, len) == 0;
+	return test_secret != NULL && strlen(test_secret) == len &&
+		memcmp(text, test_secret, len) == 0;
 }
 
 bool

@@ -67,7 +67,7 @@ static void
 put_item(const PgtMerge *merge, PgtItemKind kind, uint64 safe_ns,
 		 const void *data, uint32 len)
 {
-	PgtItem		item = {.kind = kind,.len = len,.safe_ns = safe_ns};
+	PgtItem		item = {.kind = kind, .len = len, .safe_ns = safe_ns};
 	FILE	   *file = file_of(merge);
 
 	if (file != NULL &&
@@ -115,7 +115,7 @@ __wrap_pgt_merge_add_wait(PgtMerge *merge, const struct pgt_wait_event *wait)
 
 int
 __wrap_pgt_merge_run(PgtMerge *merge, PgtQueueReader *queue,
-								 uint64 head, uint64 safe_ns, const PgtMergeSink *sink, bool *held)
+					 uint64 head, uint64 safe_ns, const PgtMergeSink *sink, bool *held)
 {
 	uint64		tail = queue->tail;
 

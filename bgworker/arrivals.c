@@ -69,7 +69,11 @@ pgt_arrivals_handle(bool possible)
 		if (pg_atomic_read_u32(&arrival->state) != PGT_ARRIVAL_WAITING)
 			continue;
 		pg_read_barrier();
-		/* read once; as the trace begins, it is seen whether it is one of ours */
+
+		/*
+		 * read once; as the trace begins, it is seen whether it is one of
+		 * ours
+		 */
 		pid = *(volatile int *) &arrival->pid;
 		leader_pid = *(volatile int *) &arrival->leader_pid;
 		if (possible)

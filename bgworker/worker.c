@@ -222,8 +222,8 @@ static void
 sleep_until_needed(long timeout_ms)
 {
 	/*
-	 * A backend that publishes a record after this looks at the flag, and
-	 * one that has published before it is seen below.
+	 * A backend that publishes a record after this looks at the flag, and one
+	 * that has published before it is seen below.
 	 */
 	pg_atomic_exchange_u32(&pgt_shared->worker_asleep, 1);
 	if (pgt_rounds_are_done())

@@ -11,7 +11,8 @@
  * Not for use but by the functions below.  That the flag is in this library is
  * said here as well, which saves an instruction in every hook.
  */
-extern __attribute__((visibility("hidden"))) pg_atomic_uint32 *pgt_trace_flag;
+extern __attribute__((visibility("hidden")))
+pg_atomic_uint32 *pgt_trace_flag;
 extern bool pgt_trace_look(void);
 extern bool pgt_trace_goes_on(void);
 

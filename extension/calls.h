@@ -22,7 +22,8 @@ typedef struct PgtCall
 	struct PgtCall *outer;		/* while it is entered: the one around it */
 	const char *frame;			/* likewise: where the stack was, or NULL if
 								 * no hook is in it: see pgt_call_detach() */
-	void		(*failed) (struct PgtCall *call);	/* after its lines, or NULL */
+	void		(*failed) (struct PgtCall *call);	/* after its lines, or
+													 * NULL */
 	PgtCursor  *cursor;			/* valid while generation is the trace's */
 	uint32		generation;
 	PgtCallKind kind;

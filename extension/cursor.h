@@ -30,8 +30,8 @@ typedef struct PgtCursor
 	uint64		time_ns;		/* of its EXECs and FETCHes since then */
 	uint32		command;		/* Oracle's command code */
 	uint32		plan_hash;
-	const PlannedStmt *plan;	/* what plan_hash was computed for; may dangle,
-								 * if there is a text */
+	const PlannedStmt *plan;	/* what plan_hash was computed for; may
+								 * dangle, if there is a text */
 	dlist_node	chain;			/* in its hash bucket, or by itself */
 	dlist_node	lru;			/* least recently used first, unless pinned */
 } PgtCursor;

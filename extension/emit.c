@@ -171,7 +171,11 @@ wait_for_room(uint32 len)
 												  "PgTraceQueue"));
 	}
 	pg_atomic_write_u32(&session->waiting, 0);
-	/* an interrupt may need it; else, the statement's next wait would end at once */
+
+	/*
+	 * an interrupt may need it; else, the statement's next wait would end at
+	 * once
+	 */
 	if (InterruptPending)
 		SetLatch(MyLatch);
 	return record;
@@ -259,8 +263,8 @@ pgt_emit_begin(PgtRecordType type, Size fixed_len,
 		return NULL;
 
 	/*
-	 * While there is no room to say that records are missing, later ones
-	 * are missing, too, so that the gap is shown where it is.
+	 * While there is no room to say that records are missing, later ones are
+	 * missing, too, so that the gap is shown where it is.
 	 */
 	record = lost_unreported > 0 && !report_lost() ? NULL : reserve(len);
 	if (record == NULL)

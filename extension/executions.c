@@ -86,7 +86,7 @@ static void
 call_failed(PgtCall *call)
 {
 	abort_execution((PgtExecution *)
-						((char *) call - offsetof(PgtExecution, call)));
+					((char *) call - offsetof(PgtExecution, call)));
 }
 
 void

@@ -78,6 +78,7 @@ trace_function(Oid function)
 		return;
 	pgt_cursor_pin(cursor);
 	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
+
 	/*
 	 * The stack here is not the call's, but near: its caller has room for the
 	 * arguments of any function.

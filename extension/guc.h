@@ -42,7 +42,7 @@ typedef enum PgtWaitProbe
 
 extern bool pgt_enabled;
 extern bool pgt_session;
-extern Oid	pgt_session_owner;		/* who has set it; InvalidOid: a superuser */
+extern Oid	pgt_session_owner;	/* who has set it; InvalidOid: a superuser */
 extern bool pgt_waits;
 extern bool pgt_binds;
 extern bool pgt_cpu;
@@ -50,14 +50,14 @@ extern int	pgt_plan_stat;
 extern int	pgt_node_timing;
 extern bool pgt_node_waits;
 extern int	pgt_max_bind_length;	/* bytes */
-extern int	pgt_max_sql_length;		/* bytes */
+extern int	pgt_max_sql_length; /* bytes */
 extern int	pgt_on_overflow;
 extern int	pgt_wait_probe;
-extern int	pgt_queue_size;			/* kB */
+extern int	pgt_queue_size;		/* kB */
 extern int	pgt_ring_buffer_size;	/* kB */
 extern int	pgt_max_sessions;
 extern int	pgt_superuser_reserved_sessions;
-extern int	pgt_max_file_size;		/* MB */
+extern int	pgt_max_file_size;	/* MB */
 extern int	pgt_max_files_per_role; /* 0 is no limit */
 extern char *pgt_output_directory;
 extern char *pgt_debug_failing_probes;	/* list of kinds of probes */

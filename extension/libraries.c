@@ -83,7 +83,11 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 												  "PgTraceLibraries"));
 	}
 	pgt_session_await(NULL);
-	/* an interrupt may need it; else, the statement's next wait would end at once */
+
+	/*
+	 * an interrupt may need it; else, the statement's next wait would end at
+	 * once
+	 */
 	if (InterruptPending)
 		SetLatch(MyLatch);
 }

@@ -13,8 +13,7 @@
 
 #include "extension/plan_hash.h"
 
-static uint32
-hash_list(const PlannedStmt *plan, const List *nodes, uint32 hash);
+static uint32 hash_list(const PlannedStmt *plan, const List *nodes, uint32 hash);
 
 static uint32
 hash_node(const PlannedStmt *plan, const Plan *node, uint32 hash)

@@ -209,8 +209,8 @@ typedef struct PgtLostRecord
 {
 	PgtRecord	header;
 	uint64		count;
-	uint32		calls;			/* count is of calls that had no cursor, not of
-								 * records that found no room */
+	uint32		calls;			/* count is of calls that had no cursor, not
+								 * of records that found no room */
 } PgtLostRecord;
 
 typedef struct PgtExitRecord

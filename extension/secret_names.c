@@ -137,7 +137,7 @@ match_word(const char *word, size_t word_len,
 /* Where the word that counts at text[i] ends, or 0 if there is none. */
 static size_t
 match_any(const PgtSecretNames *names, const char *text, size_t len,
-			 size_t i, uint64_t candidates)
+		  size_t i, uint64_t candidates)
 {
 	for (; candidates != 0; candidates &= candidates - 1)
 	{

@@ -376,4 +376,3 @@ pgt_session_allocate(const PgtSession *description)
 	}
 	return NULL;
 }
-

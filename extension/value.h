@@ -30,8 +30,9 @@ typedef struct PgtValue
 	PgtBindState state;
 	const char *text;
 	Size		len;
-	Size		full_len;		/* 0, or the length of what was cut; where that
-								 * isn't known, what the value takes as stored */
+	Size		full_len;		/* 0, or the length of what was cut; where
+								 * that isn't known, what the value takes as
+								 * stored */
 } PgtValue;
 
 /* NULL if there is no such type.  Valid until the next call. */

@@ -134,6 +134,7 @@ static void
 put_text(StringInfo out, Datum datum, Size limit, bool *cut)
 {
 	Size		len;
+
 	/* all of the last character, so that it can be cut off */
 	const char *text = first_bytes(datum, limit + MAX_MULTIBYTE_CHAR_LEN,
 								   &len);
@@ -270,7 +271,7 @@ safe_output(Oid type, Datum datum)
 			return line_out;
 		case CIRCLEOID:
 			return circle_out;
-		/* varlena */
+			/* varlena */
 		case NUMERICOID:
 			return is_short_numeric(datum) ? numeric_out : NULL;
 		case INETOID:

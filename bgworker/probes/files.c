@@ -270,6 +270,7 @@ meet(PgtProbeFiles *files, const PgtMapping *mapping)
 	int			fd;
 
 	fd = analyse(mapping->name, &status, &sites, problem, sizeof(problem));
+
 	/*
 	 * If the file isn't there any more, its successor is taken for like it;
 	 * what isn't named like a library was mapped for another purpose.
@@ -379,7 +380,7 @@ take_mapping(void *arg, const PgtMapping *mapping)
 uint32
 pgt_probe_files_of(PgtProbeFiles *files, int pid)
 {
-	Survey		survey = {.files = files,.mask = 1U << PGT_SERVER_FILE};
+	Survey		survey = {.files = files, .mask = 1U << PGT_SERVER_FILE};
 	char		path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);

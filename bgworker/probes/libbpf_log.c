@@ -29,7 +29,7 @@ typedef struct Messages
 } Messages;
 
 static char warnings_text[WARNINGS_ROOM];
-static Messages warnings = {.text = warnings_text,.size = WARNINGS_ROOM};
+static Messages warnings = {.text = warnings_text, .size = WARNINGS_ROOM};
 static Messages details;		/* no room if nobody wants to see them */
 
 static void

@@ -102,7 +102,7 @@ pgt_mappings_identify(int fd, PgtFileId *id)
 {
 	Size		page = sysconf(_SC_PAGESIZE);
 	void	   *address = mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0);
-	Search		search = {.start = (uintptr_t) address,.id = id};
+	Search		search = {.start = (uintptr_t) address, .id = id};
 
 	if (address == MAP_FAILED)
 		return false;

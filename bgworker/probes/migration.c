@@ -50,6 +50,7 @@ pgt_migration_failed(PgtProbes *probes, const char *reason)
 			(errmsg("uprobes could not be changed to %s: %s",
 					probes->sharing ? "shared ones" :
 					"ones of each process", reason)));
+
 	/*
 	 * Whoever was moved is moved back.  Sharing isn't tried again; the other
 	 * way is, when the number of sessions changes.

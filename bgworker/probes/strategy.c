@@ -302,6 +302,7 @@ choose_kind(PgtProbes *probes, char *error, size_t error_len)
 {
 	const char *server = pgt_probe_file(probes->attacher.files,
 										PGT_SERVER_FILE)->problem;
+
 	/* tried in any case, to be shown in pg_trace_worker */
 	const char *unusable = pgt_selftest(&probes->attacher,
 										PGT_PROBE_WATCHPOINT);

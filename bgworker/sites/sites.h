@@ -21,8 +21,8 @@ typedef struct PgtSite
 	bool		restart;		/* a store that may end a wait went before
 								 * without a probe of its own: close what is
 								 * open, start anew */
-	uint8_t		file_call;		/* the instruction calls such a function:
-								 * enum pgt_file_call */
+	uint8_t		file_call;		/* the instruction calls such a function: enum
+								 * pgt_file_call */
 } PgtSite;
 
 /* A probe that only tells what a wait is for. */
@@ -31,8 +31,8 @@ typedef struct PgtTargetSite
 	uint64_t	probe_addr;
 	uint64_t	probe_offset;
 	bool		cheap;
-	uint8_t		file_call;		/* enum pgt_file_call, or enum pgt_entry, or of
-								 * a relation PGT_RELATION_CLOSED */
+	uint8_t		file_call;		/* enum pgt_file_call, or enum pgt_entry, or
+								 * of a relation PGT_RELATION_CLOSED */
 	uint8_t		flags;			/* PGT_SITE_CALL, _RELATION or _ENTRY */
 } PgtTargetSite;
 
@@ -72,8 +72,8 @@ typedef struct PgtSites
 	PgtUnknown *unknown;
 	int			nunknown;		/* if not 0, some waits may go unseen */
 
-	uint64_t	proof_offset;	/* in the file: where to put uprobes to the test, 0 if
-								 * nowhere: see code/known_calls.h */
+	uint64_t	proof_offset;	/* in the file: where to put uprobes to the
+								 * test, 0 if nowhere: see code/known_calls.h */
 
 	int			nstores;		/* sites, superseded, and unknown ones */
 	int			nsuperseded;	/* stores that another's probe serves, too */

@@ -37,8 +37,8 @@ typedef struct PgtFormat
 	bool		running_before; /* calls[0] began before tracing did */
 	uint64		wall_clock_ns;	/* time of the last wall-clock line */
 	bool		has_waits;		/* waits are traced */
-	bool		has_samples;	/* and the CPU time of plan nodes is sampled, in
-								 * calls that take long enough */
+	bool		has_samples;	/* and the CPU time of plan nodes is sampled,
+								 * in calls that take long enough */
 	bool		has_multi_nodes;	/* nodes that MultiExecProcNode() executes
 									 * can be told from those above */
 	bool		has_run_queue;	/* so is the run queue */

@@ -85,7 +85,8 @@
  */
 
 /* In many lines */
-#define PGT_FIELD_TIM			"tim"	/* CLOCK_MONOTONIC, in us, as all times */
+#define PGT_FIELD_TIM			"tim"	/* CLOCK_MONOTONIC, in us, as all
+										 * times */
 #define PGT_FIELD_DEP			"dep"
 #define PGT_FIELD_LEN			"len"
 #define PGT_FIELD_UID			"uid"

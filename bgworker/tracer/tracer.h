@@ -14,7 +14,8 @@
 /* What pg_stat_activity knows about a process in the middle of something */
 typedef struct PgtActivity
 {
-	bool		running;		/* a statement; else it is idle in a transaction */
+	bool		running;		/* a statement; else it is idle in a
+								 * transaction */
 	TimestampTz statement_start;
 	TimestampTz state_start;
 	TimestampTz xact_start;
@@ -57,7 +58,8 @@ typedef struct PgtTracer
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
 	uint64		last_start_ns;	/* of the last wait written */
 	uint64		hits;			/* runs of the BPF program */
-	uint64		silent_ns;		/* since when there should have been some, or 0 */
+	uint64		silent_ns;		/* since when there should have been some, or
+								 * 0 */
 	bool		silence_noted;
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
 	uint64		lost_waits;		/* lost waits reported in the file */

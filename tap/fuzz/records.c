@@ -185,7 +185,7 @@ sink_wait(void *arg pg_attribute_unused(), const struct pgt_wait_event *event)
 		&((const struct pgt_target_event *) event)->target;
 	PgtBlockers blockers = {.start_ns = event->start_ns, .total = 20,
 		.count = event->slot % (PGT_MAX_BLOCKERS + 1),
-	.query_ids = {0, event->plan_node}};
+		.query_ids = {0, event->plan_node}};
 	PgtWait		wait = {
 		.name = &names[event->wait_event_info % lengthof(names)],
 		.start_ns = event->start_ns,
@@ -230,7 +230,7 @@ static void
 run(uint64 head, uint64 safe_ns)
 {
 	static const PgtMergeSink sink = {sink_record, sink_wait,
-	sink_text_missing, sink_corrupt, NULL};
+		sink_text_missing, sink_corrupt, NULL};
 	bool		held;
 
 	(void) pgt_merge_run(&merge, &reader, head, safe_ns, &sink, &held);

@@ -133,7 +133,7 @@ check_redaction(uint8_t known, const char *text, size_t len)
 		.names = &names,
 		.mode = (PgtRedactMode) (known & 3),
 		.standard_strings = (known & 4) != 0 ||
-			(known & 3) == PGT_REDACT_FOREIGN,
+		(known & 3) == PGT_REDACT_FOREIGN,
 		.harmless = (known & 24) == 8,
 		.sensitive = (known & 24) == 16,
 	};

@@ -56,7 +56,8 @@ leave_trace(const char *what)
 	close(fd);
 }
 
-static void __attribute__((constructor))
+static void
+__attribute__((constructor))
 loaded(void)
 {
 	leave_trace("loaded");

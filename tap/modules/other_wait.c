@@ -15,6 +15,7 @@
 PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT Datum set_wait_event(PG_FUNCTION_ARGS);
+
 PG_FUNCTION_INFO_V1(set_wait_event);
 
 Datum

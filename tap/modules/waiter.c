@@ -31,13 +31,13 @@ PG_MODULE_MAGIC;
 static pg_noinline void
 start_hidden(uint32 wait_event_info)
 {
-	__asm__ volatile("movq %0, %%rdi\n"
-					 "bswapq %%rdi\n"
-					 "bswapq %%rdi\n"
-					 "movl %1, (%%rdi)\n"
-					 :
-					 : "r" (my_wait_event_info), "r" (wait_event_info)
-					 : "rdi", "memory");
+	__asm__ volatile ("movq %0, %%rdi\n"
+					  "bswapq %%rdi\n"
+					  "bswapq %%rdi\n"
+					  "movl %1, (%%rdi)\n"
+					  :
+					  :"r" (my_wait_event_info), "r"(wait_event_info)
+					  :"rdi", "memory");
 }
 #else
 #define start_hidden(wait_event_info) pgstat_report_wait_start(wait_event_info)

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 /* Say what went wrong and exit. */
-static inline void __attribute__((format(printf, 1, 2), noreturn))
+static inline void
+__attribute__((format(printf, 1, 2), noreturn))
 fail(const char *format,...)
 {
 	va_list		args;

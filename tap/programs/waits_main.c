@@ -13,7 +13,7 @@
 
 static int	before = 3;
 static uint32_t local;
-uint32_t *my_wait_event_info = &local;
+uint32_t   *my_wait_event_info = &local;
 static int	behind = 4;
 
 static uint32_t shared[4];

@@ -42,7 +42,7 @@ leaf(int n)
 	for (int i = 0; i < n; i++)
 	{
 		result ^= i * n;
-		__asm__ volatile("":::"memory");
+		__asm__ volatile ("":::"memory");
 	}
 	return result;
 }
@@ -305,11 +305,12 @@ system_call(void)
 
 	wait_start(0x12d);
 #ifdef __x86_64__
-	__asm__ volatile("syscall":"=a"(result):"0"(39L):"rcx", "r11", "memory");
+	__asm__ volatile ("syscall":"=a" (result):"0"(39L):"rcx", "r11", "memory");
 #else
 	register long x0 __asm__("x0");
 
-	__asm__ volatile("mov x8, #172; svc #0":"=r"(x0)::"x8", "memory");
+	__asm__ volatile ("mov x8, #172; svc #0":"=r" (x0)::"x8", "memory");
+
 	result = x0;
 #endif
 	wait_end();

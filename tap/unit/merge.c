@@ -99,7 +99,7 @@ static void
 send_cursor(uint64 time_ns, uint32 len, uint64 total_len)
 {
 	PgtCursorRecord record = {.header.time_ns = time_ns,
-	.total_len = total_len};
+		.total_len = total_len};
 
 	send(PGT_RECORD_CURSOR, &record.header, sizeof(record), len);
 }
@@ -124,7 +124,7 @@ static void
 add_target(uint64 end_ns)
 {
 	struct pgt_target_event event = {.wait.end_ns = end_ns,
-	.wait.target = PGT_TARGET_FILE};
+		.wait.target = PGT_TARGET_FILE};
 
 	pgt_merge_add_wait(&merge, &event.wait);
 }

@@ -144,7 +144,10 @@ add_case(CaseKind kind, const char *line)
 	}
 	if (ncases == MAX_CASES)
 		abort();
-	cases[ncases++] = (Case) {kind, strdup(plain), strdup(shown)};
+	cases[ncases++] = (Case)
+	{
+		kind, strdup(plain), strdup(shown)
+	};
 }
 
 static void

@@ -301,7 +301,7 @@ static void
 test_entries(void)
 {
 	const Sample sample = {"", EM_X86_64, ELF_DEFINED, "\x55\xc3", 2, "",
-	{0}, 0};
+		{0}, 0};
 	char		errbuf[256];
 	int			rc;
 	PgtSites   *sites = find(build(&sample), errbuf, sizeof(errbuf), &rc);
@@ -331,7 +331,7 @@ test_references(void)
 		"\xc0\x03\x5f\xd6"		/* ret */
 		"\x93\x00\x00\x90"		/* adrp x19, my_wait_event_info */
 		"\x00\x01\x1f\xd6",		/* br x8 */
-	24, "", {0}, 0};
+		24, "", {0}, 0};
 	char		errbuf[256];
 	int			rc;
 	PgtSites   *sites = find(build(&sample), errbuf, sizeof(errbuf), &rc);

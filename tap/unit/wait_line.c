@@ -44,7 +44,7 @@ file_is(const char *directory, const char *file, int known, uint64 offset,
 		uint64 size, const char *middle)
 {
 	struct pgt_target target = {.file = {.known = known, .offset = offset,
-	.size = size}};
+		.size = size}};
 	char	   *rest = psprintf("%s type='IO'%s", middle,
 								strstr(file, "_fsm") ? " fork='fsm'" : "");
 	char	   *all = psprintf("%s file='%s/%s'", rest, directory, file);
@@ -109,7 +109,7 @@ static void
 test_locks(void)
 {
 	struct pgt_target target = {.lock = {1, UINT32_MAX, UINT32_MAX, 1,
-	LOCKTAG_ADVISORY, USER_LOCKMETHOD}};
+		LOCKTAG_ADVISORY, USER_LOCKMETHOD}};
 
 	lock_is(LOCKTAG_RELATION, " dbid=1", 2);
 	lock_is(LOCKTAG_RELATION_EXTEND, " dbid=1", 2);
@@ -166,7 +166,7 @@ test_others(void)
 	struct pgt_target buffer = {.buffer = {1663, 5, 100, 1, 9}};
 	struct pgt_target aio = {.aio = {.database = 5, .file = 100,
 			.block = RELSEG_SIZE + 1, .nblocks = 4, .fork = 2,
-	.flags = PGT_AIO_TEMPORARY, .owner = 3}};
+		.flags = PGT_AIO_TEMPORARY, .owner = 3}};
 
 	wait_is(WAIT(.client_bytes = 0),
 			" #bytes=0 obj#=-1 type='IO'", "bytes of a client");
@@ -189,7 +189,10 @@ test_others(void)
 	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
 			" file#=100 block#=131073 blocks=4 obj#=1000 type='IO' fork='vm' "
 			"file='5/t3_100_vm.1'", "asynchronous I/O");
-	aio.aio = (struct pgt_aio) {.file = 200, .fork = 255, .block = 1};
+	aio.aio = (struct pgt_aio)
+	{
+		.file = 200, .fork = 255, .block = 1
+	};
 	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
 			" file#=200 block#=1 blocks=0 obj#=-1 type='IO' "
 			"file='global/200'", "of a shared relation");
@@ -246,7 +249,7 @@ static void
 test_relations(void)
 {
 	struct pgt_relation relation = {.tablespace = 1, .database = 5,
-	.file = 100, .oid = 7};
+		.file = 100, .oid = 7};
 
 	ok(pgt_relations_find(&relations, 5, 100) == 1000, "known");
 	ok(pgt_relations_find(&relations, 100, 5) == InvalidOid, "unknown");

@@ -74,17 +74,29 @@ static const Name names[] = {
 
 	/* void smgrsetowner(SMgrRelation *owner, SMgrRelation reln); 15, 16 */
 	{"smgrsetowner", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
-	/* void WaitReadBuffers(ReadBuffersOperation *operation); 17 on, but in
-	 * 18 a read may be done when it is called */
+
+	/*
+	 * void WaitReadBuffers(ReadBuffersOperation *operation); 17 on, but in 18
+	 * a read may be done when it is called
+	 */
 	{"WaitReadBuffers", PGT_FILE_CALL_NONE, PGT_SITE_RELATION},
-	/* PgAioHandle *pgaio_io_acquire_nb(struct ResourceOwnerData *resowner,
-	 * PgAioReturn *ret); 18 on */
+
+	/*
+	 * PgAioHandle *pgaio_io_acquire_nb(struct ResourceOwnerData *resowner,
+	 * PgAioReturn *ret); 18 on
+	 */
 	{"pgaio_io_acquire_nb", PGT_RELATION_RESULT, PGT_SITE_RELATION},
-	/* BlockNumber RelationGetNumberOfBlocksInFork(Relation relation,
-	 * ForkNumber forkNum); all, before a relation is extended */
+
+	/*
+	 * BlockNumber RelationGetNumberOfBlocksInFork(Relation relation,
+	 * ForkNumber forkNum); all, before a relation is extended
+	 */
 	{"RelationGetNumberOfBlocksInFork", PGT_RELATION_ITSELF, PGT_SITE_RELATION},
-	/* BulkWriteState *smgr_bulk_start_rel(Relation rel, ForkNumber forknum);
-	 * 17 on */
+
+	/*
+	 * BulkWriteState *smgr_bulk_start_rel(Relation rel, ForkNumber forknum);
+	 * 17 on
+	 */
 	{"smgr_bulk_start_rel", PGT_RELATION_ITSELF, PGT_SITE_RELATION},
 	/* void smgrclose(SMgrRelation reln); all */
 	{"smgrclose", PGT_RELATION_CLOSED, PGT_SITE_RELATION},
@@ -98,8 +110,11 @@ static const Name names[] = {
 
 	/* void pgaio_wref_wait(PgAioWaitRef *iow); these from 18 on */
 	{"pgaio_wref_wait", PGT_ENTRY_AIO_REFERENCE, PGT_SITE_ENTRY},
-	/* PgAioHandle *pgaio_io_acquire(struct ResourceOwnerData *resowner,
-	 * PgAioReturn *ret), where no handle is free */
+
+	/*
+	 * PgAioHandle *pgaio_io_acquire(struct ResourceOwnerData *resowner,
+	 * PgAioReturn *ret), where no handle is free
+	 */
 	{"pgaio_io_acquire", PGT_ENTRY_AIO_OLDEST, PGT_SITE_ENTRY},
 	/* void pgaio_shutdown(int code, Datum arg) */
 	{"pgaio_shutdown", PGT_ENTRY_AIO_OLDEST, PGT_SITE_ENTRY},

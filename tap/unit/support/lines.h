@@ -57,16 +57,14 @@ put_record(PgtRecordType type, const PgtRecord *record, Size fixed,
 
 /* PUT(type, struct, text, .field = value, ...) */
 #define PUT(type, record_type, text, ...) \
-	do { \
-		record_type r_ = {__VA_ARGS__}; \
-			put_record(type, (const PgtRecord *) &r_, sizeof(r_), text); \
-		} while (0)
-	
-	static inline void
-	begin_call(uint32 cursor, int depth)
-	{
-		PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = cursor,
-			.header.depth = depth, .header.time_ns = test_now_ns);
+	put_record(type, (const PgtRecord *) &(record_type) {__VA_ARGS__}, \
+			   sizeof(record_type), text)
+
+static inline void
+begin_call(uint32 cursor, int depth)
+{
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = cursor,
+		.header.depth = depth, .header.time_ns = test_now_ns);
 }
 
 /* A call that belongs to a PGT_RECORD_BEGIN ends; its line is dropped. */

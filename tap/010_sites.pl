@@ -155,10 +155,12 @@ foreach my $version (sort keys %servers)
 	# all references and stores of constants that may be wait events, whatever
 	# was found; and what was
 	my $code = disassemble(
-		$file, undef,
-		'<my_wait_event_info[@>]|movl +[$]0x[1-9ab]0000',
-		(map { [ $_->{store}, $_->{probe} ] } @{ $found->{probes} }),
-		(map { [ $_->{probe}, $_->{probe} ] } @{ $found->{targets} }));
+		$file,
+		lines => '<my_wait_event_info[@>]|movl +[$]0x[1-9ab]0000',
+		ranges => [
+			(map { [ $_->{store}, $_->{probe} ] } @{ $found->{probes} }),
+			(map { [ $_->{probe}, $_->{probe} ] } @{ $found->{targets} })
+		]);
 
 	note join(' ', map { "$_=$count->{$_}" } sort keys %$count);
 	check_relations($found, $what);

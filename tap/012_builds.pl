@@ -24,6 +24,7 @@ my $tmp = abs_path(PostgreSQL::Test::Utils::tempdir());
 
 BAIL_OUT('PGT_TEST_BIN is not set') unless $ENV{PGT_TEST_BIN};
 my $stepper = "$ENV{PGT_TEST_BIN}/stepper";
+my $samples = abs_path("$ENV{PGT_TEST_BIN}/waits");
 
 # Instructions between a store and its probe; those that wait take more.
 my $max_lag = 40;
@@ -48,10 +49,21 @@ sub run_native
 {
 	my ($program, @sites) = @_;
 
-	write_file("$program.sites",
+	write_file("$tmp/sites",
 		join('', map { "$_->{file} $_->{offset}\n" } @sites));
 	return map { [ split / / ] }
-	  split(/\n/, run_ok($stepper, "$program.sites", $program));
+	  split(/\n/, run_ok($stepper, "$tmp/sites", $program));
+}
+
+# A register's value, going by the emulator's log.
+sub register
+{
+	my ($registers, $name) = @_;
+	my $logged = $name eq 'sp' ? 'SP' : sprintf 'X%02d', substr($name, 1);
+	my ($value) = $registers =~ /\b$logged=(\w+)/
+	  or die "$name is not in the log";
+
+	return hex($value);
 }
 
 # With the emulator, whose log has the registers before each instruction.
@@ -60,15 +72,16 @@ sub run_emulated
 	my ($program, @sites) = @_;
 	my @emulator = ('qemu-aarch64', '-L', '/usr/aarch64-linux-gnu');
 	my %code = map { hex($_->[0]) => $_->[1] }
-	  @{ disassemble($program, 'aarch64-linux-gnu-objdump') };
-	my (%numbers, %registers, $word, @happened);
+	  @{ disassemble($program, objdump => 'aarch64-linux-gnu-objdump') };
+	my (%numbers, $word, @happened);
 	my $step = 0;
+	my $log_file = "$tmp/log";
 
 	$numbers{ hex($sites[$_]->{probe}) } = $_ foreach 0 .. $#sites;
 	# the same addresses in each run: where is the program loaded?
 	local $ENV{QEMU_RESERVED_VA} = '0x8000000000';
-	run_ok(@emulator, '-d', 'page', '-D', "$program.log", $program);
-	my ($start) = PostgreSQL::Test::Utils::slurp_file("$program.log") =~
+	run_ok(@emulator, '-d', 'page', '-D', $log_file, $program);
+	my ($start) = PostgreSQL::Test::Utils::slurp_file($log_file) =~
 	  /^start_code\s+(0x\w+)$/m;
 	my $base =
 	  run_ok('readelf', '-h', $program) =~ /Type:\s+EXEC/ ? 0 : hex($start);
@@ -77,37 +90,36 @@ sub run_emulated
 	local $ENV{QEMU_SINGLESTEP} = 1;
 	local $ENV{QEMU_ONE_INSN_PER_TB} = 1;
 	run_ok(@emulator, '-d', 'cpu,nochain', '-dfilter', "$start+0x40000",
-		'-D', "$program.log", $program);
+		'-D', $log_file, $program);
 
-	open(my $log, '<', "$program.log") or die "$program.log: $!";
-	while (my $line = <$log>)
+	open(my $log, '<', $log_file) or die "$program.log: $!";
+	local $/ = 'PSTATE=';
+	while (my $registers = <$log>)
 	{
-		$registers{$1} = hex($2) while $line =~ /\b(X\d\d|SP|PC)=(\w+)/g;
-		next unless $line =~ /^PSTATE/;
+		my ($pc) = $registers =~ /\bPC=(\w+)/ or next;
+		my $insn = $code{ hex($pc) - $base } // '';
+		my $number = $numbers{ hex($pc) - $base };
 
-		my $insn = $code{ $registers{PC} - $base } // '';
-		my $number = $numbers{ $registers{PC} - $base };
 		push @happened, [ $step, 'site', $number ]
 		  if defined $word && defined $number;
 		$step++;
 		# by newer versions of objdump the latter, which may change x16
 		if ($insn =~ /^(?:hint\s+#0x28|chkfeat\s+x16)/)
 		{
-			$word = $registers{X09};
+			$word = register($registers, 'x9');
 			last if $word == 0;
 		}
 		next unless defined $word;
 		next unless $insn =~ /^stu?r\s+w(\w+), \[(x\d+|sp)(?:, #(-?\d+))?\]/;
 
-		my ($value, $at, $offset) = ($1, uc $2, $3 // 0);
-		$at =~ s/^X(\d)$/X0$1/;
-		next unless $registers{$at} + $offset == $word;
+		my ($value, $at, $offset) = ($1, $2, $3 // 0);
+		next unless register($registers, $at) + $offset == $word;
 		$value = $value eq 'zr' ? 0 :
-		  $registers{ sprintf 'X%02d', $value } & 0xffffffff;
+		  register($registers, "x$value") & 0xffffffff;
 		push @happened, [ $step, 'store', sprintf '%x', $value ];
 	}
 	close($log);
-	unlink "$program.log";
+	unlink $log_file;
 	die "$program did not run to its end" unless defined $word && $word == 0;
 	return @happened;
 }
@@ -145,30 +157,15 @@ sub compare_waits
 	return ("@waits", "@seen", $lag);
 }
 
-# Build and run the sample; returns what compare_waits() needs.
-my $programs = 0;
-
+# Run the sample, built that way; returns what compare_waits() needs.
 sub check_build
 {
 	my ($what) = @_;
-	my ($compiler, @options) = split / /, $what;
 	my $arm = $what =~ /aarch64/;
-	my $module = grep { $_ eq 'module' } @options;
-	my $program = "$tmp/program" . $programs++;
-	my @parts = ("$tap/programs/waits_sample.c", "$tap/programs/waits_main.c");
+	my $program = "$samples/" . $what =~ tr/ /_/r;
 	my @files = ($program);
 
-	@options = grep { $_ ne 'module' } @options;
-	if ($module)
-	{
-		@files = ("$program.so", $program);
-		run_ok($compiler, @options, '-shared', '-fPIC', '-o', $files[0],
-			shift @parts);
-		push @parts, $files[0];
-	}
-	run_ok($compiler, @options, '-rdynamic', '-o', $program, @parts);
-	run_ok('strip', @files) unless $arm;
-
+	push @files, "$program.so" if $what =~ / module$/;
 	my @sites;
 	foreach my $file (@files)
 	{
@@ -189,43 +186,26 @@ sub check_build
 }
 
 ###############################################################################
-# x86-64
+# All builds
 ###############################################################################
 
-my $no_pie = '-fno-pie -no-pie';
+my @builds = grep { /^[a-z]/ }
+  split /\n/, read_file("$tap/programs/waits_builds.txt");
+cmp_ok(scalar(grep { /aarch64/ } @builds), '>=', 12, 'builds for arm64');
+cmp_ok(scalar(grep { !/aarch64/ } @builds), '>=', 23, 'builds for x86-64');
 
-foreach my $build (
-	'gcc -O1', 'gcc -Os', 'gcc -Og',
-	"gcc -O0 $no_pie",
-	"gcc -O2 $no_pie",
-	"gcc -O3 -fcf-protection=full $no_pie",
-	'gcc -O3 -fno-omit-frame-pointer',
-	'gcc -O2 -fPIC -Wl,--no-relax',
-	'gcc -O2 -flto', "gcc -O3 -flto $no_pie",
-	'gcc -O0 module', 'gcc -O3 module',
-	'gcc -O2 -flto -fno-plt module',
-	'clang -O1',
-	'clang -O2 -fcf-protection=full',
-	"clang -O3 $no_pie",
-	'clang -O2 -flto -fuse-ld=lld',
-	'clang -O2 module')
+foreach my $build (grep { !/ library$/ } @builds)
 {
-	check_build($build);
-}
+	my ($happened, $sites, $waits) = check_build($build);
 
-# Where nothing is inlined, as in builds for debugging, all waits begin in one
-# function and end in another; only two stores of the sample's are elsewhere.
-foreach my $build ('gcc -O0', 'clang -O0', 'gcc -O2 -fno-inline',
-	'clang -O2 -fno-inline')
-{
-	my ($happened, $sites) = check_build($build);
+	# Where nothing is inlined, as in builds for debugging, all waits begin in
+	# one function and end in another; only two stores of the sample's are
+	# elsewhere.
+	is(scalar @$sites, 4, "$build: nothing is inlined")
+	  if $build =~ /-O0|-fno-inline/ && $build !~ /module|aarch64/;
 
-	is(scalar @$sites, 4, "$build: nothing is inlined");
-}
-
-# That what is compared can differ at all: most sites are missed.
-{
-	my ($happened, $sites, $waits) = check_build('gcc -O2');
+	# That what is compared can differ at all: most sites are missed.
+	next if $build ne 'gcc -O2';
 	my %hit = map { $_->[2] => 1 } grep { $_->[1] eq 'site' } @$happened;
 	my @missed = grep {
 		my $number = $_;
@@ -239,30 +219,13 @@ foreach my $build ('gcc -O0', 'clang -O0', 'gcc -O2 -fno-inline',
 		'a site that is left out makes a difference');
 }
 
-###############################################################################
-# arm64
-###############################################################################
-
-foreach my $build (
-	'-O0', '-O1', '-O2', '-O3', '-Os',
-	"-O2 $no_pie",
-	'-O2 -mbranch-protection=standard',
-	'-O3 -flto')
-{
-	check_build("aarch64-linux-gnu-gcc $build");
-}
-check_build("clang $_ --target=aarch64-linux-gnu")
-  foreach '-O0', '-O2', "-O3 $no_pie";
-
 # A shared library's place isn't known here, so go by its code: other than
 # those of wait events, it has no stores of 4 bytes through a register.
+foreach my $what (grep { / library$/ } @builds)
 {
-	my $what = 'aarch64-linux-gnu-gcc -O2 -shared';
-	my $file = "$tmp/arm64.so";
-
-	run_ok(split(/ /, $what), '-fPIC', '-o', $file, "$tap/programs/waits_sample.c");
+	my $file = "$samples/" . ($what =~ tr/ /_/r) . '.so';
 	my $found = find_sites($file, $what);
-	my $code = disassemble($file, 'aarch64-linux-gnu-objdump');
+	my $code = disassemble($file, objdump => 'aarch64-linux-gnu-objdump');
 
 	check_relations($found, $what);
 	is( $found->{count}{stores},

@@ -171,11 +171,23 @@ survives('the sample, cut', 37, "$tmp/sample", 2, 0, 'cut', 12);
 survives('a server, cut', 37, $installed, 3, $code, 'cut', 12);
 survives('a server for arm64, cut', 37, $arm64, 4, $code, 'cut', 12);
 
-# Most of the little sample is headers and tables.
+# Most of the little sample is headers and tables, and of the smaller one all.
+write_file("$tmp/little.c", <<'LITTLE');
+static unsigned int local;
+unsigned int *my_wait_event_info = &local;
+int main(void) { *(volatile unsigned int *) my_wait_event_info = 1; return 0; }
+LITTLE
+($status, $out, $err) =
+  run(qw(gcc -rdynamic -O2 -o), "$tmp/little", "$tmp/little.c");
+is($status, 0, 'the smaller sample compiles') or diag($err);
+like((run($dump, "$tmp/little"))[1],
+	qr/^references=1 stores=1 /m, 'the smaller sample has a store');
+
 survives('the sample, flipped bytes', 225, "$tmp/sample", 5, 0, 'flip', 225, 12, 0);
-survives('the sample, flipped bytes in headers', 75, "$tmp/sample", 6, 0,
-	'flip', 75, 12, 0x400);
-survives('the sample, impossible headers', 300, "$tmp/sample", 7, 0, 'fields');
+survives('the smaller sample, flipped bytes in headers',
+	75, "$tmp/little", 6, 0, 'flip', 75, 12, 0x400);
+survives('the smaller sample, impossible headers',
+	300, "$tmp/little", 7, 0, 'fields');
 
 # The same by chance in the server's headers and tables
 survives('a server, flipped bytes in headers', 30, $installed, 8, $code,

@@ -12,7 +12,13 @@ TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 UNIT_TESTS = $(patsubst tap/unit/%.c,.build/unit/%,$(wildcard tap/unit/*.c))
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS) .build/sites_mutants
+test-programs: $(TEST_PROGRAMS) $(TEST_MODULES) $(UNIT_TESTS) \
+	.build/sites_mutants .build/waits/built
+
+# Programs that 012_builds.pl runs
+.build/waits/built: tap/programs/build_waits $(wildcard tap/programs/waits_*)
+	$< $(@D)
+	@touch $@
 
 # What finds probe sites knows nothing of PostgreSQL and libbpf.
 SITES_SOURCES = $(wildcard bgworker/sites/*.c bgworker/sites/*/*.c)

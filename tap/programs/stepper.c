@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static void wait_for_trap(pid_t pid);
 static void find_addresses(pid_t pid);
 static struct user_regs_struct get_registers(pid_t pid);
 static uint32_t read_word(pid_t pid, uint64_t addr);
+static bool is_breakpoint(pid_t pid, uint64_t addr);
 static void run_steps(pid_t pid, uint64_t word);
 
 int
@@ -180,36 +182,45 @@ read_word(pid_t pid, uint64_t addr)
 	return (uint32_t) word;
 }
 
+static bool
+is_breakpoint(pid_t pid, uint64_t addr)
+{
+	long		code;
+
+	errno = 0;
+	code = ptrace(PTRACE_PEEKTEXT, pid, (void *) addr, NULL);
+	return errno == 0 && (code & 0xff) == 0xcc;
+}
+
 static void
 run_steps(pid_t pid, uint64_t word)
 {
 	uint32_t	value = read_word(pid, word);
+	uint64_t	before = get_registers(pid).rip;
 
 	for (int step = 1; step < MAX_STEPS; step++)
 	{
-		uint64_t	before = get_registers(pid).rip;
-		uint64_t	now;
+		struct user_regs_struct now;
 		uint32_t	new_value;
 
 		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) != 0)
 			fail("could not step: %m");
 		wait_for_trap(pid);
-		now = get_registers(pid).rip;
+		now = get_registers(pid);
 		new_value = read_word(pid, word);
 		if (new_value != value)
 			printf("%d store %" PRIx32 "\n", step, new_value);
 		value = new_value;
 		for (int i = 0; i < nsites; i++)
 		{
-			if (sites[i].addr == now)
+			if (sites[i].addr == now.rip)
 				printf("%d site %d\n", step, i);
 		}
 
 		/* Only the breakpoint at the end has a zero there. */
-		errno = 0;
-		if ((ptrace(PTRACE_PEEKTEXT, pid, (void *) before, NULL) & 0xff) ==
-			0xcc && get_registers(pid).rax == 0)
+		if (now.rax == 0 && is_breakpoint(pid, before))
 			return;
+		before = now.rip;
 	}
 	fail("the program does not end");
 }

@@ -102,25 +102,45 @@ sub find_sites
 	return \%found;
 }
 
-# A file's code, as objdump has it: ([address, instruction], ...).  The program
-# for another architecture's has to be named.
+# A file's code, as objdump has it: ([address, instruction], ...).  Options:
 #
-# A server has more than a million instructions, which take Perl long.  With a
-# pattern (of awk), only those lines are returned that match it, and those of the
-# ranges [first address, last address].
+#	objdump		the program, for code of another architecture
+#	lines		a pattern
+#	from, to	patterns
+#	ranges		[[first address, last address], ...]
+#
+# A server has more than a million instructions, which take Perl long.  With
+# lines, only those are returned that match it, or are in a range, or stand from
+# one that matches from to one that matches to.  The patterns are awk's, of
+# "  ADDRESS:\tNAME\tOPERANDS".
 sub disassemble
 {
-	my ($file, $objdump, $pattern, @ranges) = @_;
-	my $command = join(' ', $objdump // 'objdump',
+	my ($file, %options) = @_;
+	my $command = join(' ', $options{objdump} // 'objdump',
 		'-d', '-w', '--no-show-raw-insn', "'$file'");
 	my @code;
 
-	if (defined $pattern)
+	$command .= ' | ' . filter(%options) if exists $options{lines};
+	open(my $pipe, '-|', $command) or die "objdump: $!";
+	while (my $line = <$pipe>)
 	{
-		my $list = PostgreSQL::Test::Utils::tempdir() . '/ranges';
+		push @code, [ $1, $2 ] if $line =~ /^ *([0-9a-f]+):\s+(\S.*\S|\S)/;
+	}
+	close($pipe) or die "objdump failed";
+	return \@code;
+}
 
-		write_file($list, join '', map { "$_->[0]: $_->[1]:\n" } @ranges);
-		$command .= " | LC_ALL=C awk -v list='$list' '" . <<"AWK" . "'";
+# The command that leaves the other lines out
+sub filter
+{
+	my (%options) = @_;
+	my ($lines, $from, $to) =
+	  map { $options{$_} // '^$' } qw(lines from to);
+	my $list = PostgreSQL::Test::Utils::tempdir() . '/ranges';
+
+	write_file($list,
+		join '', map { "$_->[0]: $_->[1]:\n" } @{ $options{ranges} // [] });
+	return "LC_ALL=C awk -v list='$list' '" . <<"AWK" . "'";
 BEGIN {
 	while ((getline range < list) > 0) {
 		split(range, at, " ")
@@ -134,20 +154,14 @@ BEGIN {
 		leaving[ends[\$1, i]]++
 	}
 }
-inside > 0 || /$pattern/
+/$from/ { behind = 1 }
+inside > 0 || behind || /$lines/
+/$to/ { behind = 0 }
 \$1 in leaving {
 	inside -= leaving[\$1]
 	delete leaving[\$1]
 }
 AWK
-	}
-	open(my $pipe, '-|', $command) or die "objdump: $!";
-	while (my $line = <$pipe>)
-	{
-		push @code, [ $1, $2 ] if $line =~ /^\s*([0-9a-f]+):\s+(.*?)\s*$/;
-	}
-	close($pipe) or die "objdump failed";
-	return \@code;
 }
 
 sub write_file

@@ -102,8 +102,8 @@ try(size_t len)
 	int			rc;
 
 	nmutants++;
-	if (ftruncate(mutant_fd, 0) != 0 ||
-		pwrite(mutant_fd, mutant, len, 0) != (ssize_t) len)
+	if (pwrite(mutant_fd, mutant, len, 0) != (ssize_t) len ||
+		ftruncate(mutant_fd, (off_t) len) != 0)
 		fail("a mutant cannot be written: %s", strerror(errno));
 	rc = pgt_sites_find_fd(mutant_fd, &sites, errbuf, sizeof(errbuf));
 	if (rc == 0 && sites->nsites + sites->nsuperseded > sites->nstores)

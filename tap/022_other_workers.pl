@@ -85,8 +85,9 @@ is_deeply([ map { $_->[1]{CapPrm} } @threads ],
 	[ ($both) x @threads ], 'the worker has its capabilities');
 my $session =
   PgTrace::Session->new($node, options => '-c pg_trace.session=on');
-is($session->query('SELECT probe FROM pg_trace_status'),
-	'uprobe', 'and traces waits');
+ok( $node->poll_query_until(
+		'postgres', "SELECT probe = 'uprobe' FROM pg_trace_status"),
+	'and traces waits');
 $session->close;
 PgTrace::Node::wait_until_untraced($node);
 

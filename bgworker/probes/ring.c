@@ -5,7 +5,7 @@
  * libbpf has a reader, but it goes on for as long as events come in, and it
  * doesn't say whether it has stopped at the end or at a record that some other
  * process has reserved and not submitted yet, which hides all that come after
- * it.  The worker has to know (traces.c).  The layout is the kernel's
+ * it.  The worker has to know (rounds.c).  The layout is the kernel's
  * interface: a page with the reader's position, a page with the writers', and
  * the data, mapped twice in a row so that no record wraps.
  *

@@ -13,15 +13,24 @@
  * end of that now.  That is looked at when a subtransaction or transaction is
  * rolled back, when the error is logged, and when other calls begin and end.
  * The stack grows downwards on all machines that have eBPF.
+ *
+ * Errors are heard of when they are raised, by an error context callback of
+ * each call: one that PL/pgSQL catches is reported nowhere else.  A statement
+ * that could not be parsed or analyzed within a call has no call itself; it has
+ * its PARSE ERROR at once.  Any other error ends the innermost call, and its
+ * line comes with that; or, if that call goes on nevertheless, before whatever
+ * that call does next.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "executor/instrument.h"
+#include "utils/memutils.h"
 
 #include "extension/calls.h"
 #include "extension/clock.h"
 #include "extension/emit.h"
+#include "extension/emit_error.h"
 #include "extension/guc.h"
 #include "extension/nesting.h"
 #include "extension/plan_watch.h"
@@ -34,7 +43,20 @@ TimestampTz pgt_outer_statement = 0;
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
-static int	last_sqlstate = 0;	/* of what was reported within a watched call */
+static int	last_sqlstate = 0;	/* of what was raised within a watched call */
+
+/*
+ * An error was raised in the innermost call, by itself and nothing within.  Once
+ * it turns out whether that has ended the call, this is NULL again.
+ */
+static PgtCall *struck = NULL;
+static bool noted = false;		/* the error that is on its way is known */
+
+/* Stands for no call */
+static PgtCall outside = {.cursor = NULL};
+static const char *block_stack = NULL;	/* where such a call's watch began */
+
+static MemoryContext error_memory = NULL;
 
 /* stack: where it is now */
 static inline bool
@@ -43,6 +65,8 @@ is_over(const PgtCall *call, const char *stack)
 	return call->frame != NULL && call->frame <= stack;
 }
 
+static void leave(PgtCall *call);
+static void end(PgtCall *call, uint64 rows, bool missed);
 static void sweep(const char *stack, int sqlstate);
 static void fail_all_within(const PgtCall *call, int sqlstate);
 
@@ -95,9 +119,40 @@ read_run_delay(void)
 		pgt_run_queue_ns() : 0;
 }
 
+/*
+ * Whatever was raised has been caught: the innermost call, where that was, goes
+ * on.
+ */
+static void
+go_on(void)
+{
+	PgtCall    *call = struck;
+
+	noted = false;
+	if (likely(call == NULL))
+		return;
+	struck = NULL;
+	if (call == &outside)
+		pgt_emit_error(0, pgt_call_depth, last_sqlstate);
+	else if (call->generation == pgt_trace.generation)
+		pgt_emit_error(call->cursor->number, call->depth, last_sqlstate);
+}
+
+void
+pgt_calls_settle(const char *stack)
+{
+	sweep(stack, 0);
+	go_on();
+}
+
 void
 pgt_calls_begin_trace(TimestampTz running_since)
 {
+	/* here an error can do no harm */
+	if (error_memory == NULL)
+		error_memory = AllocSetContextCreate(TopMemoryContext,
+											 "pg_trace_bgw errors",
+											 ALLOCSET_DEFAULT_SIZES);
 	pgt_outer_statement = 0;
 	if (innermost != NULL)
 		return;
@@ -127,14 +182,18 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 	uint64		run_delay_ns = read_run_delay();
 	PgtBeginRecord *record;
 
-	sweep(stack, 0);
+	pgt_calls_settle(stack);
 	call->cursor = cursor;
 	call->failed = NULL;
 	call->generation = pgt_trace.generation;
 	call->kind = kind;
+	call->plan_hash = cursor->plan_hash;
 	call->depth = pgt_call_depth;
 	if (call->depth == 0)
+	{
 		failed = false;			/* an error that PL/pgSQL has caught */
+		block_stack = NULL;
+	}
 
 	record = pgt_emit_begin(PGT_RECORD_BEGIN, sizeof(PgtBeginRecord), NULL, 0,
 							cursor->number, call->depth);
@@ -167,13 +226,9 @@ show_cursor_to_workers(const PgtCursor *cursor)
 	pgt_leader_length = cursor->full_len;
 }
 
-void
-pgt_call_leave(PgtCall *call)
+static void
+leave(PgtCall *call)
 {
-	if (!call->entered)
-		return;
-	if (unlikely(innermost != call))
-		fail_all_within(call, last_sqlstate);
 	call->entered = false;
 	pgt_call_depth = call->depth;
 	pgt_plan_node = call->plan_node;
@@ -183,6 +238,17 @@ pgt_call_leave(PgtCall *call)
 		show_cursor_to_workers(innermost->cursor);
 	else
 		pgt_leader_cursor = 0;
+}
+
+void
+pgt_call_leave(PgtCall *call)
+{
+	if (!call->entered)
+		return;
+	if (unlikely(innermost != call))
+		fail_all_within(call, last_sqlstate);
+	go_on();
+	leave(call);
 }
 
 void
@@ -205,6 +271,7 @@ void
 pgt_call_detach(PgtCall *call)
 {
 	call->frame = NULL;
+	call->key = NULL;
 }
 
 bool
@@ -227,18 +294,15 @@ ends_statement(const PgtCall *call)
 	return call->kind == PGT_CALL_CLOSE;
 }
 
-void
-pgt_call_end(PgtCall *call, uint64 rows, bool missed)
+/* Its line, once it has been left */
+static void
+end(PgtCall *call, uint64 rows, bool missed)
 {
 	PgtEndRecord *record;
 	int64		blocks_read;
 	int64		blocks_got;
 	int64		blocks_dirtied;
 	uint64		run_delay_ns;
-
-	if (!call->entered)
-		return;
-	pgt_call_leave(call);
 
 	/* the trace may have ended, or another begun, in the meantime */
 	if (call->generation != pgt_trace.generation || !pgt_emit_active())
@@ -259,7 +323,7 @@ pgt_call_end(PgtCall *call, uint64 rows, bool missed)
 	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;
 	record->rows = rows;
 	record->kind = call->kind;
-	record->plan_hash = call->cursor->plan_hash;
+	record->plan_hash = call->plan_hash;
 	record->missed = missed;
 	record->begun = true;
 	record->done = ends_statement(call);
@@ -268,24 +332,28 @@ pgt_call_end(PgtCall *call, uint64 rows, bool missed)
 	pgt_emit_commit();
 }
 
+void
+pgt_call_end(PgtCall *call, uint64 rows, bool missed)
+{
+	if (!call->entered)
+		return;
+	pgt_call_leave(call);
+	end(call, rows, missed);
+}
+
 /* The innermost call is over by an error. */
 static void
 fail_innermost(int sqlstate)
 {
 	PgtCall    *call = innermost;
-	PgtErrorRecord *record;
 
+	struck = NULL;
+	leave(call);
 	/* whatever planning has come to, it was no plan from the cache */
-	pgt_call_end(call, 0, call->kind == PGT_CALL_PARSE);
-	record = call->generation != pgt_trace.generation ? NULL :
-		pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord), NULL, 0,
-					   call->cursor->number, call->depth);
-	if (record != NULL)
-	{
-		record->sqlstate = sqlstate != 0 ? sqlstate : ERRCODE_INTERNAL_ERROR;
-		pgt_emit_commit();
+	end(call, 0, call->kind == PGT_CALL_PARSE);
+	if (call->generation == pgt_trace.generation &&
+		pgt_emit_error(call->cursor->number, call->depth, sqlstate))
 		failed = true;
-	}
 	if (call->failed != NULL)
 		call->failed(call);
 }
@@ -338,32 +406,114 @@ pgt_call_forget(PgtCall *call)
 	fail_all_within(call->outer, last_sqlstate);
 }
 
-/* An error context callback; also called for mere messages. */
+/*
+ * An error is being raised, and the innermost call is where.  What a statement
+ * has been reported with by then, other than this call's own, is nested in it.
+ */
 static void
-note_sqlstate(void *arg pg_attribute_unused())
+note_error(PgtCall *call, const ErrorData *edata)
 {
-	last_sqlstate = geterrcode();
+	pgt_emit_hurry();
+	go_on();
+	last_sqlstate = edata->sqlerrcode;
+	noted = true;
+	if (edata->internalquery != NULL)
+		pgt_emit_parse_error(edata->internalquery, edata->internalpos,
+							 edata->sqlerrcode);
+	else
+		struck = call;
+	pgt_emit_take_time();
+}
+
+/*
+ * An error context callback, also called for mere messages.  The innermost of
+ * the calls is told first.
+ */
+static void
+note_report(void *arg)
+{
+	PgtCall    *call = (PgtCall *) arg;
+	MemoryContext caller;
+	ErrorData  *edata;
+
+	if (call != (innermost != NULL ? innermost : &outside) ||
+		geterrcode() == ERRCODE_SUCCESSFUL_COMPLETION ||
+		(call != &outside && call->generation != pgt_trace.generation) ||
+		!pgt_emit_active())
+		return;
+
+	/* there is no other way to see what it is */
+	caller = MemoryContextSwitchTo(error_memory);
+	edata = CopyErrorData();
+	if (edata->elevel >= ERROR)
+		note_error(call, edata);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(error_memory);
+}
+
+static void
+push_context(PgtCall *call)
+{
+	call->context.callback = note_report;
+	call->context.arg = call;
+	call->context.previous = error_context_stack;
+	error_context_stack = &call->context;
 }
 
 void
-pgt_call_watch(PgtCall *call, void *key)
+pgt_call_watch(PgtCall *call, const void *key)
 {
-	call->context.callback = note_sqlstate;
-	call->context.arg = key;
-	call->context.previous = error_context_stack;
-	error_context_stack = &call->context;
+	call->key = key;
+	push_context(call);
 }
 
 PgtCall *
 pgt_call_unwatch(const void *key)
 {
 	ErrorContextCallback *context = error_context_stack;
+	PgtCall    *call;
 
-	if (context == NULL || context->callback != note_sqlstate ||
-		context->arg != key)
+	if (context == NULL || context->callback != note_report)
+		return NULL;
+	call = (PgtCall *) context->arg;
+	if (call->key != key)
 		return NULL;
 	error_context_stack = context->previous;
-	return (PgtCall *) ((char *) context - offsetof(PgtCall, context));
+	return call;
+}
+
+/*
+ * Whoever has set error_context_stack before takes the call off it, at the
+ * latest when he returns.  Until then, it must not be put there a second time,
+ * even if somebody has hidden it for the moment.
+ */
+void
+pgt_calls_watch_block(void)
+{
+	const ErrorContextCallback *context = error_context_stack;
+	PgtCall    *call = innermost != NULL ? innermost : &outside;
+
+	if (call->key != NULL)
+		return;
+	while (context != NULL && context != &call->context)
+		context = context->previous;
+	if (context != NULL || (block_stack != NULL && pgt_stack() < block_stack))
+		return;
+	block_stack = pgt_stack();
+	push_context(call);
+}
+
+void
+pgt_calls_error_reported(void)
+{
+	struck = NULL;
+	noted = false;
+}
+
+bool
+pgt_calls_know_error(void)
+{
+	return noted;
 }
 
 bool

@@ -30,13 +30,16 @@ typedef struct PgtCall
 	int			depth;
 	bool		entered;
 	bool		hides_values;	/* of it, and of what runs in it */
+	uint32		plan_hash;		/* the cursor's plan when it began, or what
+								 * the caller has put in its place */
 	uint64		plan_node;		/* while it is entered: the caller's */
 	uint64		begin_ns;
 	uint64		begin_cpu_ns;
 	int64		blocks_read;	/* counters when it began */
 	int64		blocks_got;
 	int64		blocks_dirtied;
-	ErrorContextCallback context;	/* while it is watched */
+	ErrorContextCallback context;	/* while it is watched, */
+	const void *key;			/* by which it is found again */
 } PgtCall;
 
 /*
@@ -60,6 +63,13 @@ pgt_calls_follow(void)
 
 /* Where the stack is, for the hook that brackets a call */
 #define pgt_stack() ((const char *) __builtin_frame_address(0))
+
+/*
+ * To be called at a hook, whose frame is given, before what it is called for is
+ * shown: calls that errors have ended end, and what was caught is reported.
+ * stack is NULL where none can have ended.
+ */
+extern void pgt_calls_settle(const char *stack);
 
 /*
  * Begin a call, one level below those that are open, and say so to the
@@ -104,12 +114,20 @@ extern void pgt_call_end(PgtCall *call, uint64 rows, bool missed);
 extern void pgt_call_fail(PgtCall *call);
 
 /*
- * A call without PG_CATCH() around it is between these two, so that the SQLSTATE
- * of an error that ends it is known when pgt_calls_sweep() finds that out.  By
- * the key the call is found again, whatever the trace does meanwhile.
+ * What may raise an error in a call is between these two, so that the error is
+ * known, whoever catches it.  By the key the call is found again, whatever the
+ * trace does meanwhile.
  */
-extern void pgt_call_watch(PgtCall *call, void *key);
+extern void pgt_call_watch(PgtCall *call, const void *key);
 extern PgtCall *pgt_call_unwatch(const void *key);
+
+/*
+ * A block that catches errors begins.  Within it, a call is watched, too, that
+ * has no hook around it, and so can't be between those two; such a call must not
+ * be anywhere but in static memory.  Likewise what runs in no call, like a
+ * deferred trigger.
+ */
+extern void pgt_calls_watch_block(void);
 
 /*
  * End the calls that an error has ended: those whose hook is no longer on the
@@ -130,5 +148,11 @@ extern void pgt_calls_fail(int sqlstate);
  * Has an error of a call been reported since this was last called?
  */
 extern bool pgt_call_failed(void);
+
+/* Was the error that is on its way raised in a call that was watched? */
+extern bool pgt_calls_know_error(void);
+
+/* It has come to its end: it was reported. */
+extern void pgt_calls_error_reported(void);
 
 #endif							/* PGT_CALLS_H */

@@ -42,7 +42,6 @@ command_of_transaction(const TransactionStmt *statement)
 			return 48;			/* SET TRANSACTION */
 		case TRANS_STMT_COMMIT:
 		case TRANS_STMT_COMMIT_PREPARED:
-		case TRANS_STMT_PREPARE:
 			return 44;
 		case TRANS_STMT_ROLLBACK:
 		case TRANS_STMT_ROLLBACK_TO:

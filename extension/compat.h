@@ -48,6 +48,16 @@
 #define PGT_PLANNER_ARGS parse, query_string, cursor_options, bound_params
 #endif
 
+/* post_parse_analyze_hook: 19 has its last argument const */
+#if PG_VERSION_NUM >= 190000
+#define PGT_ANALYZE_PARAMS ParseState *pstate, Query *query, \
+	const JumbleState *jstate
+#else
+#define PGT_ANALYZE_PARAMS ParseState *pstate, Query *query, \
+	JumbleState *jstate
+#endif
+#define PGT_ANALYZE_ARGS pstate, query, jstate
+
 /* ExecutorRun_hook: execute_once went away in 18 */
 #if PG_VERSION_NUM >= 180000
 #define PGT_EXECUTOR_RUN_PARAMS QueryDesc *query, ScanDirection direction, \

@@ -362,12 +362,43 @@ link_by_plan(PgtCursor *cursor, const PlannedStmt *plan)
 void
 pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan)
 {
+	/* another plan may have the address of one that is gone */
+	cursor->plan_hash = pgt_plan_hash(plan);
 	if (cursor->plan == plan)
 		return;
 	cursor->plan = plan;
-	cursor->plan_hash = pgt_plan_hash(plan);
 	if (cursor->text == NULL)
 		link_by_plan(cursor, plan);
+}
+
+bool
+pgt_cursor_has_stat(const PgtCursor *cursor, uint32 plan_hash)
+{
+	for (int i = 0; i < cursor->nstat_plans; i++)
+	{
+		if (cursor->stat_plans[i] == plan_hash)
+			return true;
+	}
+	return false;
+}
+
+void
+pgt_cursor_note_stat(PgtCursor *cursor, uint32 plan_hash)
+{
+	int			i;
+
+	cursor->time_ns = 0;
+	for (i = 0; i < cursor->nstat_plans; i++)
+	{
+		if (cursor->stat_plans[i] == plan_hash)
+			break;
+	}
+	if (i == cursor->nstat_plans && i < PGT_STAT_PLANS)
+		cursor->nstat_plans++;
+	i = Min(i, PGT_STAT_PLANS - 1);
+	memmove(&cursor->stat_plans[1], &cursor->stat_plans[0],
+			i * sizeof(cursor->stat_plans[0]));
+	cursor->stat_plans[0] = plan_hash;
 }
 
 /* A new cursor, NULL if there is none or its text can't be sent. */

@@ -8,6 +8,9 @@
 #include "lib/ilist.h"
 #include "nodes/plannodes.h"
 
+/* Of so many plans, it is known whether they have been shown. */
+#define PGT_STAT_PLANS	4
+
 /*
  * A statement at a depth, of a user; lives until its number is given to another.
  */
@@ -26,12 +29,15 @@ typedef struct PgtCursor
 	int			pins;			/* executions that are open */
 	bool		sent;			/* the worker knows the text */
 	bool		hides_values;	/* its binds aren't sent (redact.h) */
-	bool		stat_sent;		/* STAT lines were sent once */
+	uint32		stat_plans[PGT_STAT_PLANS]; /* plan hashes of the last STAT
+											 * lines that were sent */
+	int			nstat_plans;	/* of which so many, the latest first */
 	uint64		time_ns;		/* of its EXECs and FETCHes since then */
 	uint32		command;		/* Oracle's command code */
 	uint32		plan_hash;
 	const PlannedStmt *plan;	/* what plan_hash was computed for; may
-								 * dangle, if there is a text */
+								 * dangle, if there is a text, and what is
+								 * there now may be another */
 	dlist_node	chain;			/* in its hash bucket, or by itself */
 	dlist_node	lru;			/* least recently used first, unless pinned */
 } PgtCursor;
@@ -55,6 +61,12 @@ extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
 
 /* The statement has this plan now. */
 extern void pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan);
+
+/* Have STAT lines of a plan been sent, as far as that is remembered? */
+extern bool pgt_cursor_has_stat(const PgtCursor *cursor, uint32 plan_hash);
+
+/* They have now. */
+extern void pgt_cursor_note_stat(PgtCursor *cursor, uint32 plan_hash);
 
 /* While pinned, a cursor keeps its number. */
 extern void pgt_cursor_pin(PgtCursor *cursor);

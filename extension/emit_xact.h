@@ -11,4 +11,7 @@
  */
 extern void pgt_emit_xact(bool rolled_back);
 
+/* The same for one that was prepared, by whichever session. */
+extern void pgt_emit_prepared_xact(bool rolled_back);
+
 #endif							/* PGT_EMIT_XACT_H */

@@ -2,7 +2,7 @@
  * errors.c
  *		Errors that the client is told of: PARSE ERROR and ERROR.
  *
- * Most errors pass through a hook, whose call then has them (calls.c).  What
+ * Most errors are raised within a call, which then has them (calls.c).  What
  * is left for the log's hook are those that come before a statement's first
  * call, in its analysis, or outside any, and FATAL errors, which no PG_CATCH()
  * sees.
@@ -15,57 +15,48 @@
 #include "extension/activation.h"
 #include "extension/calls.h"
 #include "extension/emit.h"
+#include "extension/emit_error.h"
 #include "extension/errors.h"
-#include "extension/guc.h"
-#include "extension/redact.h"
-#include "extension/sql_text.h"
 #include "extension/transaction.h"
 
 static emit_log_hook_type prev_emit_log = NULL;
 
-/* An error that no call has had: the statement didn't get that far. */
-static void
-send_parse_error(const ErrorData *edata)
-{
-	const char *text = debug_query_string != NULL ? debug_query_string : "";
-	Size		limit = pgt_max_sql_length;
-	Size		len = strnlen(text, limit + 1);
-	Size		full_len = len > limit ? strlen(text) : 0;
-	char	   *redacted;
-	PgtParseErrorRecord *record;
-
-	len = pgt_clip(text, len, limit);
-	redacted = pgt_redact_failed(text, &len,
-								 edata->sqlerrcode != ERRCODE_SYNTAX_ERROR);
-
-	record = pgt_emit_begin(PGT_RECORD_PARSE_ERROR,
-							sizeof(PgtParseErrorRecord),
-							redacted != NULL ? redacted : text, len, 0, 0);
-	if (record != NULL)
-	{
-		record->total_len = len;
-		record->full_len = full_len;
-		record->userid = GetUserId();
-		record->loginid = GetSessionUserId();
-		record->sqlstate = edata->sqlerrcode;
-		record->position = Max(edata->cursorpos, 0);
-		pgt_emit_commit();
-	}
-	if (redacted != NULL)
-		pfree(redacted);
-}
-
+/*
+ * An error that no call has had.  If there is a position, it is in the client's
+ * statement, which didn't get as far as a call.  Where there is no such text, as
+ * in a process that connects or applies changes, it can't be one of it.
+ */
 static void
 send_error(const ErrorData *edata)
 {
-	PgtErrorRecord *record = pgt_emit_begin(PGT_RECORD_ERROR,
-											sizeof(PgtErrorRecord), NULL, 0,
-											0, 0);
+	bool		in_text = edata->cursorpos > 0 ||
+		ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
+		ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;
 
-	if (record == NULL)
-		return;
-	record->sqlstate = edata->sqlerrcode;
-	pgt_emit_commit();
+	if (in_text && debug_query_string != NULL)
+		pgt_emit_parse_error(debug_query_string, edata->cursorpos,
+							 edata->sqlerrcode);
+	else
+		(void) pgt_emit_error(0, 0, edata->sqlerrcode);
+}
+
+static void
+report(const ErrorData *edata)
+{
+	bool		nested = edata->internalquery != NULL;
+
+	/* before the calls that it is nested in end */
+	if (nested && !pgt_calls_know_error())
+		pgt_emit_parse_error(edata->internalquery, edata->internalpos,
+							 edata->sqlerrcode);
+	if (edata->elevel > ERROR)
+		pgt_calls_fail(edata->sqlerrcode);
+	else
+		pgt_calls_sweep(edata->sqlerrcode);
+	pgt_transaction_fail();
+	if (!pgt_call_failed() && !nested)
+		send_error(edata);
+	pgt_calls_error_reported();
 }
 
 static void
@@ -78,19 +69,7 @@ hook_emit_log(ErrorData *edata)
 		in_hook = true;
 		/* the locks of what has failed may still be held */
 		pgt_emit_hurry();
-		if (edata->elevel > ERROR)
-			pgt_calls_fail(edata->sqlerrcode);
-		else
-			pgt_calls_sweep(edata->sqlerrcode);
-		pgt_transaction_fail();
-		if (!pgt_call_failed())
-		{
-			if (ERRCODE_TO_CATEGORY(edata->sqlerrcode) ==
-				ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION)
-				send_parse_error(edata);
-			else
-				send_error(edata);
-		}
+		report(edata);
 		pgt_emit_take_time();
 		in_hook = false;
 	}

@@ -94,6 +94,7 @@ pgt_execution_begin(PgtExecution *execution, PgtCallKind kind,
 					const char *stack)
 {
 	pgt_call_begin(&execution->call, kind, execution->cursor, stack);
+	execution->call.plan_hash = execution->plan_hash;
 	execution->call.failed = call_failed;
 }
 
@@ -119,6 +120,7 @@ pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 
 	execution->query = query;
 	execution->cursor = cursor;
+	execution->plan_hash = cursor->plan_hash;
 	execution->generation = pgt_trace.generation;
 	execution->is_dml = query->operation != CMD_SELECT;
 	execution->callback.func = context_deleted;

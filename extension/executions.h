@@ -17,6 +17,7 @@ typedef struct PgtExecution
 	struct PgtExecution **link; /* what points to it there */
 	QueryDesc  *query;
 	PgtCursor  *cursor;
+	uint32		plan_hash;		/* the cursor's, when it was found */
 	uint32		generation;
 	bool		is_dml;			/* all in EXEC, no FETCH */
 	bool		want_stat;		/* STAT lines are to be sent */

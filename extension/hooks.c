@@ -12,14 +12,13 @@
  *		ExecutorRun		FETCH for a query, nothing for DML
  *		ExecutorFinish	ends the EXEC of DML; STAT
  *		ExecutorEnd		CLOSE
- *		ProcessUtility	EXEC
+ *		ProcessUtility	BINDS; EXEC
  *
  * An error that passes through a hook ends its call in the trace and goes on;
  * none is ever raised on the trace's account.
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "executor/executor.h"
 #include "optimizer/planner.h"
 #include "tcop/utility.h"
@@ -35,8 +34,8 @@
 #include "extension/guc.h"
 #include "extension/hooks.h"
 #include "extension/libraries.h"
-#include "extension/nesting.h"
 #include "extension/plan_watch.h"
+#include "extension/statement.h"
 #include "extension/utilities.h"
 
 /* What each hook goes on to: the one that was set before, or PostgreSQL's own */
@@ -46,28 +45,6 @@ static ExecutorRun_hook_type next_executor_run = standard_ExecutorRun;
 static ExecutorFinish_hook_type next_executor_finish = standard_ExecutorFinish;
 static ExecutorEnd_hook_type next_executor_end = standard_ExecutorEnd;
 static ProcessUtility_hook_type next_process_utility = standard_ProcessUtility;
-
-/* pgt_cursor_get() for a statement at the current depth */
-static PgtCursor *
-find_cursor(const char *string, int location, int len,
-			uint32 command, uint64 queryid, const PlannedStmt *plan,
-			const Node *tree)
-{
-	Size		leader_end = (Size) pgt_leader_location + pgt_leader_length;
-
-	if ((len > 0 || location > 0 ||
-		 !pgt_utility_find_part(string, &location, &len)) &&
-		len < 0 && string != NULL &&
-		IsParallelWorker() && pgt_call_depth == 0 &&
-		strnlen(string, leader_end) == leader_end)
-	{
-		/* the plan that a leader sends has lost its place in the string */
-		location = pgt_leader_location;
-		len = pgt_leader_length;
-	}
-	return pgt_cursor_get(string, location, len, command, queryid,
-						  pgt_call_depth, plan, tree);
-}
 
 /* ----------
  * Planner
@@ -81,9 +58,11 @@ trace_planner(PGT_PLANNER_PARAMS)
 	PgtCursor  *cursor;
 	PgtCall		call;
 
-	cursor = find_cursor(query_string, parse->stmt_location, parse->stmt_len,
-						 pgt_command_of_operation(parse->commandType),
-						 PGT_QUERY_ID(parse->queryId), NULL, NULL);
+	pgt_calls_settle(pgt_stack());
+	cursor = pgt_statement_cursor(query_string, parse->stmt_location,
+								  parse->stmt_len,
+								  pgt_command_of_operation(parse->commandType),
+								  PGT_QUERY_ID(parse->queryId), NULL, NULL);
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
@@ -92,7 +71,9 @@ trace_planner(PGT_PLANNER_PARAMS)
 	pgt_call_begin(&call, PGT_CALL_PARSE, cursor, pgt_stack());
 	PG_TRY();
 	{
+		pgt_call_watch(&call, parse);
 		result = next_planner(PGT_PLANNER_ARGS);
+		(void) pgt_call_unwatch(parse);
 	}
 	PG_CATCH();
 	{
@@ -102,7 +83,10 @@ trace_planner(PGT_PLANNER_PARAMS)
 	}
 	PG_END_TRY();
 	if (call.generation == pgt_trace.generation)
+	{
 		pgt_cursor_set_plan(cursor, result);
+		call.plan_hash = cursor->plan_hash;
+	}
 	pgt_call_end(&call, 0, true);
 	pgt_call_unpin(&call);
 	return result;
@@ -128,10 +112,10 @@ cursor_of_query(const QueryDesc *query)
 	const PlannedStmt *plan = query->plannedstmt;
 	PgtCursor  *cursor;
 
-	cursor = find_cursor(query->sourceText, plan->stmt_location,
-						 plan->stmt_len,
-						 pgt_command_of_operation(query->operation),
-						 PGT_QUERY_ID(plan->queryId), plan, NULL);
+	cursor = pgt_statement_cursor(query->sourceText, plan->stmt_location,
+								  plan->stmt_len,
+								  pgt_command_of_operation(query->operation),
+								  PGT_QUERY_ID(plan->queryId), plan, NULL);
 	if (cursor != NULL)
 		pgt_cursor_set_plan(cursor, plan);
 	return cursor;
@@ -143,9 +127,9 @@ wants_stat(const PgtCursor *cursor)
 	switch (pgt_trace.options.plan_stat)
 	{
 		case PGT_PLAN_STAT_FIRST:
-			return !cursor->stat_sent;
+			return !pgt_cursor_has_stat(cursor, cursor->plan_hash);
 		case PGT_PLAN_STAT_ADAPTIVE:
-			return !cursor->stat_sent ||
+			return !pgt_cursor_has_stat(cursor, cursor->plan_hash) ||
 				cursor->time_ns >= pgt_debug_adaptive_time * UINT64CONST(1000000);
 		case PGT_PLAN_STAT_ALL:
 			return true;
@@ -189,6 +173,7 @@ trace_executor_start(QueryDesc *query, int eflags)
 	bool		want_stat;
 	bool		rows_only;
 
+	pgt_calls_settle(pgt_stack());
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 ||
 		(cursor = cursor_of_query(query)) == NULL)
 	{
@@ -208,7 +193,9 @@ trace_executor_start(QueryDesc *query, int eflags)
 	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 	PG_TRY();
 	{
+		pgt_call_watch(&call, query);
 		next_executor_start(query, eflags);
+		(void) pgt_call_unwatch(query);
 	}
 	PG_CATCH();
 	{
@@ -362,8 +349,7 @@ trace_executor_finish(QueryDesc *query)
 	if (execution->want_stat && pgt_emit_active())
 	{
 		pgt_emit_plan(query, execution->cursor, execution->number);
-		execution->cursor->stat_sent = true;
-		execution->cursor->time_ns = 0;
+		pgt_cursor_note_stat(execution->cursor, execution->plan_hash);
 	}
 }
 
@@ -395,13 +381,18 @@ trace_executor_end(QueryDesc *query)
 		pgt_call_enter(&call, pgt_stack());
 	}
 	else
+	{
 		pgt_call_begin(&call, PGT_CALL_CLOSE, execution->cursor, pgt_stack());
+		call.plan_hash = execution->plan_hash;
+	}
 
 	/* its memory goes away with the query */
 	pgt_execution_remove(execution);
 	PG_TRY();
 	{
+		pgt_call_watch(&call, query);
 		next_executor_end(query);
+		(void) pgt_call_unwatch(query);
 	}
 	PG_CATCH();
 	{
@@ -427,16 +418,22 @@ hook_executor_end(QueryDesc *query)
  */
 
 static pg_noinline bool
-begin_utility(PlannedStmt *pstmt, const char *query_string)
+begin_utility(PlannedStmt *pstmt, const char *query_string,
+			  ParamListInfo params)
 {
 	PgtCursor  *cursor;
 
-	cursor = find_cursor(query_string, pstmt->stmt_location, pstmt->stmt_len,
-						 pgt_command_of_utility(pstmt->utilityStmt),
-						 PGT_QUERY_ID(pstmt->queryId), NULL,
-						 pstmt->utilityStmt);
-	return cursor != NULL &&
-		pgt_utility_begin(pstmt, query_string, cursor, pgt_stack());
+	pgt_calls_settle(pgt_stack());
+	cursor = pgt_statement_cursor(query_string, pstmt->stmt_location,
+								  pstmt->stmt_len,
+								  pgt_command_of_utility(pstmt->utilityStmt),
+								  PGT_QUERY_ID(pstmt->queryId), NULL,
+								  pstmt->utilityStmt);
+	if (cursor == NULL)
+		return false;
+	if (pgt_trace.options.binds)
+		pgt_emit_binds(params, cursor);
+	return pgt_utility_begin(pstmt, query_string, cursor, pgt_stack());
 }
 
 /* As for trace_executor_run(), nothing but the statement is kept on the stack. */
@@ -458,7 +455,7 @@ hook_process_utility(PlannedStmt *pstmt, const char *query_string,
 					 ParamListInfo params, QueryEnvironment *query_env,
 					 DestReceiver *dest, QueryCompletion *qc)
 {
-	if (pgt_traced() && begin_utility(pstmt, query_string))
+	if (pgt_traced() && begin_utility(pstmt, query_string, params))
 		trace_process_utility(pstmt, query_string, read_only_tree, context,
 							  params, query_env, dest, qc);
 	else
@@ -487,4 +484,5 @@ pgt_hooks_install(void)
 	if (ProcessUtility_hook)
 		next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
+	pgt_statement_install();
 }

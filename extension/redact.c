@@ -230,7 +230,8 @@ pgt_redact(const char *text, Size *len, const Node *utility,
 }
 
 char *
-pgt_redact_failed(const char *text, Size *len, bool parsed)
+pgt_redact_failed(const char *text, Size *len, bool parsed,
+				  bool nested_in_secret)
 {
 	PgtSqlRedaction redaction = {
 		.mode = parsed ? PGT_REDACT_FAILED : PGT_REDACT_UNPARSED
@@ -239,7 +240,7 @@ pgt_redact_failed(const char *text, Size *len, bool parsed)
 	if (secret_names.n == 0)
 		return NULL;
 	redaction.standard_strings = pgt_strings_are_standard();
-	return redact(&redaction, text, len, false);
+	return redact(&redaction, text, len, nested_in_secret);
 }
 
 char *

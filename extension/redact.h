@@ -28,7 +28,8 @@ extern char *pgt_redact(const char *text, Size *len, const Node *utility,
 						bool nested_in_secret, bool *hides_values);
 
 /* The text of a statement that failed before it was executed */
-extern char *pgt_redact_failed(const char *text, Size *len, bool parsed);
+extern char *pgt_redact_failed(const char *text, Size *len, bool parsed,
+							   bool nested_in_secret);
 
 /* The text of what another session executes */
 extern char *pgt_redact_foreign(const char *text, Size *len);

@@ -27,12 +27,13 @@
 
 static PgtCall kept;			/* the statement's EXEC */
 static bool is_kept = false;
+static PgtTransactionEnd kept_end;
 
-bool
-pgt_transaction_will_end(const Node *statement)
+PgtTransactionEnd
+pgt_transaction_end_of(const Node *statement)
 {
 	if (pgt_call_depth > 0 || !IsA(statement, TransactionStmt))
-		return false;
+		return PGT_GOES_ON;
 
 	switch (((const TransactionStmt *) statement)->kind)
 	{
@@ -40,18 +41,23 @@ pgt_transaction_will_end(const Node *statement)
 		case TRANS_STMT_ROLLBACK:
 		case TRANS_STMT_PREPARE:
 			/* an error has ended a failed one already */
-			return !IsAbortedTransactionBlockState();
+			return IsAbortedTransactionBlockState() ? PGT_GOES_ON : PGT_ENDS;
+		case TRANS_STMT_COMMIT_PREPARED:
+			return PGT_COMMITS_PREPARED;
+		case TRANS_STMT_ROLLBACK_PREPARED:
+			return PGT_ROLLS_BACK_PREPARED;
 		default:
-			return false;
+			return PGT_GOES_ON;
 	}
 }
 
 void
-pgt_transaction_keep(PgtCall *call)
+pgt_transaction_keep(PgtCall *call, PgtTransactionEnd end)
 {
 	pgt_call_leave(call);
 	kept = *call;
 	is_kept = true;
+	kept_end = end;
 	pgt_call_enter(&kept, pgt_stack());
 	pgt_call_detach(&kept);
 }
@@ -76,12 +82,32 @@ pgt_transaction_fail(void)
 	pgt_call_unpin(&kept);
 }
 
+/*
+ * A transaction that is prepared is at no end, though the session is no longer
+ * in it; another statement, perhaps in another session, ends it.
+ */
+static void
+send_end(XactEvent event)
+{
+	if (event == XACT_EVENT_ABORT)
+	{
+		pgt_emit_xact(true);
+		return;
+	}
+	/* a fast-path call goes on, though its frame is not here */
+	pgt_calls_settle(NULL);
+	if (is_kept && kept_end > PGT_ENDS)
+		pgt_emit_prepared_xact(kept_end == PGT_ROLLS_BACK_PREPARED);
+	else if (event == XACT_EVENT_COMMIT)
+		pgt_emit_xact(false);
+}
+
 static pg_noinline void
 trace_end(XactEvent event)
 {
 	/* unless tracing has stopped in between */
 	if (pgt_still_traced())
-		pgt_emit_xact(event == XACT_EVENT_ABORT);
+		send_end(event);
 	if (is_kept)
 		end_kept();
 }
@@ -120,20 +146,24 @@ trace_subtransaction_end(void)
 		pgt_calls_sweep(0);
 }
 
-/* Some code has caught an error: the calls in between have ended. */
+/* Some code has caught an error, or is going to: what fails in between ends. */
 static void
-end_of_subtransaction(SubXactEvent event,
-					  SubTransactionId sub pg_attribute_unused(),
-					  SubTransactionId parent pg_attribute_unused(),
-					  void *arg pg_attribute_unused())
+hook_subtransaction(SubXactEvent event,
+					SubTransactionId sub pg_attribute_unused(),
+					SubTransactionId parent pg_attribute_unused(),
+					void *arg pg_attribute_unused())
 {
-	if (unlikely(pgt_may_be_traced()) && event == SUBXACT_EVENT_ABORT_SUB)
+	if (likely(!pgt_may_be_traced()))
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
 		trace_subtransaction_end();
+	else if (event == SUBXACT_EVENT_START_SUB)
+		pgt_calls_watch_block();
 }
 
 void
 pgt_transaction_install(void)
 {
-	RegisterSubXactCallback(end_of_subtransaction, NULL);
+	RegisterSubXactCallback(hook_subtransaction, NULL);
 	RegisterXactCallback(end_of_transaction, NULL);
 }

@@ -20,10 +20,10 @@ typedef struct Utility
 {
 	struct Utility *outer;		/* or the next one that isn't in use */
 	PgtCall		call;
-	bool		ends_transaction;
-	const char *string;			/* NULL if it isn't known which part it is */
+	PgtTransactionEnd transaction_end;
+	const char *string;			/* of which it is a part, */
 	int			location;
-	int			len;
+	int			len;			/* 0: to the end */
 } Utility;
 
 static Utility *innermost = NULL;
@@ -77,26 +77,18 @@ pgt_utility_begin(PlannedStmt *statement, const char *string,
 	if (utility == NULL)
 		return false;
 
-	utility->ends_transaction =
-		pgt_transaction_will_end(statement->utilityStmt);
+	utility->transaction_end =
+		pgt_transaction_end_of(statement->utilityStmt);
 	pgt_cursor_pin(cursor);
 	/* also ends those that errors have ended */
 	pgt_call_begin(&utility->call, PGT_CALL_EXEC, cursor, stack);
 	utility->call.failed = call_failed;
-	if (statement->stmt_len > 0)
-	{
-		utility->string = string;
-		utility->location = statement->stmt_location;
-		utility->len = statement->stmt_len;
-	}
-	else if (innermost != NULL && is_running(innermost))
-	{
-		utility->string = innermost->string;
-		utility->location = innermost->location;
-		utility->len = innermost->len;
-	}
-	else
-		utility->string = NULL;
+	utility->string = string;
+	utility->location = Max(statement->stmt_location, 0);
+	utility->len = Max(statement->stmt_len, 0);
+	if (statement->stmt_len <= 0 && statement->stmt_location <= 0)
+		(void) pgt_utility_find_part(string, &utility->location,
+									 &utility->len);
 	utility->outer = innermost;
 	innermost = utility;
 	pgt_call_watch(&utility->call, statement);
@@ -113,10 +105,10 @@ pgt_utility_end(const PlannedStmt *statement, uint64 rows)
 	if (call == NULL || !call->entered)
 		return;
 	utility = (Utility *) ((char *) call - offsetof(Utility, call));
-	if (utility->ends_transaction)
+	if (utility->transaction_end != PGT_GOES_ON)
 	{
 		call->failed = NULL;
-		pgt_transaction_keep(call);
+		pgt_transaction_keep(call, utility->transaction_end);
 	}
 	else
 	{

@@ -287,9 +287,11 @@ sub field
 			} PgTrace::File::of_type($trace, 'XCTEND')),
 		'>=', 1, 'VACUUM has transactions of its own');
 	my ($prepare) = calls_of($trace, qr/^PREPARE TRANSACTION/, 'EXEC');
-	my ($end) = grep { $_->{line} > $prepare->{line} }
+	my ($commit) = calls_of($trace, qr/^COMMIT PREPARED/, 'EXEC');
+	my @ends = grep { $_->{line} < $commit->{line} }
+	  grep { $_->{line} > $prepare->{line} }
 	  PgTrace::File::of_type($trace, 'XCTEND');
-	is($end->{fields}{rlbk}, 0, 'PREPARE TRANSACTION ends one');
+	is(scalar @ends, 1, 'PREPARE TRANSACTION ends none, COMMIT PREPARED does');
 }
 
 {

@@ -142,7 +142,8 @@ sub check_failure
 	cmp_ok($call->{fields}{e}, '>=', 90_000, 'e up to the error');
 	cmp_ok($call->{fields}{e}, '<', 60_000_000, 'and no longer');
 	my @locks =
-	  grep { $_->{fields}{err} eq '55P03' } PgTrace::File::of_type($trace, 'ERROR');
+	  grep { $_->{fields}{err} eq '55P03' }
+	  PgTrace::File::of_type($trace, 'PARSE ERROR');
 	is(scalar @locks, 2, 'lock_timeout');
 	my @waits = whole_waits(
 		grep { $_->{fields}{nam} eq 'relation' && $_->{fields}{type} eq 'Lock' }

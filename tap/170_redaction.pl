@@ -44,7 +44,8 @@ cmp_ok(scalar @secrets + @failing, '>=', 140, 'statements with secrets');
 cmp_ok(scalar @harmless, '>=', 40, 'statements without');
 
 my $records = read_trace($node, $file);
-my %texts = map { ($_->{text} // '') =~ s/\s+$//r => 1 }
+# an update of pg_settings is its rule's action
+my %texts = map { ($_->{text} // '') =~ s{^/\* action of a rule, for: \*/ |\s+$}{}gr => 1 }
   PgTrace::File::of_type($records, 'CURSOR', 'PARSE ERROR');
 
 foreach my $case (@secrets, @failing, @harmless)

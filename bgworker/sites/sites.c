@@ -26,6 +26,7 @@
 #include "bgworker/sites/code/known_calls.h"
 #include "bgworker/sites/code/scan.h"
 #include "bgworker/sites/code/stores.h"
+#include "bgworker/sites/elf/peek.h"
 #include "bgworker/sites/placement.h"
 #include "bgworker/sites/sites.h"
 #include "bpf/pg_trace.h"
@@ -120,6 +121,10 @@ run(Search *search, int fd, char *errbuf, size_t errlen)
 	bool		supported;
 	int			rc;
 
+	/* nearly all libraries are done with by a look at their headers */
+	if (pgt_elf_peek_lacks(fd, VARIABLE))
+		return pgt_elf_fail(errbuf, errlen, ENODATA,
+							"It has no dynamic symbol \"%s\"", VARIABLE);
 	rc = pgt_elf_image_read(fd, &search->image, errbuf, errlen);
 	if (rc != 0)
 		return rc;

@@ -131,6 +131,30 @@ elf_put_headers(const ElfSpec *spec, uint8_t *file, size_t size)
 		memcpy(file + ELF_SECTIONS + sizeof(text), &text, sizeof(text));
 }
 
+/*
+ * GNU's hash table: one bucket, the first symbol in it, a filter of one word that
+ * lets all pass, its shift; the bucket; and a chain.  Symbols of other files
+ * stand before the first.
+ */
+static inline void
+elf_put_gnu_hash(uint8_t *file, const Elf64_Sym *symbols, uint32_t first)
+{
+	uint32_t	hash[6 + 1 + ELF_NSYMBOLS] = {1, first, 1, 0,
+		UINT32_MAX, UINT32_MAX, first};
+
+	for (uint32_t i = first; i < ELF_NSYMBOLS; i++)
+	{
+		const char *name = elf_strings + symbols[i].st_name;
+		uint32_t	value = 5381;
+
+		while (*name != '\0')
+			value = value * 33 + (uint8_t) *name++;
+		/* the lowest bit marks the end */
+		hash[7 + i - first] = (value & ~1U) | (i == ELF_NSYMBOLS - 1);
+	}
+	memcpy(file + ELF_HASH, hash, sizeof(hash));
+}
+
 static inline void
 elf_put_symbols(const ElfSpec *spec, uint8_t *file)
 {
@@ -164,14 +188,7 @@ elf_put_symbols(const ElfSpec *spec, uint8_t *file)
 		memcpy(file + ELF_HASH, hash, sizeof(hash));
 	}
 	else
-	{
-		/* one bucket, the first symbol, a filter of one word, its shift */
-		uint32_t	hash[6 + 1 + ELF_NSYMBOLS - 1] = {1, 1, 1, 0};
-
-		hash[6] = 1;			/* the bucket: its chain starts here */
-		hash[6 + ELF_NSYMBOLS - 1] = 1; /* and ends at the last */
-		memcpy(file + ELF_HASH, hash, sizeof(hash));
-	}
+		elf_put_gnu_hash(file, symbols, own ? 1 : ELF_SYMBOL_ENTRY);
 }
 
 static inline void

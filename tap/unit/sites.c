@@ -52,6 +52,67 @@ build(const Sample *sample)
 }
 
 /* ----------
+ * How much is read
+ * ----------
+ */
+
+/* What this process has read, by its own count */
+static unsigned long long
+bytes_read(void)
+{
+	unsigned long long bytes = 0;
+	FILE	   *io = fopen("/proc/self/io", "r");
+
+	if (io == NULL || fscanf(io, "rchar: %llu", &bytes) != 1)
+		abort();
+	fclose(io);
+	return bytes;
+}
+
+/*
+ * A library of 100 MB, most of it nothing, that reports no waits, with its
+ * variable's name spoilt: only its headers are read.  rc of the search, and
+ * whether it took less than 64 kB.
+ */
+static bool
+is_read(ElfVariable variable, const char *name, int *rc)
+{
+	const ElfSpec spec = {.machine = EM_X86_64, .variable = variable,
+		.code = (const uint8_t *) "\xc3", .size = 1};
+	int			fd = memfd_create("library", MFD_CLOEXEC);
+	size_t		size = elf_build(&spec, file);
+	unsigned long long before;
+	char		errbuf[256];
+	PgtSites   *sites;
+
+	if (name != NULL)
+		memcpy(file + ELF_STRINGS + 1, name, strlen(name));
+	if (pwrite(fd, file, size, 0) != (ssize_t) size ||
+		ftruncate(fd, 100 << 20) != 0)
+		abort();
+	before = bytes_read();
+	*rc = pgt_sites_find_fd(fd, &sites, errbuf, sizeof(errbuf));
+	pgt_sites_free(sites);
+	close(fd);
+	return bytes_read() - before >= 65536;
+}
+
+static void
+test_reading(void)
+{
+	int			rc;
+
+	ok(!is_read(ELF_IMPORTED, "my_weight_event", &rc) && rc == -ENODATA,
+	   "of a library without the symbol, only the headers are read");
+	ok(!is_read(ELF_DEFINED, "my_weight_event", &rc) && rc == -ENODATA,
+	   "the same if it has symbols of its own");
+	ok(is_read(ELF_IMPORTED, NULL, &rc) && rc == 0,
+	   "one that imports it is analysed");
+	ok(is_read(ELF_DEFINED, NULL, &rc) && rc == 0,
+	   "one that defines it, too");
+}
+
+/* ----------
  * What is found
  * ----------
  */
@@ -355,5 +416,6 @@ main(void)
 	test_paths();
 	test_entries();
 	test_references();
+	test_reading();
 	return done();
 }

@@ -6,8 +6,11 @@
  * report waits, if it reports any; it then imports my_wait_event_info.  Which
  * libraries a process has loaded is in its maps (mappings.c).  Each one is
  * opened and analysed (sites.c) once, and remembered by device and inode:
- * those without a wait, nearly all, in a hash table, the others with their
- * sites and open.
+ * those without a wait, nearly all, in a hash table for the worker's life, the
+ * others with their sites and open.
+ *
+ * A session that loads a library waits for that.  So those that every process
+ * of the server has, and those of JIT compilation, are looked at beforehand.
  */
 #include "postgres.h"
 
@@ -15,12 +18,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "jit/jit.h"
+#include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "bgworker/probes/files.h"
 #include "bgworker/probes/mappings.h"
+#include "bgworker/probes/needed.h"
 #include "bpf/pg_trace.h"
 
 /* The path that stays right when the package is upgraded under the server */
@@ -37,7 +43,8 @@ typedef struct Other
 {
 	PgtFileId	id;				/* key */
 	PgtFileId	stat_id;
-	time_t		mtime;
+	struct timespec mtime;
+	struct timespec ctime;
 	off_t		size;
 } Other;
 
@@ -45,10 +52,11 @@ struct PgtProbeFiles
 {
 	PgtProbeFile *files[PGT_MAX_PROBE_FILES];
 	int			nfiles;
-	HTAB	   *others;			/* Other */
 	bool		full;			/* was said to be */
 	bool		unreadable;		/* maps of a process, was said to be */
 };
+
+static HTAB *others = NULL;		/* Other */
 
 /* ----------
  * Files with waits
@@ -164,7 +172,7 @@ find_file(const PgtProbeFiles *files, const PgtMapping *mapping)
  */
 
 static void
-create_others(PgtProbeFiles *files)
+create_others(void)
 {
 	HASHCTL		control = {
 		.keysize = sizeof(PgtFileId),
@@ -172,33 +180,38 @@ create_others(PgtProbeFiles *files)
 		.hcxt = TopMemoryContext,
 	};
 
-	files->others = hash_create("pg_trace_bgw files without waits", 128,
-								&control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	others = hash_create("pg_trace_bgw files without waits", 128,
+						 &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static void
-add_other(PgtProbeFiles *files, const PgtMapping *mapping,
-		  const struct stat *status)
+add_other(const PgtMapping *mapping, const struct stat *status)
 {
 	Other	   *other;
 
-	if (hash_get_num_entries(files->others) >= MAX_OTHERS)
+	if (hash_get_num_entries(others) >= MAX_OTHERS)
 	{
-		hash_destroy(files->others);
-		create_others(files);
+		hash_destroy(others);
+		create_others();
 	}
-	other = hash_search(files->others, &mapping->id, HASH_ENTER, NULL);
+	other = hash_search(others, &mapping->id, HASH_ENTER, NULL);
 	other->stat_id.device = status->st_dev;
 	other->stat_id.inode = status->st_ino;
-	other->mtime = status->st_mtime;
+	other->mtime = status->st_mtim;
+	other->ctime = status->st_ctim;
 	other->size = status->st_size;
 }
 
 static bool
-is_other(const PgtProbeFiles *files, const PgtMapping *mapping)
+same_time(const struct timespec *a, const struct timespec *b)
 {
-	const Other *other = hash_search(files->others, &mapping->id, HASH_FIND,
-									 NULL);
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool
+is_other(const PgtMapping *mapping)
+{
+	const Other *other = hash_search(others, &mapping->id, HASH_FIND, NULL);
 	struct stat status;
 
 	if (other == NULL)
@@ -206,7 +219,9 @@ is_other(const PgtProbeFiles *files, const PgtMapping *mapping)
 	return mapping->deleted || stat(mapping->name, &status) != 0 ||
 		(other->stat_id.device == status.st_dev &&
 		 other->stat_id.inode == status.st_ino &&
-		 other->mtime == status.st_mtime && other->size == status.st_size);
+		 same_time(&other->mtime, &status.st_mtim) &&
+		 same_time(&other->ctime, &status.st_ctim) &&
+		 other->size == status.st_size);
 }
 
 /* ----------
@@ -278,7 +293,7 @@ meet(PgtProbeFiles *files, const PgtMapping *mapping)
 	if ((fd >= 0 && sites == NULL) ||
 		(fd < 0 && strstr(mapping->name, DLSUFFIX) == NULL))
 	{
-		add_other(files, mapping, &status);
+		add_other(mapping, &status);
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -312,48 +327,9 @@ meet(PgtProbeFiles *files, const PgtMapping *mapping)
 }
 
 /* ----------
- * Opening, looking up and closing
+ * Looking up
  * ----------
  */
-
-PgtProbeFiles *
-pgt_probe_files_open(void)
-{
-	PgtProbeFiles *files = MemoryContextAllocZero(TopMemoryContext,
-												  sizeof(PgtProbeFiles));
-	PgtMapping	mapping = {.name = "the server's executable"};
-	PgtProbeFile *file;
-	PgtSites   *sites;
-	char		reason[128];
-	int			fd = open(EXECUTABLE, O_RDONLY | O_CLOEXEC);
-
-	create_others(files);
-	if (fd >= 0)
-	{
-		(void) pgt_mappings_identify(fd, &mapping.id);
-		close(fd);
-	}
-	file = add_file(files, &mapping);
-	strlcpy(file->path, EXECUTABLE, sizeof(file->path));
-	if (pgt_sites_find(EXECUTABLE, &sites, reason, sizeof(reason)) == 0)
-		set_sites(file, sites);
-	else
-		snprintf(file->problem, sizeof(file->problem),
-				 "no probe sites were found in the server's executable: %s",
-				 reason);
-	return files;
-}
-
-void
-pgt_probe_files_close(PgtProbeFiles *files)
-{
-	if (files == NULL)
-		return;
-	for (int i = 0; i < files->nfiles; i++)
-		free_file(files->files[i]);
-	hash_destroy(files->others);
-	pfree(files);
-}
 
 typedef struct Survey
 {
@@ -370,7 +346,7 @@ take_mapping(void *arg, const PgtMapping *mapping)
 	if (!mapping->executable)
 		return true;
 	i = find_file(survey->files, mapping);
-	if (i < 0 && !is_other(survey->files, mapping))
+	if (i < 0 && !is_other(mapping))
 		i = meet(survey->files, mapping);
 	if (i >= 0)
 		survey->mask |= 1U << i;
@@ -399,4 +375,77 @@ const PgtProbeFile *
 pgt_probe_file(const PgtProbeFiles *files, int i)
 {
 	return files->files[i];
+}
+
+/* ----------
+ * Opening and closing
+ * ----------
+ */
+
+/* A library that sessions may load */
+static void
+look_ahead(void *arg, const char *path)
+{
+	PgtProbeFiles *files = (PgtProbeFiles *) arg;
+	PgtMapping	mapping = {.executable = true};
+	int			fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool		found = fd >= 0 && pgt_mappings_identify(fd, &mapping.id);
+
+	if (fd >= 0)
+		close(fd);
+	strlcpy(mapping.name, path, sizeof(mapping.name));
+	if (found && find_file(files, &mapping) < 0 && !is_other(&mapping))
+		(void) meet(files, &mapping);
+}
+
+/* What this process has mapped, the postmaster has, and so all its children. */
+static void
+look_at_expected(PgtProbeFiles *files)
+{
+	char		provider[MAXPGPATH];
+
+	(void) pgt_probe_files_of(files, MyProcPid);
+	snprintf(provider, sizeof(provider), "%s/%s%s",
+			 pkglib_path, jit_provider, DLSUFFIX);
+	pgt_needed_visit(provider, look_ahead, files);
+}
+
+PgtProbeFiles *
+pgt_probe_files_open(void)
+{
+	PgtProbeFiles *files = MemoryContextAllocZero(TopMemoryContext,
+												  sizeof(PgtProbeFiles));
+	PgtMapping	mapping = {.name = "the server's executable"};
+	PgtProbeFile *file;
+	PgtSites   *sites;
+	char		reason[128];
+	int			fd = open(EXECUTABLE, O_RDONLY | O_CLOEXEC);
+
+	if (others == NULL)
+		create_others();
+	if (fd >= 0)
+	{
+		(void) pgt_mappings_identify(fd, &mapping.id);
+		close(fd);
+	}
+	file = add_file(files, &mapping);
+	strlcpy(file->path, EXECUTABLE, sizeof(file->path));
+	if (pgt_sites_find(EXECUTABLE, &sites, reason, sizeof(reason)) == 0)
+		set_sites(file, sites);
+	else
+		snprintf(file->problem, sizeof(file->problem),
+				 "no probe sites were found in the server's executable: %s",
+				 reason);
+	look_at_expected(files);
+	return files;
+}
+
+void
+pgt_probe_files_close(PgtProbeFiles *files)
+{
+	if (files == NULL)
+		return;
+	for (int i = 0; i < files->nfiles; i++)
+		free_file(files->files[i]);
+	pfree(files);
 }

@@ -15,6 +15,8 @@
 
 #include "bgworker/arrivals.h"
 #include "bgworker/tracer/entry.h"
+#include "bgworker/tracer/waits.h"
+#include "bgworker/tracers.h"
 #include "bgworker/traces.h"
 #include "extension/arrival.h"
 #include "extension/compat.h"
@@ -53,6 +55,15 @@ allocate(int pid, int leader_pid)
 	return session != NULL ? (int) (session - pgt_sessions) : -1;
 }
 
+/* What the process has stood still for is no wait that the server knows. */
+static void
+begin(int slot, uint64 since_ns)
+{
+	pgt_traces_begin(slot);
+	if (pgt_tracers[slot].in_use)
+		pgt_tracer_put_arrival(&pgt_tracers[slot], since_ns);
+}
+
 void
 pgt_arrivals_handle(bool possible)
 {
@@ -61,6 +72,7 @@ pgt_arrivals_handle(bool possible)
 		PgtArrival *arrival = &pgt_arrivals[i];
 		int			pid;
 		int			leader_pid;
+		uint64		since_ns;
 		uint32		state = PGT_ARRIVAL_WAITING;
 		int			slot = -1;
 
@@ -76,10 +88,11 @@ pgt_arrivals_handle(bool possible)
 		 */
 		pid = *(volatile int *) &arrival->pid;
 		leader_pid = *(volatile int *) &arrival->leader_pid;
+		since_ns = *(volatile uint64 *) &arrival->since_ns;
 		if (possible)
 			slot = allocate(pid, leader_pid);
 		if (slot >= 0)
-			pgt_traces_begin(slot);
+			begin(slot, since_ns);
 		pg_atomic_compare_exchange_u32(&arrival->state, &state,
 									   PGT_ARRIVAL_ANSWERED);
 		/* whoever was killed meanwhile leaves the entry to others */

@@ -168,15 +168,22 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 
 	run_delay = read_run_delay(state);
 	now = bpf_ktime_get_ns();
+	if (state->value == PGT_VALUE_UNKNOWN) {
+		target->kind = PGT_TARGET_NONE;
+		note_tracer(target);
+	}
 	if (state->value)
 		submit_wait(state, target, slot, now, value, run_delay);
 	state->run_delay_ns = run_delay;
 	state->start_ns = now;
 	state->value = value;
+	state->tracer_reason = PGT_TRACER_NONE;
 	if (value) {
 		/* An error may have left the node when the wait ends. */
 		state->plan_node = read_plan_node(state);
 		note_target(target, state, value, flags, ctx);
+		if (target->kind == PGT_TARGET_TRACER)
+			state->tracer_reason = target->other.tracer.reason;
 		if (CLASS(value) == CLASS_LOCK)
 			announce_lock_wait(state, slot);
 		else if (value == layout.client_write)

@@ -103,6 +103,7 @@ enum pgt_target_kind {
 	PGT_TARGET_LOCK,     /* struct pgt_lock */
 	PGT_TARGET_BUFFER,   /* struct pgt_buffer */
 	PGT_TARGET_AIO,      /* struct pgt_aio */
+	PGT_TARGET_TRACER,   /* struct pgt_tracer_wait: waits for the worker */
 	PGT_TARGET_RELATION, /* struct pgt_relation; no wait, but what else
 			      * has to be known from end_ns on
 			      */
@@ -166,6 +167,27 @@ struct pgt_relation {
 	__u32 oid; /* 0: nobody knows whose file it is now */
 };
 
+/* Why a traced process waits for the worker */
+enum pgt_tracer_reason {
+	PGT_TRACER_NONE,
+	PGT_TRACER_ATTACH,  /* a trace is to begin */
+	PGT_TRACER_LIBRARY, /* one that was just loaded is looked at */
+	PGT_TRACER_QUEUE,   /* there is no room for records */
+	PGT_TRACER_STOP,    /* a trace is to end */
+	PGT_TRACER_REASONS
+};
+
+/*
+ * Where a process says that it is the worker that it waits for
+ * (extension/tracer_wait.c); what it waits in may be cut into several waits by
+ * its latch, which have the same since_ns.
+ */
+struct pgt_tracer_wait {
+	__u64 since_ns; /* 0: it doesn't */
+	__u32 reason;   /* enum pgt_tracer_reason */
+	__u32 reserved;
+};
+
 struct pgt_target {
 	union {
 		struct pgt_file file;
@@ -173,6 +195,7 @@ struct pgt_target {
 		struct pgt_buffer buffer;
 		struct pgt_aio aio;
 		struct pgt_relation relation;
+		struct pgt_tracer_wait tracer;
 	};
 };
 
@@ -266,6 +289,7 @@ struct pgt_layout {
 	__u32 client_read;  /* wait_event_info of ClientRead */
 	__u64 local_word;   /* the process's word as long as it has no PGPROC */
 	__u64 watched_plan; /* address of the process's pgt_watched_plan */
+	__u64 tracer_wait;  /* address of the process's pgt_tracer_wait */
 	__u64 client_port;  /* address of the pointer to the process's Port */
 	__u32 port_socket;  /* in it */
 	__u32 client_write; /* wait_event_info of ClientWrite */
@@ -349,7 +373,8 @@ struct pgt_wait_state {
 	__u8 next;
 	__u8 next_seen;        /* a probe of kind next has run */
 	__u8 sees_multi_nodes; /* PGT_ENTRY_MULTI_NODE has been seen by the owner */
-	__u8 reserved[4 + 8];
+	__u8 tracer_reason;    /* of the current wait: enum pgt_tracer_reason */
+	__u8 reserved[3 + 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

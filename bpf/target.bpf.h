@@ -21,6 +21,7 @@
 #define CLASS_LWLOCK 0x01
 #define CLASS_LOCK 0x03
 #define CLASS_BUFFER_PIN 0x04
+#define CLASS_EXTENSION 0x07
 #define CLASS_IO 0x0a
 
 /* PGPROC.waitLock and waitLockMode are set before the wait is reported. */
@@ -51,6 +52,19 @@ static __always_inline void note_buffer(struct pgt_wait_target *target,
 		    (void *)(layout.buffer_descriptors + number * layout.buffer_descriptor_size)))
 		return;
 	target->kind = PGT_TARGET_BUFFER;
+}
+
+/*
+ * Does the process wait for the worker?  The word of an extension's wait is the
+ * same for all extensions before PostgreSQL 17.
+ */
+static __always_inline void note_tracer(struct pgt_wait_target *target)
+{
+	struct pgt_tracer_wait *to = &target->other.tracer;
+
+	if (bpf_probe_read_user(to, sizeof(*to), (void *)layout.tracer_wait) || !to->since_ns)
+		return;
+	target->kind = PGT_TARGET_TRACER;
 }
 
 /* What was noted of another process is void. */
@@ -94,6 +108,9 @@ static __always_inline void note_target(struct pgt_wait_target *target,
 		/* else the function that says which one isn't probed, either */
 		if (ctx)
 			note_buffer(target, state);
+		break;
+	case CLASS_EXTENSION:
+		note_tracer(target);
 		break;
 	}
 }

@@ -29,8 +29,7 @@
 #include "extension/guc.h"
 #include "extension/session.h"
 
-/* The longest that a child stands still, and how often it looks */
-#define HOLD_NS			UINT64CONST(500000000)
+/* How often a child that stands still looks */
 #define LOOK_US			50
 
 /*
@@ -100,9 +99,10 @@ pgt_arrival_hold(const BackgroundWorker *starting)
 
 	arrival->pid = getpid();
 	arrival->leader_pid = starting->bgw_notify_pid;
+	arrival->since_ns = pgt_clock_now();
 	pg_atomic_exchange_u32(&arrival->state, PGT_ARRIVAL_WAITING);
 	pgt_session_wake_worker();
-	deadline_ns = pgt_clock_now() + HOLD_NS;
+	deadline_ns = pgt_clock_now() + PGT_ARRIVAL_HOLD_NS;
 	while (pg_atomic_read_u32(&arrival->state) == PGT_ARRIVAL_WAITING &&
 		   pgt_clock_now() < deadline_ns)
 		pg_usleep(LOOK_US);

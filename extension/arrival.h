@@ -16,6 +16,9 @@ enum
 	PGT_ARRIVAL_ANSWERED,		/* the process's turn */
 };
 
+/* The longest that a child stands still */
+#define PGT_ARRIVAL_HOLD_NS	UINT64CONST(500000000)
+
 /* Postmaster, at load. */
 extern void pgt_arrival_install(void);
 

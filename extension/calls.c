@@ -35,6 +35,7 @@
 #include "extension/nesting.h"
 #include "extension/plan_watch.h"
 #include "extension/run_queue.h"
+#include "extension/tracer_wait.h"
 
 /* How long a reading of the thread's CPU clock is good for */
 #define CPU_CLOCK_AGE_NS	10000
@@ -212,6 +213,9 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 		call->begin_ns = pgt_clock_now();
 		call->begin_cpu_ns = cpu_clock(call->begin_ns);
 	}
+	/* the worker was waited for on the call's account */
+	if (call->depth == 0)
+		call->begin_ns = pgt_tracer_wait_call_begin(call->begin_ns);
 	read_counters(&call->blocks_read, &call->blocks_got,
 				  &call->blocks_dirtied);
 	pgt_call_enter(call, stack);
@@ -327,6 +331,8 @@ end(PgtCall *call, uint64 rows, bool missed)
 	record->missed = missed;
 	record->begun = true;
 	record->done = ends_statement(call);
+	if (call->depth == 0)
+		pgt_tracer_wait_call_end();
 	if (call->kind == PGT_CALL_CLOSE)
 		record->close_type = PGT_CLOSE_CACHED;
 	pgt_emit_commit();

@@ -13,10 +13,10 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#include "extension/compat.h"
 #include "extension/control.h"
 #include "extension/guc.h"
 #include "extension/options.h"
+#include "extension/tracer_wait.h"
 
 /* How often, and how far apart, the worker is asked again */
 #define RETRIES			20
@@ -31,9 +31,9 @@
  */
 static bool
 wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
-		   int timeout_ms)
+		   enum pgt_tracer_reason reason, int timeout_ms)
 {
-	static uint32 wait_event = 0;
+	PgtTracerWait wait;
 	TimestampTz deadline;
 	bool		over = false;
 
@@ -44,7 +44,7 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 	}
 	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 
-	pgt_session_await(session);
+	pgt_tracer_wait_begin(&wait, reason, session);
 	for (;;)
 	{
 		long		left_ms;
@@ -59,11 +59,10 @@ wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
 												  deadline);
 		if (left_ms <= 0)
 			break;
-		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
-												  "PgTraceControl"));
+		pgt_tracer_wait_sleep(&wait, left_ms);
 		CHECK_FOR_INTERRUPTS();
 	}
-	pgt_session_await(NULL);
+	pgt_tracer_wait_end();
 	return over;
 }
 
@@ -130,7 +129,7 @@ take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
 		*generation = session->generation;
 		LWLockRelease(pgt_lock);
 		if (!wait_while(session, *generation, PGT_SESSION_STOPPING,
-						timeout_ms))
+						PGT_TRACER_ATTACH, timeout_ms))
 		{
 			explain_silence(error, hint);
 			return NULL;
@@ -184,7 +183,8 @@ try_start(const PgtSession *description, int timeout_ms,
 	if (session == NULL)
 		return false;
 
-	if (!wait_while(session, generation, PGT_SESSION_STARTING, timeout_ms))
+	if (!wait_while(session, generation, PGT_SESSION_STARTING,
+					PGT_TRACER_ATTACH, timeout_ms))
 	{
 		explain_silence(error, hint);
 		return false;
@@ -217,7 +217,7 @@ bool
 pgt_control_start(const PgtSession *description, int timeout_ms,
 				  char *path, char *error, const char **hint, int *sqlstate)
 {
-	static uint32 wait_event = 0;
+	PgtTracerWait wait;
 	bool		retry;
 
 	*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
@@ -229,11 +229,9 @@ pgt_control_start(const PgtSession *description, int timeout_ms,
 			return true;
 		if (!retry || attempt >= RETRIES)
 			return false;
-		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 RETRY_MS,
-						 pgt_wait_event(&wait_event, "PgTraceControl"));
-		ResetLatch(MyLatch);
+		pgt_tracer_wait_begin(&wait, PGT_TRACER_ATTACH, NULL);
+		pgt_tracer_wait_sleep(&wait, RETRY_MS);
+		pgt_tracer_wait_end();
 		CHECK_FOR_INTERRUPTS();
 	}
 }
@@ -269,7 +267,8 @@ pgt_control_stop(int pid, Oid requester, int timeout_ms,
 	LWLockRelease(pgt_lock);
 
 	pgt_session_wake_worker();
-	if (!wait_while(session, generation, PGT_SESSION_STOPPING, timeout_ms))
+	if (!wait_while(session, generation, PGT_SESSION_STOPPING,
+					PGT_TRACER_STOP, timeout_ms))
 	{
 		explain_silence(error, hint);
 		return false;

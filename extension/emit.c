@@ -25,6 +25,7 @@
 #include "extension/compat.h"
 #include "extension/emit.h"
 #include "extension/guc.h"
+#include "extension/tracer_wait.h"
 
 /* How long a backend waits for room before it drops records instead. */
 #define ROOM_TIMEOUT_MS		1000
@@ -56,6 +57,7 @@ pgt_emit_attach(PgtSession *session, int slot)
 	pgt_trace.options_version = 0;
 	my_slot = slot;
 	my_queue = pgt_queues[slot];
+	pgt_tracer_wait_join(session);
 	lost_unreported = 0;
 	stalled = false;
 }
@@ -63,6 +65,7 @@ pgt_emit_attach(PgtSession *session, int slot)
 void
 pgt_emit_detach(void)
 {
+	pgt_tracer_wait_join(NULL);
 	pgt_trace.session = NULL;
 }
 
@@ -146,12 +149,13 @@ is_cancelled(void)
 static PgtRecord *
 wait_for_room(uint32 len)
 {
-	static uint32 wait_event = 0;
+	PgtTracerWait wait;
 	PgtSession *session = pgt_trace.session;
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													   ROOM_TIMEOUT_MS);
 	PgtRecord  *record;
 
+	pgt_tracer_wait_begin(&wait, PGT_TRACER_QUEUE, NULL);
 	for (;;)
 	{
 		long		left_ms;
@@ -167,9 +171,9 @@ wait_for_room(uint32 len)
 			break;
 		pgt_session_wake_worker();
 		/* without a check for interrupts: those must not end a hook halfway */
-		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
-												  "PgTraceQueue"));
+		pgt_tracer_wait_sleep(&wait, left_ms);
 	}
+	pgt_tracer_wait_end();
 	pg_atomic_write_u32(&session->waiting, 0);
 
 	/*

@@ -248,7 +248,6 @@ begin_run(QueryDesc *query)
 {
 	PgtExecution *execution;
 
-	pgt_libraries_check();
 	execution = pgt_execution_find(query);
 	if (execution == NULL)
 		execution = adopt_execution(query);
@@ -268,6 +267,8 @@ begin_run(QueryDesc *query)
 							PGT_CALL_FETCH, pgt_stack());
 	execution->call_open = execution->is_dml;
 	pgt_call_watch(&execution->call, query);
+	/* the wait for the worker is part of the call */
+	pgt_libraries_check();
 	return true;
 }
 
@@ -445,8 +446,8 @@ trace_process_utility(PlannedStmt *pstmt, const char *query_string,
 {
 	next_process_utility(pstmt, query_string, read_only_tree, context,
 						 params, query_env, dest, qc);
-	pgt_utility_end(pstmt, qc != NULL ? qc->nprocessed : 0);
 	pgt_libraries_check();
+	pgt_utility_end(pstmt, qc != NULL ? qc->nprocessed : 0);
 }
 
 static void

@@ -18,14 +18,11 @@
 #include "pgstat.h"
 #include "utils/timestamp.h"
 
-#include "extension/compat.h"
 #include "extension/emit.h"
 #include "extension/libraries.h"
+#include "extension/tracer_wait.h"
 
-/*
- * How long the worker is waited for.  It reads what it hasn't seen of the
- * libraries, which may be a hundred MB.
- */
+/* How long the worker is waited for, whatever the library is */
 #define TIMEOUT_MS		1000
 
 /* The loader's count at the last look, 0 if there was none in this trace */
@@ -65,12 +62,12 @@ pgt_libraries_reset(bool remote, bool forked)
 static void
 wait_for_worker(PgtSession *session, uint32 wanted)
 {
-	static uint32 wait_event = 0;
+	PgtTracerWait wait;
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													   TIMEOUT_MS);
 
 	/* without a check for interrupts: those must not end a hook halfway */
-	pgt_session_await(session);
+	pgt_tracer_wait_begin(&wait, PGT_TRACER_LIBRARY, session);
 	while (pgt_emit_active() && !QueryCancelPending && !ProcDiePending &&
 		   pg_atomic_read_u32(&session->libraries_done) != wanted)
 	{
@@ -79,10 +76,9 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 
 		if (left_ms <= 0)
 			break;
-		pgt_session_sleep(left_ms, pgt_wait_event(&wait_event,
-												  "PgTraceLibraries"));
+		pgt_tracer_wait_sleep(&wait, left_ms);
 	}
-	pgt_session_await(NULL);
+	pgt_tracer_wait_end();
 
 	/*
 	 * an interrupt may need it; else, the statement's next wait would end at

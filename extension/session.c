@@ -132,12 +132,14 @@ initialize(PgtShared *shared)
 		pg_atomic_init_u64(&session->sql_events, 0);
 		pg_atomic_init_u64(&session->wait_events, 0);
 		pg_atomic_init_u64(&session->lost_events, 0);
+		pg_atomic_init_u64(&session->tracer_wait_us, 0);
 		pg_atomic_init_u32(&session->libraries_wanted, 0);
 		pg_atomic_init_u32(&session->libraries_done, 0);
 		pg_atomic_init_u32(&session->options_version, 0);
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
+		pg_atomic_init_u64(&session->waited_ns, 0);
 		pgt_queue_init(&session->queue);
 	}
 }
@@ -306,14 +308,6 @@ pgt_session_await(const PgtSession *session)
 						   session == NULL ? 0 : session - pgt_sessions + 1);
 }
 
-void
-pgt_session_sleep(long timeout_ms, uint32 wait_event)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 timeout_ms, wait_event);
-	ResetLatch(MyLatch);
-}
-
 static int
 number_of_free_slots(void)
 {
@@ -367,10 +361,12 @@ pgt_session_allocate(const PgtSession *description)
 		pg_atomic_write_u64(&session->sql_events, 0);
 		pg_atomic_write_u64(&session->wait_events, 0);
 		pg_atomic_write_u64(&session->lost_events, 0);
+		pg_atomic_write_u64(&session->tracer_wait_us, 0);
 		pg_atomic_write_u32(&session->libraries_wanted, 0);
 		pg_atomic_write_u32(&session->libraries_done, 0);
 		pg_atomic_write_u32(&session->options_version, 0);
 		pg_atomic_write_u32(&session->half_full, 0);
+		pg_atomic_write_u64(&session->waited_ns, 0);
 		pgt_queue_reset(&session->queue);
 		return session;
 	}

@@ -83,6 +83,8 @@ typedef struct PgtSession
 	pg_atomic_uint64 sql_events;
 	pg_atomic_uint64 wait_events;
 	pg_atomic_uint64 lost_events;
+	pg_atomic_uint64 tracer_wait_us;	/* what the process has waited for the
+										 * worker, as its file has it */
 	/* Looks at the process's libraries that it asked for, and that were done */
 	pg_atomic_uint32 libraries_wanted;
 	pg_atomic_uint32 libraries_done;
@@ -92,6 +94,7 @@ typedef struct PgtSession
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
 	pg_atomic_uint32 waiting;	/* it waits for room in the queue */
 	pg_atomic_uint32 half_full; /* it has told the worker so */
+	pg_atomic_uint64 waited_ns; /* for the worker, by its own count */
 	PgtQueue	queue;
 } PgtSession;
 
@@ -101,6 +104,7 @@ typedef struct PgtArrival
 	pg_atomic_uint32 state;
 	int			pid;
 	int			leader_pid;
+	uint64		since_ns;		/* it stands still since then */
 } PgtArrival;
 
 /* What pg_trace_worker shows; the lock protects it. */
@@ -208,11 +212,5 @@ extern void pgt_session_wake_everyone(void);
  * about session; NULL: no longer.  To be called before the first look.
  */
 extern void pgt_session_await(const PgtSession *session);
-
-/*
- * Wait for that, or timeout_ms.  May be woken for nothing, and resets the latch,
- * as any wait within another.
- */
-extern void pgt_session_sleep(long timeout_ms, uint32 wait_event);
 
 #endif							/* PGT_SESSION_H */

@@ -57,7 +57,7 @@ may_see(Oid role)
 		has_privs_of_role(GetUserId(), role);
 }
 
-#define STATUS_COLUMNS	18
+#define STATUS_COLUMNS	19
 
 /* A row of pg_trace_status; of others' sessions, only that they are traced. */
 static void
@@ -94,6 +94,8 @@ put_status(ReturnSetInfo *result, PgtSession *session)
 	values[i++] = Int64GetDatum(pg_atomic_read_u64(&session->wait_events));
 	values[i++] = Int64GetDatum(pg_atomic_read_u64(&session->lost_events) +
 								pg_atomic_read_u64(&session->queue.lost));
+	values[i++] =
+		Float8GetDatum(pg_atomic_read_u64(&session->tracer_wait_us) / 1e3);
 	set_text(&values[i], &nulls[i], session->last_error);
 	Assert(i + 1 == STATUS_COLUMNS);
 	if (!may_see(session->role))

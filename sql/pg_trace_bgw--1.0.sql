@@ -50,6 +50,7 @@ CREATE FUNCTION pg_trace_status(
     OUT sql_events bigint,
     OUT wait_events bigint,
     OUT lost_events bigint,
+    OUT tracer_wait_ms double precision,
     OUT last_error text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_trace_status'

@@ -29,6 +29,7 @@
 #include "extension/arrival.h"
 #include "extension/compat.h"
 #include "extension/plan_watch.h"
+#include "extension/tracer_wait.h"
 
 /* What isn't where it should be, or NULL */
 static const char *
@@ -71,6 +72,7 @@ pgt_server_layout_describe(struct pgt_layout *layout)
 
 	StaticAssertDecl(PG_WAIT_LWLOCK == 0x01000000U &&
 					 PG_WAIT_LOCK == 0x03000000U &&
+					 PG_WAIT_EXTENSION == 0x07000000U &&
 					 PG_WAIT_IO == 0x0A000000U, "classes in bpf/target.bpf.h");
 	StaticAssertDecl(sizeof(LOCKTAG) == sizeof(struct pgt_lock) &&
 					 offsetof(LOCK, tag) == 0 &&
@@ -91,6 +93,7 @@ pgt_server_layout_describe(struct pgt_layout *layout)
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;
 	layout->local_word = (uintptr_t) pgt_arrival_local_word();
 	pgt_plan_watch_describe(layout);
+	pgt_tracer_wait_describe(layout);
 	layout->client_port = (uintptr_t) &MyProcPort;
 	layout->port_socket = offsetof(Port, sock);
 	layout->client_read = WAIT_EVENT_CLIENT_READ;

@@ -180,6 +180,11 @@
 #define PGT_FIELD_TIMING		"timing"
 #define PGT_FIELD_SAMPLES		"samples"
 
+/* What a process waits for because it is traced, and reason= of it */
+#define PGT_WAIT_TRACER			"pg_trace"
+#define PGT_FIELD_REASON		"reason"
+#define PGT_NOTE_TRACER			"HELD UP BY PG_TRACE: "
+
 /* XCTEND */
 #define PGT_FIELD_RLBK			"rlbk"
 #define PGT_FIELD_RD_ONLY		"rd_only"

@@ -323,6 +323,21 @@ put_blockers(PgtFormat *format, const PgtBlockers *blockers)
 	put_string(format, "'");
 }
 
+/* Why a process waits for the worker */
+static const char *
+reason_field(uint32 reason)
+{
+	static const char *const fields[PGT_TRACER_REASONS] = {
+		[PGT_TRACER_NONE] = "",
+		[PGT_TRACER_ATTACH] = FIELD(PGT_FIELD_REASON) "attach",
+		[PGT_TRACER_LIBRARY] = FIELD(PGT_FIELD_REASON) "library",
+		[PGT_TRACER_QUEUE] = FIELD(PGT_FIELD_REASON) "queue",
+		[PGT_TRACER_STOP] = FIELD(PGT_FIELD_REASON) "stop",
+	};
+
+	return reason < PGT_TRACER_REASONS ? fields[reason] : "";
+}
+
 static void
 put_additions(PgtFormat *format, const Target *target, uint32 node)
 {
@@ -352,6 +367,8 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_fork(format, wait->target->aio.fork);
 		put_aio_file(format, &wait->target->aio);
 	}
+	else if (wait->target_kind == PGT_TARGET_TRACER)
+		put_string(format, reason_field(wait->target->tracer.reason));
 	if (mode != NULL)
 		put_quoted(format, QUOTED(PGT_FIELD_MODE), mode, strlen(mode));
 	if (wait->blockers != NULL)

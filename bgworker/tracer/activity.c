@@ -19,6 +19,7 @@
 
 #include "bgworker/trace/running_line.h"
 #include "bgworker/tracer/activity.h"
+#include "bgworker/tracer/waits.h"
 #include "bgworker/tracer/patience.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
@@ -249,6 +250,7 @@ report(PgtTracer *tracer, const PgtProbes *probes, uint64 now_ns)
 	CurrentWait wait;
 
 	pgt_activity_check(tracer);
+	pgt_tracer_put_own_wait(tracer);
 	wait = current_wait(tracer, probes, now_ns);
 	pgt_format_running(&tracer->format, now_ns,
 					   wait.value != 0 ? pgt_wait_name(wait.value) : NULL,

@@ -3,9 +3,8 @@
  *		The libraries that a traced process has loaded.
  *
  * Those that report waits get probes of their own, which the process asks for
- * and waits for (extension/libraries.c).  To read a library that isn't known
- * yet takes some 10 ms of CPU time, and 0.2 s if it has a hundred MB, as
- * libLLVM.  The file says where the probes began.
+ * and waits for (extension/libraries.c).  Nearly all others are known, or told
+ * by a few kB that are read.  The file says where the probes began.
  */
 #include "postgres.h"
 

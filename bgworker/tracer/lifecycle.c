@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/probes/compat.h"
+#include "bgworker/trace/grammar.h"
 #include "bgworker/tracer/activity.h"
 #include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/entry.h"
@@ -316,6 +317,9 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 		return false;
 	}
 	tracer->in_use = true;
+	if (resume)
+		tracer->own_waits_us[PGT_TRACER_NONE] =
+			pg_atomic_read_u64(&tracer->session->tracer_wait_us);
 
 	begin_file(tracer, resume);
 	/* else it is continued only for what is still to be written */
@@ -478,6 +482,25 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 	return last;
 }
 
+/* What the process has waited for the worker, in all and for each reason */
+static void
+note_own_waits(PgtTracer *tracer)
+{
+	const uint64 *us = tracer->own_waits_us;
+	char		note[192];
+	int			len;
+
+	len = snprintf(note, sizeof(note), PGT_NOTE_TRACER UINT64_FORMAT " us",
+				   pgt_tracer_own_waits_us(tracer));
+	if (tracer->format.has_waits)
+		snprintf(note + len, sizeof(note) - len,
+				 " (attach=" UINT64_FORMAT " library=" UINT64_FORMAT
+				 " queue=" UINT64_FORMAT " stop=" UINT64_FORMAT ")",
+				 us[PGT_TRACER_ATTACH], us[PGT_TRACER_LIBRARY],
+				 us[PGT_TRACER_QUEUE], us[PGT_TRACER_STOP]);
+	pgt_format_note(&tracer->format, note);
+}
+
 void
 pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 			   const char *reason)
@@ -494,6 +517,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 						"EVENTS MAY BE MISSING: THE PROCESS STOPPED IN THE MIDDLE OF ONE");
 	tracer->format.wall_clock_ns = 0;
 	pgt_format_wall_clock(&tracer->format, pgt_clock_now());
+	note_own_waits(tracer);
 	pgt_format_note(&tracer->format, reason);
 	pgt_tracer_flush(tracer);
 

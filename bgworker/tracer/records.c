@@ -9,6 +9,7 @@
 
 #include "bgworker/trace/sound.h"
 #include "bgworker/tracer/records.h"
+#include "bgworker/tracer/waits.h"
 
 /* Bytes that a record's text may take in the file */
 static uint64
@@ -20,11 +21,25 @@ space_needed(const PgtRecord *record)
 	return record->type == PGT_RECORD_BIND ? 4 * total : total;
 }
 
+/*
+ * Whoever waits for room goes on as soon as there is plenty, not only when all
+ * that was noted has been written.
+ */
+static void
+wake_at_half(const PgtTracer *tracer)
+{
+	if (pg_atomic_read_u32(&tracer->session->waiting) != 0 &&
+		pgt_queue_room(&tracer->queue.place) >= tracer->queue.place.size / 2)
+		pgt_tracer_wake(tracer);
+}
+
 void
 pgt_tracer_put_record(void *arg, const PgtRecord *record)
 {
 	PgtTracer  *tracer = (PgtTracer *) arg;
 
+	pgt_tracer_put_own_wait(tracer);
+	wake_at_half(tracer);
 	tracer->sql_events++;
 	/* a text that has begun has room for its end, so that len= is true */
 	if (record->type != PGT_RECORD_TEXT &&

@@ -58,15 +58,6 @@ report_lost_waits(PgtTracer *tracer)
 	pgt_relations_forget(&tracer->relations);
 }
 
-void
-pgt_tracer_wake(const PgtTracer *tracer)
-{
-	PGPROC	   *proc = pgt_tracer_proc(tracer);
-
-	if (proc != NULL && pg_atomic_read_u32(&tracer->session->waiting) != 0)
-		SetLatch(&proc->procLatch);
-}
-
 int
 pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 				 bool *held)
@@ -86,6 +77,10 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 		pgt_tracer_note_counters(tracer, pgt_probes_state(probes, tracer->slot));
 	nevents = pgt_merge_run(&tracer->merge, &tracer->queue, tracer->head,
 							safe_ns, &sink, held);
+	/* unless that goes on in another part */
+	if (!tracer->attached || tracer->own_wait.wait.reason !=
+		pgt_probes_state(probes, tracer->slot).tracer_reason)
+		pgt_tracer_put_own_wait(tracer);
 	if (tracer->client_waited)
 		pgt_activity_check(tracer);
 	tracer->client_waited = false;

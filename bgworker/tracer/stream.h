@@ -28,7 +28,4 @@ extern bool pgt_tracer_is_drained(const PgtTracer *tracer);
 extern void pgt_tracer_note_counters(PgtTracer *tracer,
 									 struct pgt_wait_state state);
 
-/* If the process waits for room in its queue, have it look again. */
-extern void pgt_tracer_wake(const PgtTracer *tracer);
-
 #endif							/* PGT_TRACER_STREAM_H */

@@ -71,6 +71,8 @@ pgt_tracer_flush(PgtTracer *tracer)
 	pg_atomic_write_u64(&session->wait_events, tracer->wait_events);
 	pg_atomic_write_u64(&session->lost_events,
 						tracer->discarded + tracer->lost_waits);
+	pg_atomic_write_u64(&session->tracer_wait_us,
+						pgt_tracer_own_waits_us(tracer));
 }
 
 void
@@ -85,6 +87,28 @@ pgt_tracer_count_event(PgtTracer *tracer)
 {
 	tracer->unflushed++;
 	pgt_tracer_flush_if_much(tracer);
+}
+
+void
+pgt_tracer_wake(const PgtTracer *tracer)
+{
+	PGPROC	   *proc = pgt_tracer_proc(tracer);
+
+	if (proc != NULL && pg_atomic_read_u32(&tracer->session->waiting) != 0)
+		SetLatch(&proc->procLatch);
+}
+
+uint64
+pgt_tracer_own_waits_us(const PgtTracer *tracer)
+{
+	uint64		sum_us = 0;
+
+	/* where waits aren't traced, there is the process's own count */
+	if (!tracer->format.has_waits)
+		return pg_atomic_read_u64(&tracer->session->waited_ns) / 1000;
+	for (int i = 0; i < PGT_TRACER_REASONS; i++)
+		sum_us += tracer->own_waits_us[i];
+	return sum_us;
 }
 
 uint64

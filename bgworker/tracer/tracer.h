@@ -25,6 +25,19 @@ typedef struct PgtActivity
 /* The writer's buffer is written when it has grown to this, at the latest. */
 #define PGT_FLUSH_SIZE		(256 * 1024)
 
+/*
+ * What the process has waited for the worker in one go, as far as it has been
+ * seen; its latch may have cut it into several waits
+ */
+typedef struct PgtTracerWaitSeen
+{
+	struct pgt_tracer_wait wait;	/* since_ns is 0: none */
+	uint64		start_ns;
+	uint64		last_start_ns;	/* of its last part */
+	uint64		end_ns;
+	uint64		plan_node;
+} PgtTracerWaitSeen;
+
 /* Waits for locks that may have to be written still */
 #define PGT_KEPT_BLOCKERS	8
 
@@ -64,6 +77,11 @@ typedef struct PgtTracer
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
 	uint64		lost_waits;		/* lost waits reported in the file */
 
+	PgtTracerWaitSeen own_wait; /* not written yet */
+	uint64		own_waits_us[PGT_TRACER_REASONS];	/* written; those of a
+													 * former worker have no
+													 * reason */
+
 	PgtActivity running;		/* when tracing began; without the text */
 	bool		client_waited;	/* since that was last looked after */
 
@@ -96,8 +114,14 @@ extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 extern void pgt_tracer_count_event(PgtTracer *tracer);
 extern void pgt_tracer_flush_if_much(PgtTracer *tracer);
 
+/* If the process waits for room in its queue, have it look again. */
+extern void pgt_tracer_wake(const PgtTracer *tracer);
+
 /* Write out what was formatted, and show the counters. */
 extern void pgt_tracer_flush(PgtTracer *tracer);
+
+/* How long the process has waited for the worker, as the file has it */
+extern uint64 pgt_tracer_own_waits_us(const PgtTracer *tracer);
 
 /* Records and waits that are missing in the file. */
 extern uint64 pgt_tracer_lost(const PgtTracer *tracer);

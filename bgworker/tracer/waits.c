@@ -11,11 +11,21 @@
 
 #include "storage/proc.h"
 
+#include "bgworker/trace/grammar.h"
 #include "bgworker/trace/wait_names.h"
 #include "bgworker/tracer/blockers.h"
 #include "bgworker/tracer/waits.h"
+#include "extension/arrival.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
+
+/*
+ * No process waits longer for the worker; what it says of that is only its own
+ * word.
+ */
+#define LONGEST_OWN_WAIT_NS	UINT64CONST(60000000000)
+
+#define NS_IN_US	1000
 
 /* ----------
  * Lines
@@ -44,6 +54,132 @@ put_wait(PgtTracer *tracer, PgtWait *wait)
 	pgt_format_wait(&tracer->format, wait);
 	pgt_tracer_count_event(tracer);
 }
+
+/* What of the time in the run queue was before the wait */
+static void
+put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
+{
+	if (!pgt_writer_has_room(&tracer->writer))
+		return;
+	if (event->flags & PGT_WAIT_FIRST)
+	{
+		/* before the first hit it may have run or waited, but not both */
+		if (tracer->first_value == 0)
+			pgt_format_run_queue(&tracer->format, event->run_delay_end_ns,
+								 event->end_ns);
+	}
+	else
+		pgt_format_run_queue(&tracer->format, event->run_delay_start_ns,
+							 event->start_ns);
+}
+
+/* ----------
+ * Waits for the worker
+ * ----------
+ */
+
+static void
+put_own_wait(PgtTracer *tracer, const struct pgt_tracer_wait *own,
+			 uint64 start_ns, uint64 end_ns, uint64 plan_node, bool partial)
+{
+	static const PgtWaitName name = {
+		.name = PGT_WAIT_TRACER, .type = "Extension",
+	};
+	struct pgt_target target = {.tracer = *own};
+	PgtWait		wait = {
+		.name = &name,
+		.start_ns = start_ns,
+		.end_ns = end_ns,
+		.partial = partial,
+		.plan_node = plan_node,
+		.mode = PGT_NO_MODE,
+		.client_bytes = PGT_NO_BYTES,
+		.target_kind = PGT_TARGET_TRACER,
+		.target = &target,
+	};
+
+	/* as the line has it, so that the sum is theirs */
+	tracer->own_waits_us[own->reason] += (end_ns - start_ns) / NS_IN_US;
+	put_wait(tracer, &wait);
+}
+
+void
+pgt_tracer_put_own_wait(PgtTracer *tracer)
+{
+	const PgtTracerWaitSeen *seen = &tracer->own_wait;
+
+	if (seen->wait.since_ns == 0)
+		return;
+	put_own_wait(tracer, &seen->wait, seen->start_ns, seen->end_ns,
+				 seen->plan_node, false);
+	tracer->last_start_ns = seen->last_start_ns;
+	tracer->own_wait.wait.since_ns = 0;
+}
+
+/* Can what the process says be the beginning of a wait that ends at end_ns? */
+static bool
+is_start(uint64 since_ns, uint64 end_ns)
+{
+	return since_ns <= end_ns && end_ns - since_ns < LONGEST_OWN_WAIT_NS;
+}
+
+/*
+ * Until the first hit, the process has waited for the trace to begin, or has
+ * been about to.
+ */
+static uint64
+start_of_own_wait(const PgtTracer *tracer, const struct pgt_wait_event *event,
+				  const struct pgt_tracer_wait *own)
+{
+	if ((event->flags & PGT_WAIT_FIRST) == 0)
+		return event->start_ns;
+	return is_start(own->since_ns, event->end_ns) ?
+		own->since_ns : Min(tracer->first_ns, event->end_ns);
+}
+
+void
+pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns)
+{
+	const struct pgt_tracer_wait own = {.reason = PGT_TRACER_ATTACH};
+	uint64		now_ns = pgt_clock_now();
+
+	/* a process that has gone on by itself was not in its trace then */
+	if (tracer->attached && is_start(since_ns, now_ns) &&
+		now_ns - since_ns < PGT_ARRIVAL_HOLD_NS)
+		put_own_wait(tracer, &own, since_ns, now_ns, 0, false);
+}
+
+/*
+ * A wait for the worker: the next part of one, or a new one.  What comes in
+ * between the parts is part of it, too.  Returns false if it is none.
+ */
+static bool
+take_own_wait(PgtTracer *tracer, const struct pgt_wait_event *event,
+			  const struct pgt_tracer_wait *own)
+{
+	PgtTracerWaitSeen *seen = &tracer->own_wait;
+
+	if (own->reason == PGT_TRACER_NONE || own->reason >= PGT_TRACER_REASONS)
+		return false;
+	if (seen->wait.since_ns != own->since_ns)
+	{
+		pgt_tracer_put_own_wait(tracer);
+		if ((event->flags & PGT_WAIT_FIRST) == 0)
+			put_run_queue(tracer, event);
+		seen->wait = *own;
+		seen->start_ns = start_of_own_wait(tracer, event, own);
+		seen->plan_node = event->plan_node;
+	}
+	seen->last_start_ns = event->start_ns;
+	seen->end_ns = event->end_ns;
+	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
+	return true;
+}
+
+/* ----------
+ * Events
+ * ----------
+ */
 
 /* The wait that was going on when the probes were attached */
 static void
@@ -82,24 +218,6 @@ sink_first_hit(PgtTracer *tracer, const struct pgt_wait_event *event)
 		put_first_wait(tracer, event->end_ns, 0);
 }
 
-/* What of the time in the run queue was before the wait */
-static void
-put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
-{
-	if (!pgt_writer_has_room(&tracer->writer))
-		return;
-	if (event->flags & PGT_WAIT_FIRST)
-	{
-		/* before the first hit it may have run or waited, but not both */
-		if (tracer->first_value == 0)
-			pgt_format_run_queue(&tracer->format, event->run_delay_end_ns,
-								 event->end_ns);
-	}
-	else
-		pgt_format_run_queue(&tracer->format, event->run_delay_start_ns,
-							 event->start_ns);
-}
-
 void
 pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 {
@@ -112,6 +230,10 @@ pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 		pgt_relations_learn(&tracer->relations, &target->relation);
 		return;
 	}
+	if (event->target == PGT_TARGET_TRACER &&
+		take_own_wait(tracer, event, &target->tracer))
+		return;
+	pgt_tracer_put_own_wait(tracer);
 	if (event->flags & PGT_WAIT_SAMPLE)
 	{
 		pgt_format_node_sample(&tracer->format, event->plan_node,
@@ -141,6 +263,20 @@ pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
 }
 
+/* One for the worker that is going on while tracing ends; its first parts may not have been written yet. */
+static void
+put_last_own_wait(PgtTracer *tracer, const PgtWait *last,
+				  enum pgt_tracer_reason reason)
+{
+	const struct pgt_tracer_wait own = {.reason = reason};
+	uint64		start_ns = last->start_ns;
+
+	if (tracer->own_wait.wait.since_ns != 0)
+		start_ns = tracer->own_wait.start_ns;
+	tracer->own_wait.wait.since_ns = 0;
+	put_own_wait(tracer, &own, start_ns, last->end_ns, last->plan_node, true);
+}
+
 /* The wait that is going on while tracing ends */
 void
 pgt_tracer_put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
@@ -156,7 +292,12 @@ pgt_tracer_put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
 	};
 
 	if (last->generation == 0 || tracer->gone)
+	{
+		pgt_tracer_put_own_wait(tracer);
 		return;
+	}
+	if (tracer->own_wait.wait.reason != last->tracer_reason)
+		pgt_tracer_put_own_wait(tracer);
 	/* the probes may have run once more after last was read */
 	if (last->value == PGT_VALUE_UNKNOWN && tracer->first_value != 0 &&
 		tracer->last_start_ns != tracer->first_ns)
@@ -168,8 +309,13 @@ pgt_tracer_put_last_wait(PgtTracer *tracer, const struct pgt_wait_state *last)
 		wait.start_ns = last->start_ns == tracer->unresolved_ns ?
 			tracer->first_ns : last->start_ns;
 		wait.plan_node = last->plan_node;
-		put_wait(tracer, &wait);
+		if (last->tracer_reason != PGT_TRACER_NONE &&
+			last->tracer_reason < PGT_TRACER_REASONS)
+			put_last_own_wait(tracer, &wait, last->tracer_reason);
+		else
+			put_wait(tracer, &wait);
 	}
+	pgt_tracer_put_own_wait(tracer);
 }
 
 /* ----------

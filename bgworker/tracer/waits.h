@@ -33,6 +33,16 @@ extern void pgt_tracer_look_at_first_wait(PgtTracer *tracer,
 extern struct pgt_wait_state pgt_tracer_look_at_lock(PgtTracer *tracer,
 													 const PgtProbes *probes);
 
+/*
+ * Write what the process has waited for the worker, if that isn't written yet.
+ * To be called before whatever else is written, and when a round is over: what
+ * is seen of it later is another wait then.
+ */
+extern void pgt_tracer_put_own_wait(PgtTracer *tracer);
+
+/* A process that has just been forked has stood still, and goes on now. */
+extern void pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns);
+
 /* Write the wait that is going on while tracing ends. */
 extern void pgt_tracer_put_last_wait(PgtTracer *tracer,
 									 const struct pgt_wait_state *last);

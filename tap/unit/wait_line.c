@@ -200,6 +200,26 @@ test_others(void)
 			" p1=0 p2=0 p3=0 obj#=-1 type='IO'", "no node between calls");
 }
 
+/* Waits for the worker */
+static void
+test_tracer(void)
+{
+	static const char *const reasons[] = {"attach", "library", "queue", "stop"};
+	static const PgtWaitName name = {.name = "a'b", .type = "Extension"};
+
+	for (int i = 0; i < (int) lengthof(reasons); i++)
+	{
+		struct pgt_target target = {.tracer = {.since_ns = 1,
+			.reason = PGT_TRACER_ATTACH + (uint32) i}};
+		char	   *middle = psprintf(" p1=0 p2=0 p3=0 obj#=-1 type='Extension' reason=%s",
+									  reasons[i]);
+
+		wait_is(WAIT(.name = &name, .target_kind = PGT_TARGET_TRACER,
+					 .target = &target), middle, reasons[i]);
+		pfree(middle);
+	}
+}
+
 static void
 test_nodes(void)
 {
@@ -286,6 +306,7 @@ main(void)
 	test_locks();
 	test_blockers();
 	test_others();
+	test_tracer();
 	test_nodes();
 	test_run_queue();
 	test_relations();

@@ -286,6 +286,14 @@ sub parse_stars
 	return add($parser, 'WAITING', cursor => $1,
 		fields => { nam => unescape($2), type => $3 })
 	  if $text =~ /^WAITING #(\d+) nam=$quoted type='([^']*)'$/;
+	return add($parser, 'HELD', fields => {
+			us => $1,
+			defined $2
+			? (attach => $2, library => $3, queue => $4, stop => $5)
+			: ()
+		})
+	  if $text =~
+	  /^HELD UP BY PG_TRACE: (\d+) us(?: \(attach=(\d+) library=(\d+) queue=(\d+) stop=(\d+)\))?$/;
 	return add($parser, 'EXIT', fields => { code => $1 })
 	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
 	return add($parser, 'ENDED', text => $text)
@@ -388,7 +396,7 @@ my %wait_parameters = map { $_ => 1 } (
 	'backend lxid', 'dbid classid objid objsubid', 'dbid key',
 	'dbid key1 key2', 'field1 field2 field3 field4', '#bytes');
 my @wait_additions =
-  qw(type fork file mode blocker blockers blocker_sqlid node partial);
+  qw(type reason fork file mode blocker blockers blocker_sqlid node partial);
 
 my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
 my $wait =

@@ -246,6 +246,18 @@ sub compare
 # next one.  But where a wait's end is directly followed by the next one's start,
 # both may be seen after the latter.  Returns how many waits are not right, how
 # many not at their place, and the numbers by event.
+# The trace knows more of the waits for its worker than the event.
+sub name_of
+{
+	my ($fields) = @_;
+
+	return "$fields->{type}:$fields->{nam}"
+	  unless $fields->{nam} eq 'pg_trace';
+	return 'Extension:Extension' if PgTrace::Node::major() < 17;
+	return 'Extension:pg_trace '
+	  . ($fields->{reason} eq 'stop' ? 'attach' : $fields->{reason});
+}
+
 sub differences
 {
 	my ($waits, $truth) = @_;
@@ -258,7 +270,7 @@ sub differences
 		my $fields = $waits->[$i]{fields};
 		my $true = $truth->[$i];
 		my $next = $truth->[ $i + 1 ];
-		my $name = "$fields->{type}:$fields->{nam}";
+		my $name = name_of($fields);
 		my $start = $fields->{tim} - $fields->{ela};
 
 		$name_of{ $true->{value} } //= $name;

@@ -78,6 +78,10 @@ depth above;
 
 =item *
 
+what the process has waited for the worker is the sum of these waits;
+
+=item *
+
 nothing follows TRACE ENDED.
 
 =back
@@ -109,6 +113,7 @@ sub problems
 		check_order(\%state, $record, $say);
 		check_cursor(\%state, $record, $say);
 		check_wait(\%state, $record, $say) if $record->{type} eq 'WAIT';
+		check_held(\%state, $record, $say);
 		check_call(\%state, $record, $say)
 		  if $record->{type} =~ /^(PARSE|EXEC|FETCH|CLOSE)$/;
 	}
@@ -158,6 +163,24 @@ sub check_wait
 	$state->{wait_end} = $end;
 	push @{ $state->{waits} }, [ $begin, $end, $record->{line} ]
 	  unless $record->{fields}{partial};
+	return;
+}
+
+sub check_held
+{
+	my ($state, $record, $say) = @_;
+	my $fields = $record->{fields};
+
+	$state->{held} += $fields->{ela}
+	  if $record->{type} eq 'WAIT' && $fields->{nam} eq 'pg_trace';
+	# lines are missing
+	$state->{limited} = 1
+	  if ($record->{text} // '') =~ /^DUMP FILE SIZE|^LOST/;
+	$say->("held up for $fields->{us}, not " . ($state->{held} // 0))
+	  if $record->{type} eq 'HELD'
+	  && !$state->{limited}
+	  && defined $fields->{attach}
+	  && $fields->{us} != ($state->{held} // 0);
 	return;
 }
 

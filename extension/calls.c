@@ -31,6 +31,7 @@
 #include "extension/clock.h"
 #include "extension/emit.h"
 #include "extension/emit_error.h"
+#include "extension/error_details.h"
 #include "extension/guc.h"
 #include "extension/nesting.h"
 #include "extension/plan_watch.h"
@@ -97,15 +98,19 @@ cpu_clock(uint64 now_ns)
 	return last_ns;
 }
 
-/* The counters behind p, cr and cu; temporary files aren't buffers. */
+/*
+ * The counters behind p, cr and cu.  Of temporary files, blocks are read as
+ * well, but those aren't buffers.
+ */
 static void
 read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
 {
 	const BufferUsage *usage = &pgBufferUsage;
 
-	*blocks_read = usage->shared_blks_read + usage->local_blks_read;
-	*blocks_got = *blocks_read +
+	*blocks_got = usage->shared_blks_read + usage->local_blks_read +
 		usage->shared_blks_hit + usage->local_blks_hit;
+	*blocks_read = usage->shared_blks_read + usage->local_blks_read +
+		usage->temp_blks_read;
 	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
 }
 
@@ -134,9 +139,11 @@ go_on(void)
 		return;
 	struck = NULL;
 	if (call == &outside)
-		pgt_emit_error(0, pgt_call_depth, last_sqlstate);
+		(void) pgt_emit_error(0, pgt_call_depth, last_sqlstate,
+							  pgt_values_hidden);
 	else if (call->generation == pgt_trace.generation)
-		pgt_emit_error(call->cursor->number, call->depth, last_sqlstate);
+		(void) pgt_emit_error(call->cursor->number, call->depth, last_sqlstate,
+							  call->hides_values);
 }
 
 void
@@ -358,7 +365,8 @@ fail_innermost(int sqlstate)
 	/* whatever planning has come to, it was no plan from the cache */
 	end(call, 0, call->kind == PGT_CALL_PARSE);
 	if (call->generation == pgt_trace.generation &&
-		pgt_emit_error(call->cursor->number, call->depth, sqlstate))
+		pgt_emit_error(call->cursor->number, call->depth, sqlstate,
+					   call->hides_values))
 		failed = true;
 	if (call->failed != NULL)
 		call->failed(call);
@@ -377,8 +385,10 @@ fail_all_within(const PgtCall *call, int sqlstate)
 void
 pgt_call_fail(PgtCall *call)
 {
-	if (call->entered)
-		fail_all_within(call->outer, geterrcode());
+	if (!call->entered)
+		return;
+	pgt_error_details_keep_current();
+	fail_all_within(call->outer, geterrcode());
 }
 
 void
@@ -421,6 +431,7 @@ note_error(PgtCall *call, const ErrorData *edata)
 {
 	pgt_emit_hurry();
 	go_on();
+	pgt_error_details_keep(edata);
 	last_sqlstate = edata->sqlerrcode;
 	noted = true;
 	if (edata->internalquery != NULL)
@@ -447,6 +458,15 @@ note_report(void *arg)
 		(call != &outside && call->generation != pgt_trace.generation) ||
 		!pgt_emit_active())
 		return;
+
+	/* there may be no memory for a copy, either */
+	if (geterrcode() == ERRCODE_OUT_OF_MEMORY)
+	{
+		ErrorData	unknown = {.sqlerrcode = ERRCODE_OUT_OF_MEMORY};
+
+		note_error(call, &unknown);
+		return;
+	}
 
 	/* there is no other way to see what it is */
 	caller = MemoryContextSwitchTo(error_memory);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -17,11 +18,72 @@
 #include "extension/nesting.h"
 #include "extension/redact.h"
 #include "extension/value.h"
+#include "extension/variable_name.h"
 
 /* Enough for the text of all but large values, so that it is there already */
 #define CONTEXT_SIZE	65536
 
 static MemoryContext bind_context = NULL;
+
+/* Oracle's code of the nearest type, which readers know */
+static int
+oracle_type(const PgtType *type)
+{
+	if (OidIsValid(type->element))
+		return PGT_ORACLE_ARRAY;
+	switch (type->base)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case OIDOID:
+		case XIDOID:
+		case XID8OID:
+		case CIDOID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGNAMESPACEOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGROLEOID:
+		case REGTYPEOID:
+			return PGT_ORACLE_NUMBER;
+		case FLOAT4OID:
+			return PGT_ORACLE_FLOAT;
+		case FLOAT8OID:
+			return PGT_ORACLE_DOUBLE;
+		case BPCHAROID:
+			return PGT_ORACLE_CHAR;
+		case DATEOID:
+			return PGT_ORACLE_DATE;
+		case TIMESTAMPOID:
+			return PGT_ORACLE_TIMESTAMP;
+		case TIMESTAMPTZOID:
+			return PGT_ORACLE_TIMESTAMPTZ;
+		case INTERVALOID:
+			return PGT_ORACLE_INTERVAL;
+		case BYTEAOID:
+			return PGT_ORACLE_RAW;
+		case BOOLOID:
+			return PGT_ORACLE_BOOLEAN;
+		case JSONOID:
+		case JSONBOID:
+		case XMLOID:
+			return PGT_ORACLE_CLOB;
+		case TIDOID:
+			return PGT_ORACLE_ROWID;
+		case REFCURSOROID:
+			return PGT_ORACLE_CURSOR;
+		default:
+			return type->is_composite ? PGT_ORACLE_OBJECT :
+				PGT_ORACLE_VARCHAR2;
+	}
+}
 
 static void
 send_bind(int index, Oid oid, const PgtType *type, const PgtValue *bind,
@@ -38,16 +100,33 @@ send_bind(int index, Oid oid, const PgtType *type, const PgtValue *bind,
 	record->type = oid;
 	record->index = index;
 	record->state = bind->state;
+	record->oracle_type = PGT_ORACLE_VARCHAR2;
 	if (type != NULL)
 	{
+		record->oracle_type = oracle_type(type);
 		record->type_len = type->len;
 		record->type_name = type->name;
 	}
 	pgt_emit_commit();
 }
 
+/* For the value that is sent next */
 static void
-send_param(ParamListInfo params, int index, const PgtCursor *cursor)
+send_name(ParamListInfo params, int index, const PgtCursor *cursor)
+{
+	char		name[PGT_VARIABLE_LEN];
+
+	if (pgt_variable_name(params, index, name) &&
+		pgt_emit_begin(PGT_RECORD_BIND_NAME, sizeof(PgtRecord),
+					   name, strlen(name), cursor->number,
+					   cursor->depth) != NULL)
+		pgt_emit_commit();
+}
+
+/* *number is the value's, if there is one. */
+static void
+send_param(ParamListInfo params, int index, int *number,
+		   const PgtCursor *cursor)
 {
 	ParamExternData workspace;
 	ParamExternData *param = &params->params[index];
@@ -77,14 +156,18 @@ send_param(ParamListInfo params, int index, const PgtCursor *cursor)
 		pgt_redact_value(value.text, value.len))
 		pgt_value_omit(&value, "redacted");
 
+	if (params->paramFetch != NULL)
+		send_name(params, index, cursor);
 	/* those of an array's elements may have taken its place */
-	send_bind(index, param->ptype, pgt_value_type(param->ptype), &value,
+	send_bind((*number)++, param->ptype, pgt_value_type(param->ptype), &value,
 			  cursor);
 }
 
 static void
 send_params(ParamListInfo params, const PgtCursor *cursor)
 {
+	int			number = 0;
+
 	if (bind_context == NULL)
 		bind_context = AllocSetContextCreate(TopMemoryContext,
 											 "pg_trace_bgw binds",
@@ -94,7 +177,7 @@ send_params(ParamListInfo params, const PgtCursor *cursor)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(bind_context);
 
-		send_param(params, index, cursor);
+		send_param(params, index, &number, cursor);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(bind_context);
 		CHECK_FOR_INTERRUPTS();

@@ -11,13 +11,14 @@
 
 #include "extension/emit.h"
 #include "extension/emit_error.h"
+#include "extension/error_details.h"
 #include "extension/guc.h"
 #include "extension/nesting.h"
 #include "extension/redact.h"
 #include "extension/sql_text.h"
 
 bool
-pgt_emit_error(uint32 cursor, int depth, int sqlstate)
+pgt_emit_error(uint32 cursor, int depth, int sqlstate, bool hide)
 {
 	PgtErrorRecord *record = pgt_emit_begin(PGT_RECORD_ERROR,
 											sizeof(PgtErrorRecord), NULL, 0,
@@ -26,6 +27,7 @@ pgt_emit_error(uint32 cursor, int depth, int sqlstate)
 	if (record == NULL)
 		return false;
 	record->sqlstate = sqlstate != 0 ? sqlstate : ERRCODE_INTERNAL_ERROR;
+	pgt_error_details_fill(&record->details, sqlstate, hide);
 	pgt_emit_commit();
 	return true;
 }
@@ -56,6 +58,7 @@ pgt_emit_parse_error(const char *text, int position, int sqlstate)
 		record->loginid = GetSessionUserId();
 		record->sqlstate = sqlstate;
 		record->position = Max(position, 0);
+		pgt_error_details_fill(&record->details, sqlstate, redacted != NULL);
 		pgt_emit_commit();
 	}
 	if (redacted != NULL)

@@ -11,7 +11,8 @@
  * An error of a cursor's call, or of none if that is 0.  sqlstate is 0 if it
  * isn't known.  False if it can't be sent.
  */
-extern bool pgt_emit_error(uint32 cursor, int depth, int sqlstate);
+extern bool pgt_emit_error(uint32 cursor, int depth, int sqlstate,
+						   bool hide);
 
 /*
  * A text that was not understood, at the current depth.  position is that of

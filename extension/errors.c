@@ -16,10 +16,48 @@
 #include "extension/calls.h"
 #include "extension/emit.h"
 #include "extension/emit_error.h"
+#include "extension/error_details.h"
 #include "extension/errors.h"
+#include "extension/redact.h"
+#include "extension/sql_text.h"
 #include "extension/transaction.h"
 
+/* What is shown of the statement on an error's own line */
+#define MAX_STATEMENT	2048
+
 static emit_log_hook_type prev_emit_log = NULL;
+
+/*
+ * An error outside any call, such as that of a bind value that can't be read or
+ * of a statement in an aborted transaction: says which statement was meant.
+ */
+static void
+send_with_statement(const ErrorData *edata)
+{
+	const char *text = debug_query_string != NULL ? debug_query_string : "";
+	Size		len = strnlen(text, MAX_STATEMENT + 1);
+	Size		full_len = len > MAX_STATEMENT ? strlen(text) : 0;
+	char	   *redacted = NULL;
+	PgtErrorRecord *record;
+
+	len = pgt_clip(text, len, MAX_STATEMENT);
+	if (len > 0)
+		redacted = pgt_redact_failed(text, &len, true, false);
+	record = pgt_emit_begin(PGT_RECORD_ERROR, sizeof(PgtErrorRecord),
+							redacted != NULL ? redacted : text,
+							Min(len, 2 * MAX_STATEMENT), 0, 0);
+	if (record != NULL)
+	{
+		record->sqlstate = edata->sqlerrcode;
+		record->full_len = full_len;
+		record->bind = pgt_error_bind(edata);
+		pgt_error_details_fill(&record->details, edata->sqlerrcode,
+							   redacted != NULL);
+		pgt_emit_commit();
+	}
+	if (redacted != NULL)
+		pfree(redacted);
+}
 
 /*
  * An error that no call has had.  If there is a position, it is in the client's
@@ -37,7 +75,7 @@ send_error(const ErrorData *edata)
 		pgt_emit_parse_error(debug_query_string, edata->cursorpos,
 							 edata->sqlerrcode);
 	else
-		(void) pgt_emit_error(0, 0, edata->sqlerrcode);
+		send_with_statement(edata);
 }
 
 static void
@@ -45,6 +83,7 @@ report(const ErrorData *edata)
 {
 	bool		nested = edata->internalquery != NULL;
 
+	pgt_error_details_keep(edata);
 	/* before the calls that it is nested in end */
 	if (nested && !pgt_calls_know_error())
 		pgt_emit_parse_error(edata->internalquery, edata->internalpos,

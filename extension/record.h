@@ -25,6 +25,9 @@
  */
 #define PGT_TEXT_MAX (16 * 1024 * 1024)
 
+/* What is shown of an error's message, and its terminator */
+#define PGT_MESSAGE_LEN	1024
+
 /*
  * Cursor numbers begin here.  Programs that read Oracle's traces expect an
  * address, and some take a single digit for a mistake.
@@ -46,7 +49,8 @@ typedef enum PgtRecordType
 	PGT_RECORD_PARSE_ERROR,
 	PGT_RECORD_CONTEXT,			/* a *** line */
 	PGT_RECORD_LOST,			/* records before this one are missing */
-	PGT_RECORD_EXIT				/* the process ends */
+	PGT_RECORD_EXIT,			/* the process ends */
+	PGT_RECORD_BIND_NAME		/* text: the name of the value that follows */
 } PgtRecordType;
 
 /* Every record starts with this. */
@@ -118,6 +122,24 @@ typedef struct PgtBindsRecord
 	uint32		nbinds;
 } PgtBindsRecord;
 
+/* Oracle's codes of types, which readers know */
+#define PGT_ORACLE_VARCHAR2		1
+#define PGT_ORACLE_NUMBER		2
+#define PGT_ORACLE_DATE			12
+#define PGT_ORACLE_RAW			23
+#define PGT_ORACLE_ROWID		69
+#define PGT_ORACLE_CHAR			96
+#define PGT_ORACLE_FLOAT		100
+#define PGT_ORACLE_DOUBLE		101
+#define PGT_ORACLE_CURSOR		102
+#define PGT_ORACLE_CLOB			112
+#define PGT_ORACLE_OBJECT		121
+#define PGT_ORACLE_ARRAY		122
+#define PGT_ORACLE_TIMESTAMP	180
+#define PGT_ORACLE_TIMESTAMPTZ	181
+#define PGT_ORACLE_INTERVAL		183
+#define PGT_ORACLE_BOOLEAN		252
+
 typedef enum PgtBindState
 {
 	PGT_BIND_VALUE,
@@ -133,7 +155,8 @@ typedef struct PgtBindRecord
 	Oid			type;
 	int32		type_len;		/* typlen: -1 varlena, -2 cstring */
 	uint32		index;			/* from 0 */
-	uint32		state;			/* PgtBindState */
+	uint16		state;			/* PgtBindState */
+	uint16		oracle_type;	/* Oracle's code for such a type */
 	NameData	type_name;
 } PgtBindRecord;
 
@@ -170,10 +193,23 @@ typedef struct PgtXactRecord
 	uint32		read_only;
 } PgtXactRecord;
 
+/* What is known of an error; what is empty isn't. */
+typedef struct PgtErrorDetails
+{
+	char		message[PGT_MESSAGE_LEN];
+	NameData	schema;
+	NameData	table;
+	NameData	column;
+	NameData	constraint;
+} PgtErrorDetails;
+
 typedef struct PgtErrorRecord
 {
-	PgtRecord	header;
+	PgtRecord	header;			/* text: the statement, if no call was open */
+	uint64		full_len;		/* if that was cut: before that */
 	uint32		sqlstate;		/* packed by MAKE_SQLSTATE() */
+	uint32		bind;			/* the value that was meant, from 1; 0 is none */
+	PgtErrorDetails details;
 } PgtErrorRecord;
 
 typedef struct PgtParseErrorRecord
@@ -185,6 +221,7 @@ typedef struct PgtParseErrorRecord
 	Oid			loginid;
 	uint32		sqlstate;
 	uint32		position;		/* in characters from 1, 0 is unknown */
+	PgtErrorDetails details;
 } PgtParseErrorRecord;
 
 typedef enum PgtContextKind

@@ -21,6 +21,7 @@ typedef struct PgtType
 	char		delimiter;		/* between its values in an array */
 	bool		is_enum;
 	bool		is_shell;
+	bool		is_composite;
 	NameData	name;
 } PgtType;
 

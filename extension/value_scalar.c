@@ -70,6 +70,7 @@ fill_type(PgtType *type, Oid oid, bool is_base)
 	type->delimiter = form->typdelim;
 	type->is_enum = form->typtype == TYPTYPE_ENUM;
 	type->is_shell = !form->typisdefined;
+	type->is_composite = form->typtype == TYPTYPE_COMPOSITE;
 	below = form->typtype == TYPTYPE_DOMAIN ? form->typbasetype : InvalidOid;
 	ReleaseSysCache(tuple);
 	return !OidIsValid(below) || fill_type(type, below, true);

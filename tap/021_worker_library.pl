@@ -87,7 +87,7 @@ sub check_restart
 	# a session isn't kept waiting for long by a worker that is just starting
 	my ($file) =
 	  poll(sub { return PgTrace::Node::trace_files($node, $session->pid) }, 'file');
-	poll(sub { slurp_file($file) =~ /^\*\*\* WAIT TRACING STARTED$/m },
+	poll(sub { slurp_file($file) =~ /^\*\*\* TIMED EVENT TRACING STARTED$/m },
 		'trace of waits');
 	$session->query('SELECT pg_sleep(0.01)');
 	$session->close;

@@ -81,7 +81,7 @@ sub check_trace
 	my ($exec) = PgTrace::File::of_cursor($records, $insert, 'EXEC');
 	is($exec->{fields}{r}, 5, "$what: rows of the INSERT");
 	my ($error) = PgTrace::File::of_type($records, 'ERROR');
-	is($error->{fields}{err}, '22012', "$what: the error");
+	is($error->{fields}{sqlstate}, '22012', "$what: the error");
 	my ($sleep) = PgTrace::File::cursors_like($records, qr/^SELECT pg_sleep/);
 	my ($slept) = PgTrace::File::of_cursor($records, $sleep, 'FETCH');
 	cmp_ok($slept->{fields}{e}, '>=', 10000, "$what: elapsed time");
@@ -120,7 +120,7 @@ like($log, qr/HINT: .*$advice/, 'plain: what to do is in the log, too');
 my ($status, $records) = trace_something($plain);
 like($status, qr/^none\|.*CAP_BPF/, 'plain: pg_trace_status shows it');
 check_trace($records, 'plain');
-PgTrace::File::has_note($records, qr/^WAITS ARE NOT TRACED: .*CAP_BPF/,
+PgTrace::File::has_note($records, qr/^TIMED EVENTS ARE NOT TRACED: .*CAP_BPF/,
 	'plain: the file says that there are no waits, and why');
 
 my $path = $plain->safe_psql(
@@ -149,7 +149,7 @@ unlike(slurp_file($node->logfile),
 ($status, $records) = trace_something($node);
 is($status, 'none|pg_trace.wait_probe is off', 'off: pg_trace_status shows it');
 check_trace($records, 'off');
-PgTrace::File::has_note($records, qr/^WAITS ARE NOT TRACED: pg_trace.wait_probe is off$/,
+PgTrace::File::has_note($records, qr/^TIMED EVENTS ARE NOT TRACED: pg_trace.wait_probe is off$/,
 	'off: the file says so');
 
 # On again, without a restart

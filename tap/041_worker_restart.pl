@@ -84,7 +84,7 @@ foreach my $i (0 .. $#files)
 	my ($cursor) = PgTrace::File::cursors_like($after, qr/^SELECT 'between'/);
 	is(scalar PgTrace::File::of_cursor($after, $cursor, 'EXEC'), 1,
 		"$names[$i]: and its execution");
-	PgTrace::File::has_note($after, qr/^WAITS ARE NOT TRACED: the worker was not running$/,
+	PgTrace::File::has_note($after, qr/^TIMED EVENTS ARE NOT TRACED: the worker was not running$/,
 		"$names[$i]: the file says that waits are missing");
 	is($last->{text},
 		$i < 2 ? 'TRACE ENDED: THE PROCESS HAS ENDED' : 'TRACE ENDED',
@@ -100,7 +100,7 @@ is(PgTrace::File::of_type(PgTrace::File::parse($files[0]), 'EXIT'),
 my $after = after_restart(PgTrace::File::parse($files[2]));
 my ($statement) = grep { $_->{text} =~ /^SELECT 'between'/ }
   PgTrace::File::of_type($after, 'CURSOR');
-my ($started) = grep { ($_->{text} // '') eq 'WAIT TRACING STARTED' } @$after;
+my ($started) = grep { ($_->{text} // '') eq 'TIMED EVENT TRACING STARTED' } @$after;
 cmp_ok($statement->{line}, '<', $started->{line},
 	'a session that goes on: waits are traced after what no worker saw');
 ok( ( grep { $_->{fields}{nam} eq 'PgSleep' }

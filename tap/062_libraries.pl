@@ -98,7 +98,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my $records = PgTrace::File::parse($file);
 	my $count = $truth->compare($records, $setting);
 	is($count->{'Timeout:PgSleep'}, 23, "$setting: all waits of the module");
-	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
+	is( scalar(notes_like($records, qr/^TIMED EVENT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 3,
 		"$setting: the file says from where on they are in it");
 	$session->close;
@@ -137,7 +137,7 @@ foreach my $setting (qw(uprobe_process uprobe_shared watchpoint))
 	my $records = PgTrace::File::parse($file);
 	my $count = $truth->compare($records, $what);
 	cmp_ok($count->{'Timeout:PgSleep'}, '>=', 100, "$what: waits of the module");
-	is( scalar(notes_like($records, qr/^WAIT TRACING STARTED IN LIBRARY/)),
+	is( scalar(notes_like($records, qr/^TIMED EVENT TRACING STARTED IN LIBRARY/)),
 		$probe eq 'watchpoint' ? 0 : 1,
 		"$what: which has probes of its own");
 	$session->query('SELECT pg_trace_stop_trace()');
@@ -178,7 +178,7 @@ my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 $session->query('SELECT hidden(3, 10)');
 like(
 	$session->query('SELECT probe, last_error FROM pg_trace_status'),
-	qr/^uprobe\|WAITS MAY BE MISSING IN LIBRARY \Q$hidden\E: 1 of \d+ places/,
+	qr/^uprobe\|TIMED EVENTS MAY BE MISSING IN LIBRARY \Q$hidden\E: 1 of \d+ places/,
 	'not understood, uprobe: pg_trace_status');
 like(
 	slurp_file($node->logfile),
@@ -202,13 +202,13 @@ my $file = $session->query('SELECT pg_trace_start_trace()');
 $session->query('SELECT replaced(3, 10)');
 like(
 	$session->query('SELECT probe, last_error FROM pg_trace_status'),
-	qr/^uprobe\|WAITS MAY BE MISSING IN LIBRARY \Q$path\E: the file was replaced/,
+	qr/^uprobe\|TIMED EVENTS MAY BE MISSING IN LIBRARY \Q$path\E: the file was replaced/,
 	'replaced, uprobe: pg_trace_status says so');
 $session->query('SELECT pg_trace_stop_trace()');
 my $records = PgTrace::File::parse($file);
 is( scalar(
 		notes_like(
-			$records, qr/^WAITS MAY BE MISSING IN LIBRARY \Q$path\E: the file/)),
+			$records, qr/^TIMED EVENTS MAY BE MISSING IN LIBRARY \Q$path\E: the file/)),
 	1,
 	'replaced, uprobe: so does the file');
 is(count_of($records, 'PgSleep'), 0, 'replaced, uprobe: and they are');

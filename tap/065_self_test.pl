@@ -66,7 +66,7 @@ sub has_waits
 	my ($records, $status) = trace($node);
 
 	is($status, "$probe|", "$what: the session's probe");
-	PgTrace::File::has_note($records, qr/^WAIT TRACING STARTED$/, $what);
+	PgTrace::File::has_note($records, qr/^TIMED EVENT TRACING STARTED$/, $what);
 	cmp_ok(
 		scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
 			  PgTrace::File::of_type($records, 'WAIT')),
@@ -90,9 +90,9 @@ sub has_none
 		my @notes = map { $_->{text} } PgTrace::File::of_type($records, 'NOTE');
 
 		is($status, "none|$reason", "$what: pg_trace_status");
-		ok((grep { $_ eq "WAITS ARE NOT TRACED: $reason" } @notes),
+		ok((grep { $_ eq "TIMED EVENTS ARE NOT TRACED: $reason" } @notes),
 			"$what: the file");
-		is_deeply([ grep { /WAIT TRACING STARTED/ } @notes ],
+		is_deeply([ grep { /TIMED EVENT TRACING STARTED/ } @notes ],
 			[], "$what: nothing is said to have started");
 		is_deeply([ PgTrace::File::of_type($records, 'WAIT') ],
 			[], "$what: there are no waits");
@@ -234,7 +234,7 @@ SQL
 	$session->close;
 	PgTrace::File::has_note(
 		PgTrace::File::parse($file),
-		qr/^WAITS MAY BE MISSING IN LIBRARY \S+hidden_waiter.so: 1 of \d+ places that may report a wait event are not understood; $no_watchpoints$/,
+		qr/^TIMED EVENTS MAY BE MISSING IN LIBRARY \S+hidden_waiter.so: 1 of \d+ places that may report a wait event are not understood; $no_watchpoints$/,
 		'a library: the file');
 
 	my $bindir = copy_server();
@@ -254,12 +254,12 @@ SQL
 	{
 		my ($records, $status) = trace($copy);
 
-		is($status, "uprobe|WAITS MAY BE MISSING: $hidden",
+		is($status, "uprobe|TIMED EVENTS MAY BE MISSING: $hidden",
 			'the server: pg_trace_status');
-		PgTrace::File::has_note($records, qr/^WAIT TRACING STARTED$/,
+		PgTrace::File::has_note($records, qr/^TIMED EVENT TRACING STARTED$/,
 			'the server: the file');
 		PgTrace::File::has_note($records,
-			qr/^WAITS MAY BE MISSING: \Q$hidden\E$/,
+			qr/^TIMED EVENTS MAY BE MISSING: \Q$hidden\E$/,
 			'the server: the file, what is missing');
 		cmp_ok(
 			scalar(grep { $_->{fields}{nam} eq 'PgSleep' }
@@ -307,11 +307,11 @@ foreach my $setting ('uprobe', defined $problem ? () : 'watchpoint')
 	is( $node->safe_psql(
 			'postgres',
 			"SELECT last_error FROM pg_trace_status WHERE pid = $pid"),
-		"WAITS MAY BE MISSING: $silent", "$setting, silent: pg_trace_status");
+		"TIMED EVENTS MAY BE MISSING: $silent", "$setting, silent: pg_trace_status");
 	$_->query('SELECT pg_trace_stop_trace()') foreach $session, $other;
 	$_->close foreach $session, $other;
 	my $records = PgTrace::File::parse($file);
-	is( scalar(grep { $_->{text} eq "WAITS MAY BE MISSING: $silent" }
+	is( scalar(grep { $_->{text} eq "TIMED EVENTS MAY BE MISSING: $silent" }
 			  PgTrace::File::of_type($records, 'NOTE')),
 		1,
 		"$setting, silent: the file, once");

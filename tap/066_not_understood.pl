@@ -125,8 +125,8 @@ foreach my $setting (qw(uprobe uprobe_shared))
 		$problem, "$setting: pg_trace_worker");
 	my ($records, $truth, $error) = trace_work($setting, $setting);
 
-	is($error, "WAITS MAY BE MISSING: $problem", "$setting: pg_trace_status");
-	PgTrace::File::has_note($records, qr/^WAITS MAY BE MISSING: \Q$problem\E$/,
+	is($error, "TIMED EVENTS MAY BE MISSING: $problem", "$setting: pg_trace_status");
+	PgTrace::File::has_note($records, qr/^TIMED EVENTS MAY BE MISSING: \Q$problem\E$/,
 		"$setting: the file");
 	is_deeply([ PgTrace::Problems::problems($records) ],
 		[], "$setting: the trace is sound");

@@ -83,7 +83,7 @@ sub check
 	$session->query('SELECT pg_trace_stop_trace()');
 	$session->close;
 	my $records = PgTrace::File::parse($file);
-	PgTrace::File::has_note($records, qr/^WAITS ARE NOT TRACED: \Q$reason\E/,
+	PgTrace::File::has_note($records, qr/^TIMED EVENTS ARE NOT TRACED: \Q$reason\E/,
 		"$what: the file");
 	is_deeply([ PgTrace::File::of_type($records, 'WAIT') ],
 		[], "$what: there are no waits");

@@ -103,7 +103,7 @@ my $query_id = sql(
 	'SELECT query_id FROM pg_stat_activity WHERE pid = ' . $first->pid);
 my $wait = blocked_wait('SELECT count(*) FROM t', 'relation', $first);
 check($wait, 'relation', "dbid=$dbid", $oid, 'AccessShareLock', $first);
-is($wait->{blocker_sqlid},
+is(PgTrace::File::sqlid_number($wait->{blocker_sqlid}),
 	# as the unsigned number that sqlid is
 	sql("SELECT ($query_id + 18446744073709551616) % 18446744073709551616"),
 	'the statement that is in the way');
@@ -169,8 +169,9 @@ my $schema = sql("SELECT 's'::regnamespace::oid");
 $first->query('BEGIN');
 $first->query('DROP SCHEMA s');
 $wait = blocked_wait('CREATE TABLE s.t ()', 'object', $first);
-check($wait, 'object', "dbid=$dbid classid=2615 objid=$schema objsubid=0",
+check($wait, 'object', "classid=2615 objid=$schema objsubid=0",
 	-1, 'AccessShareLock', $first);
+is($wait->{dbid}, $dbid, 'object: its database');
 
 $first->query('BEGIN ISOLATION LEVEL REPEATABLE READ');
 $first->query('SELECT count(*) FROM pg_class');
@@ -274,7 +275,7 @@ SQL
 	cmp_ok(scalar @waits, '>=', 1, 'the victim waited');
 	check($waits[0], 'deadlock', "xid=$xid", -1, 'ShareLock', $first);
 	my ($error) = PgTrace::File::of_type(PgTrace::File::parse($file), 'ERROR');
-	is($error->{fields}{err}, '40P01', 'and was killed');
+	is($error->{fields}{sqlstate}, '40P01', 'and was killed');
 }
 
 # a trace of a session that waits already, and one that ends while it does

@@ -90,7 +90,7 @@ sub in_order
 	is_deeply([ rows($trace, qr/^SELECT id FROM t/, 'FETCH') ],
 		[ 10, 50, 40 ], 'rows fetched in advance');
 	is_deeply(
-		[ map { $_->{fields}{err} } PgTrace::File::of_type($trace, 'ERROR') ],
+		[ map { $_->{fields}{sqlstate} } PgTrace::File::of_type($trace, 'ERROR') ],
 		[ '22012', '22012' ], 'SQLSTATE');
 
 	$trace = trace($node, 'SELECT fails_in_loop()', 'SELECT two_cursors()');

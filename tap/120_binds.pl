@@ -163,7 +163,7 @@ push @cases, [ 'xml', '<a>b</a>' ] if $status == 0;
 	$client->close;
 	my $trace = read_trace($node, $file);
 	my @found = map {
-		[ $_->{fields}{typ}, $_->{fields}{oacdty}, $_->{value} ]
+		[ $_->{fields}{typ}, $_->{fields}{typoid}, $_->{value} ]
 	} only_binds($trace, qr/^SELECT 1 WHERE \$1/);
 
 	is_deeply(

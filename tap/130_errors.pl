@@ -48,7 +48,7 @@ sub check_failure
 	{
 		return { fields => { e => 0 } };
 	}
-	is($error->{fields}{err}, $sqlstate, "$what: SQLSTATE");
+	is($error->{fields}{sqlstate}, $sqlstate, "$what: SQLSTATE");
 	cmp_ok($error->{line}, '>', $call->{line}, "$what: after the call");
 	my $end = next_of($records, $error, 'XCTEND');
 	is($end->{fields}{rlbk}, 1, "$what: rolled back") if defined $end;
@@ -68,15 +68,15 @@ sub check_failure
 	my @errors = PgTrace::File::of_type($trace, 'PARSE ERROR');
 
 	is_deeply(
-		[ map { [ @{ $_->{fields} }{qw(err pos)} ] } @errors[ 0 .. 2 ] ],
+		[ map { [ @{ $_->{fields} }{qw(sqlstate pos)} ] } @errors[ 0 .. 2 ] ],
 		[ [ '42601', 1 ], [ '42P01', 15 ], [ '42703', 12 ] ],
 		'parse errors: SQLSTATE and position');
 	like($errors[0]{text}, qr/^SELEC 1\s*;?\s*$/, 'text');
 	like($errors[1]{text}, qr/^SELECT \* FROM nosuch\s*;?\s*$/, 'text');
 	my $caught = next_of($trace, $errors[2], 'ERROR');
-	is($caught->{fields}{err}, '22012', 'an error that is caught');
+	is($caught->{fields}{sqlstate}, '22012', 'an error that is caught');
 	is(scalar @errors, 4, 'does not hide the one after it');
-	is($errors[3]{fields}{err}, '42601', 'unterminated literal')
+	is($errors[3]{fields}{sqlstate}, '42601', 'unterminated literal')
 	  if defined $errors[3];
 	is_deeply([ map { $_->{fields}{rlbk} }
 			  map { next_of($trace, $_, 'XCTEND') } @errors[ 0 .. 2 ] ],
@@ -109,7 +109,7 @@ sub check_failure
 	check_failure($trace, qr/^CREATE TABLE t/, 'EXEC', '42P07', 'utility');
 	check_failure($trace, qr/^SELECT 1 \/ \(id - 1\)/,
 		'FETCH', '22012', 'in a transaction');
-	my ($aborted) = grep { $_->{fields}{err} eq '25P02' }
+	my ($aborted) = grep { $_->{fields}{sqlstate} eq '25P02' }
 	  PgTrace::File::of_type($trace, 'ERROR');
 	ok(defined $aborted, 'a statement in an aborted transaction');
 	is(scalar(grep { $_->{fields}{rlbk} } PgTrace::File::of_type($trace, 'XCTEND')),
@@ -142,7 +142,7 @@ sub check_failure
 	cmp_ok($call->{fields}{e}, '>=', 90_000, 'e up to the error');
 	cmp_ok($call->{fields}{e}, '<', 60_000_000, 'and no longer');
 	my @locks =
-	  grep { $_->{fields}{err} eq '55P03' }
+	  grep { $_->{fields}{sqlstate} eq '55P03' }
 	  PgTrace::File::of_type($trace, 'PARSE ERROR');
 	is(scalar @locks, 2, 'lock_timeout');
 	my @waits = whole_waits(
@@ -178,7 +178,7 @@ sub check_failure
 	$_->wait foreach @sessions;
 	$_->close foreach @sessions, $lock;
 	my @deadlocks = grep {
-		grep { $_->{fields}{err} eq '40P01' } PgTrace::File::of_type($_, 'ERROR')
+		grep { $_->{fields}{sqlstate} eq '40P01' } PgTrace::File::of_type($_, 'ERROR')
 	} map { read_trace($node, $_) } @files;
 	is(scalar @deadlocks, 1, 'a deadlock has one victim');
 	check_failure($deadlocks[0], qr/^UPDATE t SET n = -1/,
@@ -211,7 +211,7 @@ sub check_failure
 	is(join(' ', PgTrace::Protocol::tags(@answer)),
 		'25P03', 'ended by a time limit');
 	$trace = read_trace($node, $file);
-	is(scalar(grep { $_->{fields}{err} eq '25P03' }
+	is(scalar(grep { $_->{fields}{sqlstate} eq '25P03' }
 			  PgTrace::File::of_type($trace, 'ERROR')),
 		1, 'FATAL: SQLSTATE');
 	my ($end) = reverse PgTrace::File::of_type($trace, 'XCTEND');

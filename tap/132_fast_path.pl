@@ -98,7 +98,7 @@ is_deeply([ lines($trace, qr/^<fast-path call> public.fails/) ],
 is_deeply([ lines($trace, qr/^<fast-path call> public.catches/) ],
 	['EXEC'], 'unless it was caught');
 is_deeply(
-	[ map { $_->{fields}{err} } PgTrace::File::of_type($trace, 'ERROR') ],
+	[ map { $_->{fields}{sqlstate} } PgTrace::File::of_type($trace, 'ERROR') ],
 	['22012', '22012'], 'SQLSTATE')
   or note explain [ PgTrace::File::of_type($trace, 'ERROR') ];
 

@@ -52,7 +52,7 @@ sub leader_and_workers
 	{
 		next
 		  unless $note->{text} =~
-		  /^PARALLEL WORKER OF CURSOR #(\d+): PROCESS (\d+), FILE (\S+)$/
+		  /^PARALLEL WORKER OF CURSOR (\d+): PROCESS (\d+), FILE (\S+)$/
 		  && $cursor{$1};
 		my ($cursor, $worker_pid, $file) = ($1, $2, $3);
 		my $worker = read_trace($node, $file);
@@ -62,7 +62,7 @@ sub leader_and_workers
 		is($header->{fields}{image}, 'parallel worker',
 			"$what: kind of process");
 		my $leader_note =
-		  "PARALLEL LEADER: PROCESS $pid, CURSOR #$cursor, FILE $leader_file";
+		  "PARALLEL LEADER: PROCESS $pid, CURSOR $cursor, FILE $leader_file";
 		is( scalar(
 				grep { $_->{text} eq $leader_note }
 				  PgTrace::File::of_type($worker, 'NOTE')),
@@ -189,7 +189,7 @@ foreach my $remote (0, 1)
 	{
 		next
 		  unless $note->{text} =~
-		  /^PARALLEL WORKER OF CURSOR #(\d+): .* FILE (\S+)$/;
+		  /^PARALLEL WORKER OF CURSOR (\d+): .* FILE (\S+)$/;
 		my $text = $text{$1} // 'nothing';
 		my ($runs) =
 		  PgTrace::File::of_type(read_trace($node, $2), 'CURSOR');

@@ -117,7 +117,9 @@ sub has_no_secret
 	is(scalar @cursors, 2, 'two cursors');
 	is($cursors[0]{fields}{hv}, $cursors[1]{fields}{hv},
 		'the hash is that of what is shown');
-	is_deeply([ map { $_->{fields}{sqlid} } @cursors ], [ 0, 0 ],
+	is($cursors[0]{fields}{sqlid}, $cursors[1]{fields}{sqlid},
+		'so is what stands for a query identifier');
+	is_deeply([ map { $_->{fields}{queryid} } @cursors ], [ 0, 0 ],
 		'the query identifier says nothing');
 	has_no_secret($file, 'hashes');
 }

@@ -91,7 +91,7 @@ foreach my $case (
 
 	$node->safe_psql('postgres',
 		'INSERT INTO t SELECT generate_series(1, 10000); CHECKPOINT');
-	wait_for_text($file, $text || "type='Activity'");
+	wait_for_text($file, $text || "type=Activity");
 	is($node->safe_psql('postgres', "SELECT pg_trace_session($pid, false)"),
 		$file, "$type: stopped");
 	check($file, $type, undef, @events);

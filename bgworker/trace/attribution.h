@@ -45,6 +45,7 @@ typedef struct PgtFormat
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */
 	PgtNodeSums sums;			/* for STAT lines */
+	char		bind_name[2 * NAMEDATALEN]; /* of the next value, or empty */
 	int			text_type;		/* PgtRecordType whose text isn't complete */
 	uint64		text_left;		/* of that */
 	uint64		text_time_ns;	/* its record's time and depth */

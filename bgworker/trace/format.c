@@ -107,10 +107,7 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 	put_number(format, FIELD(PGT_FIELD_OCT), record->command);
 	put_number(format, FIELD(PGT_FIELD_LID), record->loginid);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
-	put_number(format, FIELD(PGT_FIELD_HV), (uint32) record->hash);
-	put_number(format, FIELD(PGT_FIELD_AD) "'0'" FIELD(PGT_FIELD_SQLID) "'",
-			   record->queryid);
-	put_string(format, "'");
+	put_statement_id(format, record->queryid, record->hash);
 	if (record->traceparent[0] != '\0')
 		put_quoted(format, QUOTED(PGT_FIELD_TRACEPARENT), record->traceparent,
 				   strnlen(record->traceparent, PGT_TRACEPARENT_LEN));
@@ -150,6 +147,57 @@ put_call(PgtFormat *format, const PgtEndRecord *record)
 	put_string(format, "\n");
 }
 
+/*
+ * Is the value a number, as readers of Oracle's files expect without quotes?
+ * That of a type of numbers may be Infinity as well, or anything.
+ */
+static bool
+is_number(const PgtBindRecord *record)
+{
+	const char *text = (const char *) (record + 1);
+	uint32		len = record->header.text_len;
+
+	if ((record->oracle_type != PGT_ORACLE_NUMBER &&
+		 record->oracle_type != PGT_ORACLE_FLOAT &&
+		 record->oracle_type != PGT_ORACLE_DOUBLE) ||
+		len == 0 || len != record->total_len || record->value_len > 0)
+		return false;
+	for (uint32 i = 0; i < len; i++)
+	{
+		if (!(text[i] >= '0' && text[i] <= '9') &&
+			(i == 0 ? text[i] != '-' : memchr("+-.e", text[i], 4) == NULL))
+			return false;
+	}
+	return len > 1 || text[0] != '-';
+}
+
+static void
+put_value(PgtFormat *format, const PgtBindRecord *record)
+{
+	const char *text = (const char *) (record + 1);
+
+	put_string(format, "\n " FIELD(PGT_FIELD_VALUE));
+	if (record->state == PGT_BIND_NULL)
+		put_string(format, "NULL\n");
+	else if (record->state == PGT_BIND_OMITTED)
+	{
+		put_string(format, "<");
+		put_escaped(format, text, record->header.text_len, '>');
+		put_string(format, ">\n");
+	}
+	else if (is_number(record))
+	{
+		put_bytes(format, text, record->header.text_len);
+		put_string(format, "\n");
+	}
+	else
+	{
+		put_string(format, "\"");
+		begin_text(format, &record->header, sizeof(*record),
+				   record->total_len);
+	}
+}
+
 static void
 put_bind(PgtFormat *format, const PgtBindRecord *record)
 {
@@ -159,12 +207,20 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 		(uint64) record->type_len : len;
 
 	put_number(format, PGT_LINE_BIND, record->index);
-	put_number(format, "\n " FIELD(PGT_FIELD_OACDTY), record->type);
+	/* two digits, as in Oracle's files */
+	put_number(format, record->oracle_type < 10 ?
+			   "\n " FIELD(PGT_FIELD_OACDTY) "0" :
+			   "\n " FIELD(PGT_FIELD_OACDTY), record->oracle_type);
 	put_number(format, FIELD(PGT_FIELD_MXL), max_len);
 	put_number(format, "(", max_len);
 	put_quoted(format, ") mxlc=00 mal=00 scl=00 pre=00" QUOTED(PGT_FIELD_TYP),
 			   NameStr(record->type_name),
 			   strnlen(NameStr(record->type_name), NAMEDATALEN));
+	put_number(format, FIELD(PGT_FIELD_TYPOID), record->type);
+	if (format->bind_name[0] != '\0')
+		put_quoted(format, QUOTED(PGT_FIELD_NAME), format->bind_name,
+				   strlen(format->bind_name));
+	format->bind_name[0] = '\0';
 	/* the next line as Oracle has it: readers look for avl= there */
 	put_number(format, "\n  kxsbbbfp=0" FIELD(PGT_FIELD_BLN), len);
 	put_number(format, FIELD(PGT_FIELD_AVL),
@@ -173,21 +229,17 @@ put_bind(PgtFormat *format, const PgtBindRecord *record)
 	if (record->value_len > 0)
 		put_number(format, FIELD(PGT_FIELD_SHOWN), record->total_len);
 
-	if (record->state == PGT_BIND_NULL)
-		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "NULL\n");
-	else if (record->state == PGT_BIND_VALUE)
-	{
-		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "\"");
-		begin_text(format, &record->header, sizeof(*record),
-				   record->total_len);
-	}
-	else
-	{
-		put_string(format, "\n " FIELD(PGT_FIELD_VALUE) "<");
-		put_escaped(format, (const char *) (record + 1),
-					record->header.text_len, '>');
-		put_string(format, ">\n");
-	}
+	put_value(format, record);
+}
+
+/* The name of the value that follows */
+static void
+keep_bind_name(PgtFormat *format, const PgtRecord *record)
+{
+	Size		len = Min(record->text_len, sizeof(format->bind_name) - 1);
+
+	memcpy(format->bind_name, record + 1, len);
+	format->bind_name[len] = '\0';
 }
 
 /* What was packed by MAKE_SQLSTATE(), or anything else */
@@ -206,6 +258,36 @@ put_sql_state(PgtFormat *format, uint32 state)
 }
 
 static void
+put_detail(PgtFormat *format, const char *label, const char *value, Size max_len)
+{
+	put_string(format, label);
+	put_escaped(format, value, strnlen(value, max_len), '"');
+	put_string(format, "\"");
+}
+
+static void
+put_name(PgtFormat *format, const char *label, const NameData *name)
+{
+	if (NameStr(*name)[0] != '\0')
+		put_detail(format, label, NameStr(*name), NAMEDATALEN);
+}
+
+/* Behind err= and tim=, which is all that Oracle has */
+static void
+put_error_details(PgtFormat *format, uint32 sqlstate,
+				  const PgtErrorDetails *details)
+{
+	put_string(format, FIELD(PGT_FIELD_SQLSTATE));
+	put_sql_state(format, sqlstate);
+	put_detail(format, FIELD(PGT_FIELD_MESSAGE) "\"", details->message,
+			   sizeof(details->message));
+	put_name(format, FIELD(PGT_FIELD_SCHEMA) "\"", &details->schema);
+	put_name(format, FIELD(PGT_FIELD_TABLE) "\"", &details->table);
+	put_name(format, FIELD(PGT_FIELD_COLUMN) "\"", &details->column);
+	put_name(format, FIELD(PGT_FIELD_CONSTRAINT) "\"", &details->constraint);
+}
+
+static void
 put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 {
 	put_number(format, PGT_LINE_PARSE_ERROR " #", record->header.cursor);
@@ -215,8 +297,8 @@ put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 	put_number(format, FIELD(PGT_FIELD_OCT) "0" FIELD(PGT_FIELD_LID),
 			   record->loginid);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
-	put_string(format, FIELD(PGT_FIELD_ERR));
-	put_sql_state(format, record->sqlstate);
+	put_number(format, FIELD(PGT_FIELD_ERR), record->sqlstate);
+	put_error_details(format, record->sqlstate, &record->details);
 	put_number(format, FIELD(PGT_FIELD_POS), record->position);
 	if (record->full_len > 0)
 		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
@@ -229,9 +311,16 @@ put_error(PgtFormat *format, const PgtErrorRecord *record)
 {
 	put_number(format, PGT_LINE_ERROR " #", record->header.cursor != 0 ?
 			   record->header.cursor : pgt_format_cursor(format, false));
-	put_string(format, ":" PGT_FIELD_ERR "=");
-	put_sql_state(format, record->sqlstate);
+	put_number(format, ":" PGT_FIELD_ERR "=", record->sqlstate);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
+	put_error_details(format, record->sqlstate, &record->details);
+	if (record->bind > 0)
+		put_number(format, FIELD(PGT_FIELD_BIND), record->bind - 1);
+	if (record->header.text_len > 0)
+		put_detail(format, FIELD(PGT_FIELD_STATEMENT) "\"",
+				   (const char *) (record + 1), record->header.text_len);
+	if (record->full_len > 0)
+		put_number(format, FIELD(PGT_FIELD_CUT), record->full_len);
 	put_string(format, "\n");
 }
 
@@ -311,6 +400,9 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			break;
 		case PGT_RECORD_BIND:
 			put_bind(format, (const PgtBindRecord *) record);
+			break;
+		case PGT_RECORD_BIND_NAME:
+			keep_bind_name(format, record);
 			break;
 		case PGT_RECORD_STAT:
 			pgt_format_stat(format, (const PgtStatRecord *) record);

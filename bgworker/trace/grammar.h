@@ -36,6 +36,7 @@
 #define PGT_HEAD_INSTANCE		"Instance name: "
 #define PGT_HEAD_DATABASE		"Database name: "
 #define PGT_HEAD_USER			"User name: "
+#define PGT_HEAD_NUMBER			"PostgreSQL process number: "
 #define PGT_HEAD_PID			"Unix process pid: "
 #define PGT_HEAD_IMAGE			", image: "
 #define PGT_HEAD_START			"Backend start: "
@@ -60,12 +61,15 @@
 #define PGT_LINE_STAT			"STAT"
 #define PGT_LINE_XCTEND			"XCTEND"
 
-/* All else begins with this, */
+/*
+ * All else begins with this.  Readers look for words anywhere in a line: there
+ * is no WAIT in these, nor a '#', but in what a session is called.
+ */
 #define PGT_STARS				"*** "
 
-/* and goes on with one of these, */
+/* It goes on with one of these, */
 #define PGT_NOTE_RUNNING		"RUNNING"
-#define PGT_NOTE_WAITING		"WAITING"
+#define PGT_NOTE_BUSY			"IN PROGRESS"
 #define PGT_NOTE_LOST			"LOST "
 #define PGT_NOTE_EXIT			"PROCESS EXITS, code="
 #define PGT_NOTE_OPTIONS		"TRACING OPTIONS: "
@@ -92,7 +96,15 @@
 #define PGT_FIELD_UID			"uid"
 #define PGT_FIELD_OCT			"oct"
 #define PGT_FIELD_LID			"lid"
-#define PGT_FIELD_ERR			"err"
+#define PGT_FIELD_ERR			"err"	/* PostgreSQL's packed SQLSTATE */
+#define PGT_FIELD_SQLSTATE		"sqlstate"
+#define PGT_FIELD_MESSAGE		"message"
+#define PGT_FIELD_SCHEMA		"schema"
+#define PGT_FIELD_TABLE			"table"
+#define PGT_FIELD_COLUMN		"column"
+#define PGT_FIELD_CONSTRAINT	"constraint"
+#define PGT_FIELD_STATEMENT		"statement"
+#define PGT_FIELD_BIND			"bind"
 #define PGT_FIELD_CUT			"cut"
 #define PGT_FIELD_NAM			"nam"
 #define PGT_FIELD_TYPE			"type"	/* of a wait, and of a CLOSE */
@@ -104,6 +116,7 @@
 #define PGT_FIELD_HV			"hv"
 #define PGT_FIELD_AD			"ad"
 #define PGT_FIELD_SQLID			"sqlid"
+#define PGT_FIELD_QUERYID		"queryid"
 #define PGT_FIELD_TRACEPARENT	"traceparent"
 #define PGT_FIELD_POS			"pos"	/* of a STAT, too */
 
@@ -125,12 +138,17 @@
 #define PGT_FIELD_OACDTY		"oacdty"
 #define PGT_FIELD_MXL			"mxl"
 #define PGT_FIELD_TYP			"typ"
+#define PGT_FIELD_TYPOID		"typoid"
+#define PGT_FIELD_NAME			"name"
 #define PGT_FIELD_BLN			"bln"
 #define PGT_FIELD_AVL			"avl"
 #define PGT_FIELD_SHOWN			"shown"
 #define PGT_FIELD_VALUE			"value"
 
-/* WAIT: parameters, which are numbers, */
+/* nam= of a WAIT for a light-weight lock begins with this. */
+#define PGT_LWLOCK_PREFIX		"LWLock: "
+
+/* WAIT: parameters, which are three numbers, */
 #define PGT_FIELD_FILE_NUMBER	"file#"
 #define PGT_FIELD_BLOCK_NUMBER	"block#"
 #define PGT_FIELD_BLOCKS		"blocks"
@@ -147,10 +165,8 @@
 #define PGT_FIELD_OBJSUBID		"objsubid"
 #define PGT_FIELD_KEY			"key"	/* or key1, key2 */
 #define PGT_FIELD_FIELD			"field" /* field1 to field4 */
-#define PGT_NO_PARAMETERS		" p1=0 p2=0 p3=0"
-/* the relation, */
-#define PGT_FIELD_OBJECT_NUMBER	"obj#"
-/* and additions */
+#define PGT_PARAMETERS			3	/* what is missing is p<n>=0 */
+/* additions, without quotes, */
 #define PGT_FIELD_FORK			"fork"
 #define PGT_FIELD_FILE			"file"
 #define PGT_FIELD_MODE			"mode"
@@ -158,6 +174,13 @@
 #define PGT_FIELD_BLOCKERS		"blockers"
 #define PGT_FIELD_BLOCKER_SQLID "blocker_sqlid"
 #define PGT_FIELD_NODE			"node"
+#define PGT_FIELD_CONT			"cont"
+/* and the relation */
+#define PGT_FIELD_OBJECT_NUMBER	"obj#"
+
+/* RUNNING, IN PROGRESS */
+#define PGT_FIELD_CURSOR		"cursor"
+#define PGT_FIELD_EVENT			"event"
 
 /* STAT: before op=, */
 #define PGT_FIELD_ID			"id"

@@ -120,7 +120,8 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 	put_header_field(format, PGT_HEAD_DATABASE,
 					 NameStr(session->database_name));
 	put_header_field(format, PGT_HEAD_USER, NameStr(session->role_name));
-	appendStringInfo(format->out, PGT_HEAD_PID "%d", session->pid);
+	appendStringInfo(format->out, PGT_HEAD_NUMBER "%d\n" PGT_HEAD_PID "%d",
+					 session->proc_number, session->pid);
 	put_header_field(format, PGT_HEAD_IMAGE, session->image);
 	put_string(format, PGT_HEAD_START);
 	put_iso_time(format, start_us);

@@ -12,6 +12,7 @@
 #include "bgworker/trace/attribution.h"
 #include "bgworker/trace/escape.h"
 #include "bgworker/trace/grammar.h"
+#include "bgworker/trace/sql_id.h"
 
 #define NS_IN_US	1000
 
@@ -78,7 +79,7 @@ put_escaped(PgtFormat *format, const char *text, Size len, char quote)
 		put_bytes(format, text, plain);
 		if (plain == len)
 			break;
-		escape_len = pgt_escape(text[plain], escape);
+		escape_len = pgt_escape(text[plain], quote, escape);
 		put_bytes(format, escape, escape_len);
 		text += plain + 1;
 		len -= plain + 1;
@@ -92,6 +93,46 @@ put_quoted(PgtFormat *format, const char *label, const char *value, Size len)
 	put_string(format, label);
 	put_escaped(format, value, len, '\'');
 	put_string(format, "'");
+}
+
+/* A value without quotes around it */
+static inline void
+put_bare(PgtFormat *format, const char *label, const char *value, Size len)
+{
+	put_string(format, label);
+	put_escaped(format, value, len, PGT_BARE);
+}
+
+/* A query identifier as Oracle's files have one; the label has the quote. */
+static inline void
+put_sql_id(PgtFormat *format, const char *label, uint64 id)
+{
+	char		text[PGT_SQL_ID_LEN];
+
+	pgt_sql_id(id, text);
+	put_string(format, label);
+	put_bytes(format, text, sizeof(text));
+}
+
+static inline void
+put_signed(PgtFormat *format, const char *label, int64 value)
+{
+	char		number[MAXINT8LEN + 1];
+
+	pg_lltoa(value, number);
+	put_string(format, label);
+	put_string(format, number);
+}
+
+/* What a statement is known by, without an identifier by its text */
+static inline void
+put_statement_id(PgtFormat *format, uint64 queryid, uint64 hash)
+{
+	uint64		id = queryid != 0 ? queryid : hash;
+
+	put_number(format, FIELD(PGT_FIELD_HV), (uint32) id);
+	put_sql_id(format, FIELD(PGT_FIELD_AD) "'0'" QUOTED(PGT_FIELD_SQLID), id);
+	put_signed(format, "'" FIELD(PGT_FIELD_QUERYID), (int64) queryid);
 }
 
 #endif							/* PGT_TRACE_LINE_H */

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+
 #include "bgworker/trace/header.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/running_line.h"
@@ -25,9 +27,13 @@ pgt_format_running_statement(PgtFormat *format,
 	put_number(format, FIELD(PGT_FIELD_OCT) "0" FIELD(PGT_FIELD_LID),
 			   statement->role);
 	put_time(format, FIELD(PGT_FIELD_TIM), statement->traced_ns);
-	put_string(format, FIELD(PGT_FIELD_HV) "0" FIELD(PGT_FIELD_AD) "'0'"
-			   FIELD(PGT_FIELD_SQLID) "'0'\n");
-	put_bytes(format, redacted != NULL ? redacted : text, len);
+	if (redacted != NULL)
+		text = redacted;
+	put_statement_id(format, statement->queryid,
+					 hash_bytes_extended((const unsigned char *) text,
+										 (int) len, 0));
+	put_string(format, "\n");
+	put_bytes(format, text, len);
 	put_string(format, "\n" PGT_LINE_END_OF_STMT "\n");
 	if (redacted != NULL)
 		pfree(redacted);
@@ -40,17 +46,18 @@ pgt_format_running_statement(PgtFormat *format,
 		pgt_format_end_statement(format);
 }
 
+/* Not as in a WAIT line, which this isn't */
 static void
 put_wait_name(PgtFormat *format, const PgtWaitName *wait)
 {
-	put_quoted(format, QUOTED(PGT_FIELD_NAM), wait->name, strlen(wait->name));
-	put_quoted(format, QUOTED(PGT_FIELD_TYPE), wait->type, strlen(wait->type));
+	put_bare(format, FIELD(PGT_FIELD_EVENT), wait->name, strlen(wait->name));
+	put_bare(format, FIELD(PGT_FIELD_TYPE), wait->type, strlen(wait->type));
 }
 
 void
 pgt_format_waiting(PgtFormat *format, const PgtWaitName *wait)
 {
-	put_number(format, PGT_STARS PGT_NOTE_WAITING " #",
+	put_number(format, PGT_STARS PGT_NOTE_BUSY FIELD(PGT_FIELD_CURSOR),
 			   pgt_format_cursor(format, wait->for_client));
 	put_wait_name(format, wait);
 	put_string(format, "\n");
@@ -64,7 +71,7 @@ pgt_format_running(PgtFormat *format, uint64 now_ns, const PgtWaitName *wait,
 		format->text_type != 0)
 		return;
 	pgt_format_wall_clock(format, now_ns);
-	put_number(format, PGT_STARS PGT_NOTE_RUNNING " #",
+	put_number(format, PGT_STARS PGT_NOTE_RUNNING FIELD(PGT_FIELD_CURSOR),
 			   pgt_format_cursor(format, false));
 	put_time(format, FIELD(PGT_FIELD_E), now_ns - format->calls[0].begin_ns);
 	if (wait != NULL)

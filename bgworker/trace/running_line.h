@@ -15,6 +15,7 @@
 typedef struct PgtRunningStatement
 {
 	const char *text;
+	uint64		queryid;		/* 0: unknown */
 	Oid			role;			/* whose it is */
 	bool		running;		/* it is an open call, else the last one */
 	uint64		since_ns;		/* when it began */

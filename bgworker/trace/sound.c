@@ -75,6 +75,8 @@ fixed_size(PgtRecordType type)
 			return sizeof(PgtLostRecord);
 		case PGT_RECORD_EXIT:
 			return sizeof(PgtExitRecord);
+		case PGT_RECORD_BIND_NAME:
+			return sizeof(PgtRecord);
 		default:
 			return 0;
 	}

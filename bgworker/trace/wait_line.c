@@ -2,12 +2,13 @@
  * wait_line.c
  *		The lines of waits.
  *
- * WAIT #n: nam='...' ela= N <parameters> obj#=N <additions> tim=N
+ * WAIT #n: nam='...' ela= N <three parameters> <additions> obj#=N tim=N
  *
- * Parameters are numbers, by Oracle's names where it has any: file#, block#,
- * blocks, log#, row#, #bytes.  Oracle prints p1=, p2=, p3= where a wait has no names
- * for them; here these are 0 and mean nothing.  Everything that Oracle doesn't
- * know comes behind obj#.
+ * So do all lines of genuine files end, which have just three parameters and no
+ * quote but those of nam.  Parameters are numbers, by Oracle's names where it
+ * has any: file#, block#, blocks, log#, row#, #bytes.  Those that a wait doesn't
+ * have are p1=0, p2=0, p3=0, as Oracle prints them, and mean nothing.  Everything
+ * that Oracle doesn't know is an addition, a value without blanks and quotes.
  */
 #include "postgres.h"
 
@@ -29,129 +30,147 @@ typedef struct Target
 	const PgtWait *wait;
 	PgtFileName file;
 	Oid			relation;
+	int			parameters;		/* printed so far */
+	const char *fourth_label;	/* NULL, or there is one more than three */
+	uint32		fourth;
 } Target;
-
-static void
-put_signed(PgtFormat *format, const char *label, int64 value)
-{
-	char		number[MAXINT8LEN + 1];
-
-	pg_lltoa(value, number);
-	put_string(format, label);
-	put_string(format, number);
-}
-
-static void
-put_no_parameters(PgtFormat *format)
-{
-	put_string(format, PGT_NO_PARAMETERS);
-}
 
 /* ----------
  * Parameters
  * ----------
  */
 
+static void
+put_parameter(PgtFormat *format, Target *target, const char *label, uint64 value)
+{
+	put_number(format, label, value);
+	target->parameters++;
+}
+
+static void
+put_signed_parameter(PgtFormat *format, Target *target, const char *label,
+					 int64 value)
+{
+	put_signed(format, label, value);
+	target->parameters++;
+}
+
 /* block# and blocks of a place in a file that begins with block first */
 static void
-put_blocks(PgtFormat *format, const struct pgt_file *file, uint64 first,
-		   uint32 block_size)
+put_blocks(PgtFormat *format, Target *target, uint64 first, uint32 block_size)
 {
+	const struct pgt_file *file = &target->wait->target->file;
 	uint64		last = (file->offset + file->size + block_size - 1) / block_size;
 	uint64		block = file->offset / block_size;
 
 	if (!(file->known & PGT_FILE_HAS_OFFSET))
 		return;
-	put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), first + block);
+	put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER), first + block);
 	if (file->known & PGT_FILE_HAS_SIZE)
-		put_number(format, FIELD(PGT_FIELD_BLOCKS), last > block ? last - block : 0);
+		put_parameter(format, target, FIELD(PGT_FIELD_BLOCKS),
+					  last > block ? last - block : 0);
 }
 
 static void
-put_file(PgtFormat *format, const Target *target)
+put_file(PgtFormat *format, Target *target)
 {
-	const struct pgt_file *file = &target->wait->target->file;
 	const PgtFileName *name = &target->file;
 
 	switch (name->kind)
 	{
 		case PGT_FILE_RELATION:
-			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), name->number);
-			put_blocks(format, file, name->segment * RELSEG_SIZE, BLCKSZ);
+			put_parameter(format, target, FIELD(PGT_FIELD_FILE_NUMBER),
+						  name->number);
+			put_blocks(format, target, name->segment * RELSEG_SIZE, BLCKSZ);
 			break;
 		case PGT_FILE_WAL:
-			put_number(format, FIELD(PGT_FIELD_LOG_NUMBER), name->segment);
-			put_blocks(format, file, 0, XLOG_BLCKSZ);
+			put_parameter(format, target, FIELD(PGT_FIELD_LOG_NUMBER),
+						  name->segment);
+			put_blocks(format, target, 0, XLOG_BLCKSZ);
 			break;
 		case PGT_FILE_OTHER:
-			if (file->known & PGT_FILE_HAS_OFFSET)
-				put_blocks(format, file, 0, BLCKSZ);
-			else
-				put_no_parameters(format);
+			put_blocks(format, target, 0, BLCKSZ);
 			break;
 	}
 }
 
-/* What the numbers in a LOCKTAG are depends on its type: see lock.h. */
 static void
-put_lock(PgtFormat *format, const struct pgt_lock *lock)
+put_advisory_lock(PgtFormat *format, Target *target,
+				  const struct pgt_lock *lock)
+{
+	put_parameter(format, target, FIELD(PGT_FIELD_DBID), lock->field1);
+	if (lock->field4 == 1)
+		put_signed_parameter(format, target, FIELD(PGT_FIELD_KEY),
+							 (int64) ((uint64) lock->field2 << 32 | lock->field3));
+	else
+	{
+		put_signed_parameter(format, target, " " PGT_FIELD_KEY "1=",
+							 (int32) lock->field2);
+		put_signed_parameter(format, target, " " PGT_FIELD_KEY "2=",
+							 (int32) lock->field3);
+	}
+}
+
+/*
+ * What the numbers in a LOCKTAG are depends on its type: see lock.h.  Where
+ * there are four, one is an addition.
+ */
+static void
+put_lock(PgtFormat *format, Target *target, const struct pgt_lock *lock)
 {
 	switch ((LockTagType) lock->type)
 	{
 		case LOCKTAG_RELATION:
 		case LOCKTAG_RELATION_EXTEND:
 		case LOCKTAG_DATABASE_FROZEN_IDS:
-			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_DBID), lock->field1);
 			break;
 		case LOCKTAG_PAGE:
-			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
-			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
+			put_parameter(format, target, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
 			break;
 		case LOCKTAG_TUPLE:
-			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
-			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
-			put_number(format, FIELD(PGT_FIELD_ROW_NUMBER), lock->field4);
+			put_parameter(format, target, FIELD(PGT_FIELD_DBID), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER), lock->field3);
+			put_parameter(format, target, FIELD(PGT_FIELD_ROW_NUMBER), lock->field4);
 			break;
 		case LOCKTAG_TRANSACTION:
-			put_number(format, FIELD(PGT_FIELD_XID), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_XID), lock->field1);
 			break;
 		case LOCKTAG_VIRTUALTRANSACTION:
-			put_number(format, FIELD(PGT_FIELD_BACKEND), lock->field1);
-			put_number(format, FIELD(PGT_FIELD_LXID), lock->field2);
+			put_parameter(format, target, FIELD(PGT_FIELD_BACKEND), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_LXID), lock->field2);
 			break;
 		case LOCKTAG_SPECULATIVE_TOKEN:
-			put_number(format, FIELD(PGT_FIELD_XID), lock->field1);
-			put_number(format, FIELD(PGT_FIELD_TOKEN), lock->field2);
+			put_parameter(format, target, FIELD(PGT_FIELD_XID), lock->field1);
+			put_parameter(format, target, FIELD(PGT_FIELD_TOKEN), lock->field2);
 			break;
 		case LOCKTAG_OBJECT:
-			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
-			put_number(format, FIELD(PGT_FIELD_CLASSID), lock->field2);
-			put_number(format, FIELD(PGT_FIELD_OBJID), lock->field3);
-			put_number(format, FIELD(PGT_FIELD_OBJSUBID), lock->field4);
+			put_parameter(format, target, FIELD(PGT_FIELD_CLASSID), lock->field2);
+			put_parameter(format, target, FIELD(PGT_FIELD_OBJID), lock->field3);
+			put_parameter(format, target, FIELD(PGT_FIELD_OBJSUBID), lock->field4);
+			target->fourth_label = FIELD(PGT_FIELD_DBID);
+			target->fourth = lock->field1;
 			break;
 		case LOCKTAG_ADVISORY:
-			put_number(format, FIELD(PGT_FIELD_DBID), lock->field1);
-			if (lock->field4 == 1)
-				put_signed(format, FIELD(PGT_FIELD_KEY),
-						   (int64) ((uint64) lock->field2 << 32 | lock->field3));
-			else
-			{
-				put_signed(format, " " PGT_FIELD_KEY "1=", (int32) lock->field2);
-				put_signed(format, " " PGT_FIELD_KEY "2=", (int32) lock->field3);
-			}
+			put_advisory_lock(format, target, lock);
 			break;
 		default:
-			put_number(format, " " PGT_FIELD_FIELD "1=", lock->field1);
-			put_number(format, " " PGT_FIELD_FIELD "2=", lock->field2);
-			put_number(format, " " PGT_FIELD_FIELD "3=", lock->field3);
-			put_number(format, " " PGT_FIELD_FIELD "4=", lock->field4);
+			put_parameter(format, target, " " PGT_FIELD_FIELD "1=", lock->field1);
+			put_parameter(format, target, " " PGT_FIELD_FIELD "2=", lock->field2);
+			put_parameter(format, target, " " PGT_FIELD_FIELD "3=", lock->field3);
+			target->fourth_label = " " PGT_FIELD_FIELD "4=";
+			target->fourth = lock->field4;
 			break;
 	}
 }
 
 static void
-put_parameters(PgtFormat *format, const Target *target)
+put_parameters(PgtFormat *format, Target *target)
 {
+	static const char *const missing[PGT_PARAMETERS] = {
+		" p1=0", " p2=0", " p3=0"
+	};
 	const PgtWait *wait = target->wait;
 
 	switch (wait->target_kind)
@@ -160,25 +179,31 @@ put_parameters(PgtFormat *format, const Target *target)
 			put_file(format, target);
 			break;
 		case PGT_TARGET_LOCK:
-			put_lock(format, &wait->target->lock);
+			put_lock(format, target, &wait->target->lock);
 			break;
 		case PGT_TARGET_BUFFER:
-			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), wait->target->buffer.file);
-			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), wait->target->buffer.block);
-			put_string(format, FIELD(PGT_FIELD_BLOCKS) "1");
+			put_parameter(format, target, FIELD(PGT_FIELD_FILE_NUMBER),
+						  wait->target->buffer.file);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER),
+						  wait->target->buffer.block);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCKS), 1);
 			break;
 		case PGT_TARGET_AIO:
-			put_number(format, FIELD(PGT_FIELD_FILE_NUMBER), wait->target->aio.file);
-			put_number(format, FIELD(PGT_FIELD_BLOCK_NUMBER), wait->target->aio.block);
-			put_number(format, FIELD(PGT_FIELD_BLOCKS), wait->target->aio.nblocks);
+			put_parameter(format, target, FIELD(PGT_FIELD_FILE_NUMBER),
+						  wait->target->aio.file);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER),
+						  wait->target->aio.block);
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCKS),
+						  wait->target->aio.nblocks);
 			break;
 		default:
 			if (wait->client_bytes != PGT_NO_BYTES)
-				put_number(format, FIELD(PGT_FIELD_BYTES), wait->client_bytes);
-			else
-				put_no_parameters(format);
+				put_parameter(format, target, FIELD(PGT_FIELD_BYTES),
+							  wait->client_bytes);
 			break;
 	}
+	while (target->parameters < PGT_PARAMETERS)
+		put_string(format, missing[target->parameters++]);
 }
 
 /* ----------
@@ -253,8 +278,10 @@ static void
 put_fork(PgtFormat *format, int fork)
 {
 	if (pgt_fork_name(fork) != NULL)
-		put_quoted(format, QUOTED(PGT_FIELD_FORK), pgt_fork_name(fork),
-				   strlen(pgt_fork_name(fork)));
+	{
+		put_string(format, FIELD(PGT_FIELD_FORK));
+		put_string(format, pgt_fork_name(fork));
+	}
 }
 
 /* As the kernel would show the file, which another process may have open */
@@ -262,9 +289,9 @@ static void
 put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
 {
 	if (aio->database != 0)
-		put_number(format, FIELD(PGT_FIELD_FILE) "'", aio->database);
+		put_number(format, FIELD(PGT_FIELD_FILE), aio->database);
 	else
-		put_string(format, FIELD(PGT_FIELD_FILE) "'global");
+		put_string(format, FIELD(PGT_FIELD_FILE) "global");
 	put_string(format, "/");
 	if (aio->flags & PGT_AIO_TEMPORARY)
 	{
@@ -279,7 +306,37 @@ put_aio_file(PgtFormat *format, const struct pgt_aio *aio)
 	}
 	if (aio->block >= RELSEG_SIZE)
 		put_number(format, ".", aio->block / RELSEG_SIZE);
-	put_string(format, "'");
+}
+
+static void
+put_target(PgtFormat *format, const Target *target)
+{
+	const PgtWait *wait = target->wait;
+	const struct pgt_file *file;
+
+	switch (wait->target_kind)
+	{
+		case PGT_TARGET_FILE:
+			file = &wait->target->file;
+			if (target->file.kind == PGT_FILE_RELATION)
+				put_fork(format, target->file.fork);
+			put_bare(format, FIELD(PGT_FIELD_FILE), file->directory,
+					 strnlen(file->directory, PGT_FILE_NAME_LEN));
+			put_bare(format, "/", file->name,
+					 strnlen(file->name, PGT_FILE_NAME_LEN));
+			break;
+		case PGT_TARGET_BUFFER:
+			put_fork(format, wait->target->buffer.fork);
+			break;
+		case PGT_TARGET_AIO:
+			put_fork(format, wait->target->aio.fork);
+			put_aio_file(format, &wait->target->aio);
+			break;
+		case PGT_TARGET_LOCK:
+			if (target->fourth_label != NULL)
+				put_number(format, target->fourth_label, target->fourth);
+			break;
+	}
 }
 
 /* The mode of a lock, or of a lightweight lock */
@@ -315,12 +372,15 @@ put_blockers(PgtFormat *format, const PgtBlockers *blockers)
 	}
 	if (blockers->total > blockers->count)
 		put_number(format, FIELD(PGT_FIELD_BLOCKERS), blockers->total);
-	if (!any)
-		return;
-	for (int i = 0; i < blockers->count; i++)
-		put_number(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER_SQLID) "'" : ",",
-				   blockers->query_ids[i]);
-	put_string(format, "'");
+	for (int i = 0; any && i < blockers->count; i++)
+	{
+		const char *label = i == 0 ? FIELD(PGT_FIELD_BLOCKER_SQLID) : ",";
+
+		if (blockers->query_ids[i] != 0)
+			put_sql_id(format, label, blockers->query_ids[i]);
+		else
+			put_number(format, label, 0);
+	}
 }
 
 /* Why a process waits for the worker */
@@ -344,39 +404,30 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 	const PgtWait *wait = target->wait;
 	const char *mode = mode_name(wait);
 
-	put_quoted(format, QUOTED(PGT_FIELD_TYPE), wait->name->type,
-			   strlen(wait->name->type));
-	if (wait->target_kind == PGT_TARGET_FILE)
-	{
-		const struct pgt_file *file = &wait->target->file;
-
-		if (target->file.kind == PGT_FILE_RELATION)
-			put_fork(format, target->file.fork);
-		put_string(format, FIELD(PGT_FIELD_FILE) "'");
-		put_escaped(format, file->directory,
-					strnlen(file->directory, PGT_FILE_NAME_LEN), '\'');
-		put_string(format, "/");
-		put_escaped(format, file->name,
-					strnlen(file->name, PGT_FILE_NAME_LEN), '\'');
-		put_string(format, "'");
-	}
-	else if (wait->target_kind == PGT_TARGET_BUFFER)
-		put_fork(format, wait->target->buffer.fork);
-	else if (wait->target_kind == PGT_TARGET_AIO)
-	{
-		put_fork(format, wait->target->aio.fork);
-		put_aio_file(format, &wait->target->aio);
-	}
-	else if (wait->target_kind == PGT_TARGET_TRACER)
-		put_string(format, reason_field(wait->target->tracer.reason));
-	if (mode != NULL)
-		put_quoted(format, QUOTED(PGT_FIELD_MODE), mode, strlen(mode));
-	if (wait->blockers != NULL)
-		put_blockers(format, wait->blockers);
+	put_bare(format, FIELD(PGT_FIELD_TYPE), wait->name->type,
+			 strlen(wait->name->type));
 	if (node != 0)
 		put_number(format, FIELD(PGT_FIELD_NODE), node);
+	put_target(format, target);
+	if (wait->target_kind == PGT_TARGET_TRACER)
+		put_string(format, reason_field(wait->target->tracer.reason));
+	if (mode != NULL)
+		put_bare(format, FIELD(PGT_FIELD_MODE), mode, strlen(mode));
+	if (wait->blockers != NULL)
+		put_blockers(format, wait->blockers);
 	if (wait->partial)
 		put_string(format, FIELD(PGT_FIELD_PARTIAL) "1");
+}
+
+/* Names of light-weight locks are those of other waits, too. */
+static void
+put_name(PgtFormat *format, const PgtWaitName *name)
+{
+	put_string(format, name->is_lwlock ?
+			   ":" QUOTED(PGT_FIELD_NAM) PGT_LWLOCK_PREFIX :
+			   ":" QUOTED(PGT_FIELD_NAM));
+	put_escaped(format, name->name, strlen(name->name), PGT_QUOTELESS);
+	put_string(format, "'");
 }
 
 void
@@ -387,16 +438,15 @@ pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
 
 	resolve(&target);
 	put_number(format, PGT_LINE_WAIT " #", cursor);
-	put_quoted(format, ":" QUOTED(PGT_FIELD_NAM), wait->name->name,
-			   strlen(wait->name->name));
+	put_name(format, wait->name);
 	/* the blank behind it is Oracle's */
 	put_time(format, FIELD(PGT_FIELD_ELA) " ", wait->end_ns - wait->start_ns);
 	put_parameters(format, &target);
+	put_additions(format, &target, node);
 	if (OidIsValid(target.relation))
 		put_number(format, FIELD(PGT_FIELD_OBJECT_NUMBER), target.relation);
 	else
 		put_string(format, FIELD(PGT_FIELD_OBJECT_NUMBER) "-1");
-	put_additions(format, &target, node);
 	put_time(format, FIELD(PGT_FIELD_TIM), wait->end_ns);
 	put_string(format, "\n");
 }

@@ -56,6 +56,7 @@ fill_activity(const PgBackendStatus *status, PgtActivity *activity)
 	activity->statement_start = status->st_activity_start_timestamp;
 	activity->state_start = status->st_state_start_timestamp;
 	activity->xact_start = status->st_xact_start_timestamp;
+	activity->queryid = PGT_QUERY_ID(status->st_query_id);
 	activity->text = pgstat_clip_activity(status->st_activity_raw);
 	return true;
 }
@@ -143,6 +144,7 @@ pgt_activity_show(PgtTracer *tracer, const PgtActivity *activity,
 	PgtFormat  *format = &tracer->format;
 	PgtRunningStatement statement = {
 		.text = activity->text,
+		.queryid = activity->queryid,
 		.role = tracer->own.role,
 		.running = activity->running,
 		.traced_ns = begin_ns,

@@ -19,12 +19,12 @@ note_library(void *arg, const char *name, const char *problem)
 	char		note[MAXPGPATH + PGT_ERROR_LEN + 64];
 
 	if (problem == NULL)
-		snprintf(note, sizeof(note), "WAIT TRACING STARTED IN LIBRARY %s",
+		snprintf(note, sizeof(note), "TIMED EVENT TRACING STARTED IN LIBRARY %s",
 				 name);
 	else
 	{
 		snprintf(note, sizeof(note),
-				 "WAITS MAY BE MISSING IN LIBRARY %s: %s", name, problem);
+				 "TIMED EVENTS MAY BE MISSING IN LIBRARY %s: %s", name, problem);
 		pgt_tracer_set_error(tracer, note);
 	}
 	if (tracer->format.text_left == 0 && pgt_writer_has_room(&tracer->writer))

@@ -80,11 +80,11 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 		pg_memory_barrier();
 		tracer->first_ns = pgt_clock_now();
 		pgt_tracer_look_at_first_wait(tracer, probes);
-		pgt_format_note(&tracer->format, "WAIT TRACING STARTED");
+		pgt_format_note(&tracer->format, "TIMED EVENT TRACING STARTED");
 		problem = pgt_probes_problem(probes, tracer->slot);
 		if (problem != NULL)
 		{
-			snprintf(note, sizeof(note), "WAITS MAY BE MISSING: %s", problem);
+			snprintf(note, sizeof(note), "TIMED EVENTS MAY BE MISSING: %s", problem);
 			pgt_format_note(&tracer->format, note);
 			pgt_tracer_set_error(tracer, note);
 		}
@@ -94,7 +94,7 @@ attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
 		pgt_tracer_libraries(tracer, probes);
 		return;
 	}
-	snprintf(note, sizeof(note), "WAITS ARE NOT TRACED: %s", error);
+	snprintf(note, sizeof(note), "TIMED EVENTS ARE NOT TRACED: %s", error);
 	pgt_format_note(&tracer->format, note);
 	pgt_tracer_set_error(tracer, error);
 }
@@ -252,7 +252,7 @@ begin_file(PgtTracer *tracer, bool resume)
 	pgt_node_sums_incomplete(&format->sums);
 	if (tracer->own.options.waits)
 		pgt_format_note(format,
-						"WAITS ARE NOT TRACED: the worker was not running");
+						"TIMED EVENTS ARE NOT TRACED: the worker was not running");
 	write_backlog(tracer);
 }
 
@@ -336,12 +336,12 @@ pgt_tracer_link(PgtTracer *leader, PgtTracer *worker)
 	uint32		cursor = worker->own.leader_cursor;
 	char		note[MAXPGPATH + 128];
 
-	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR #%u: PROCESS %d, FILE %s",
+	snprintf(note, sizeof(note), "PARALLEL WORKER OF CURSOR %u: PROCESS %d, FILE %s",
 			 cursor, worker->pid, worker->writer.path);
 	if (leader->format.text_left == 0 && pgt_writer_has_room(&leader->writer))
 		pgt_format_note(&leader->format, note);
 
-	snprintf(note, sizeof(note), "PARALLEL LEADER: PROCESS %d, CURSOR #%u, FILE %s",
+	snprintf(note, sizeof(note), "PARALLEL LEADER: PROCESS %d, CURSOR %u, FILE %s",
 			 leader->pid, cursor, leader->writer.path);
 	pgt_format_note(&worker->format, note);
 }
@@ -511,7 +511,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 	pgt_tracer_break_text(tracer, tracer->format.text_left);
 	pgt_tracer_put_last_wait(tracer, last);
 	if (tracer->own.options.waits)
-		pgt_format_note(&tracer->format, "WAIT TRACING STOPPED");
+		pgt_format_note(&tracer->format, "TIMED EVENT TRACING STOPPED");
 	if (tracer->abandoned)
 		pgt_format_note(&tracer->format,
 						"EVENTS MAY BE MISSING: THE PROCESS STOPPED IN THE MIDDLE OF ONE");

@@ -25,7 +25,7 @@ note_silence(PgtTracer *tracer)
 {
 	char		note[PGT_ERROR_LEN];
 
-	snprintf(note, sizeof(note), "WAITS MAY BE MISSING: %s", SILENT);
+	snprintf(note, sizeof(note), "TIMED EVENTS MAY BE MISSING: %s", SILENT);
 	pgt_tracer_set_error(tracer, note);
 	if (pgt_writer_has_room(&tracer->writer))
 		pgt_format_note(&tracer->format, note);

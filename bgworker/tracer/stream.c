@@ -27,7 +27,7 @@ pgt_tracer_misses_waits(PgtTracer *tracer)
 	if (tracer->attached && tracer->format.text_left == 0 &&
 		pgt_writer_has_room(&tracer->writer))
 		pgt_format_note(&tracer->format,
-						"WAITS MAY BE OUT OF ORDER HERE: THE BPF RING BUFFER IS HELD UP");
+						"TIMED EVENTS MAY BE OUT OF ORDER HERE: THE BPF RING BUFFER IS HELD UP");
 }
 
 void
@@ -49,7 +49,7 @@ report_lost_waits(PgtTracer *tracer)
 	if (lost <= tracer->lost_waits || tracer->format.text_left > 0)
 		return;
 	snprintf(note, sizeof(note),
-			 "LOST " UINT64_FORMAT " WAIT EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE",
+			 "LOST " UINT64_FORMAT " TIMED EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE",
 			 lost - tracer->lost_waits);
 	if (pgt_writer_has_room(&tracer->writer))
 		pgt_format_note(&tracer->format, note);

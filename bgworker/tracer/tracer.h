@@ -19,6 +19,7 @@ typedef struct PgtActivity
 	TimestampTz statement_start;
 	TimestampTz state_start;
 	TimestampTz xact_start;
+	uint64		queryid;		/* of the statement, 0 if unknown */
 	char	   *text;			/* of the statement, or the last one; palloc'd */
 } PgtActivity;
 

@@ -47,7 +47,13 @@ test_bytes(char quote)
 {
 	bool		same = true;
 	int			plain = 0;
+	int			escaped = 32 + 2 + (quote != '\0');
 
+	/* quotes of both kinds, and blank and "=" */
+	if (quote == PGT_BARE)
+		escaped = 32 + 2 + 4;
+	else if (quote == PGT_QUOTELESS)
+		escaped = 32 + 2 + 2;
 	for (int c = 0; c < 256; c++)
 	{
 		char		escape[PGT_ESCAPE_LEN];
@@ -58,20 +64,19 @@ test_bytes(char quote)
 		if (pgt_is_plain(c, quote))
 			plain++;
 		else
-			len = pgt_escape(c, escape);
+			len = pgt_escape(c, quote, escape);
 		same &= undo(escape, len, quote, back) == 1 && back[0] == c;
 	}
 	ok(same, "each byte comes back, with %d as the quote", quote);
-	ok(plain == 256 - 32 - 2 - (quote != '\0'), "no others are escaped: %d",
-	   plain);
+	ok(plain == 256 - escaped, "no others are escaped: %d", plain);
 }
 
 static void
-escape_is(unsigned char c, const char *expected)
+escape_is(unsigned char c, char quote, const char *expected)
 {
 	char		escape[PGT_ESCAPE_LEN + 1];
 
-	escape[pgt_escape(c, escape)] = '\0';
+	escape[pgt_escape(c, quote, escape)] = '\0';
 	is(escape, expected, expected);
 }
 
@@ -82,14 +87,23 @@ main(void)
 	test_bytes('"');
 	test_bytes('>');
 	test_bytes('\0');
-	escape_is('\n', "\\n");
-	escape_is('\r', "\\r");
-	escape_is('\t', "\\t");
-	escape_is('\\', "\\\\");
-	escape_is('\'', "\\'");
-	escape_is('\0', "\\x00");
-	escape_is(0x1F, "\\x1f");
-	escape_is(0x7F, "\\x7f");
+	test_bytes(PGT_BARE);
+	test_bytes(PGT_QUOTELESS);
+	escape_is('\'', PGT_BARE, "\\x27");
+	escape_is('"', PGT_QUOTELESS, "\\x22");
+	escape_is(' ', PGT_BARE, "\\x20");
+	escape_is('=', PGT_BARE, "\\x3d");
+	escape_is('\n', PGT_BARE, "\\n");
+	escape_is('\\', PGT_QUOTELESS, "\\\\");
+	ok(pgt_is_plain(' ', PGT_QUOTELESS), "a blank between quotes");
+	escape_is('\n', '\'', "\\n");
+	escape_is('\r', '\'', "\\r");
+	escape_is('\t', '\'', "\\t");
+	escape_is('\\', '\'', "\\\\");
+	escape_is('\'', '\'', "\\'");
+	escape_is('\0', '\'', "\\x00");
+	escape_is(0x1F, '\'', "\\x1f");
+	escape_is(0x7F, '\'', "\\x7f");
 	ok(pgt_plain_len("ab'c", 4, '\'') == 2, "plain up to a quote");
 	ok(pgt_plain_len("ab'c", 4, '"') == 4, "another quote is plain");
 	ok(pgt_plain_len("abc", 2, '"') == 2, "no further than the length");

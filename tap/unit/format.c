@@ -15,16 +15,17 @@ test_cursors(void)
 		.queryid = UINT64_MAX, .hash = UINT64CONST(0x100000002),
 		.total_len = 13, .userid = 20, .loginid = 30, .command = 3);
 	wrote("=====================\n"
-		  "PARSING IN CURSOR #10 len=13 dep=1 uid=20 oct=3 lid=30 tim=7 hv=2 "
-		  "ad='0' sqlid='18446744073709551615'\n"
+		  "PARSING IN CURSOR #10 len=13 dep=1 uid=20 oct=3 lid=30 tim=7 "
+		  "hv=4294967295 ad='0' sqlid='gzzzzzzzzzzzz' queryid=-1\n"
 		  "SELECT 1\n\t'x'\n"
 		  "END OF STMT\n", "a statement, whose text is as it was sent");
 	PUT(PGT_RECORD_CURSOR, PgtCursorRecord, "abc",
 		.header.cursor = 11, .total_len = 6, .full_len = 100,
+		.hash = UINT64CONST(0x100000002),
 		.traceparent = "00-'\\x");
 	wrote("=====================\n"
-		  "PARSING IN CURSOR #11 len=6 dep=0 uid=0 oct=0 lid=0 tim=0 hv=0 "
-		  "ad='0' sqlid='0' traceparent='00-\\'\\\\x' cut=100\nabc",
+		  "PARSING IN CURSOR #11 len=6 dep=0 uid=0 oct=0 lid=0 tim=0 hv=2 "
+		  "ad='0' sqlid='0000004000002' queryid=0 traceparent='00-\\'\\\\x' cut=100\nabc",
 		  "the first piece of a text that was cut, and a traceparent");
 	PUT(PGT_RECORD_TEXT, PgtRecord, "de");
 	wrote("de", "a piece in the middle");
@@ -33,7 +34,8 @@ test_cursors(void)
 	PUT(PGT_RECORD_CURSOR, PgtCursorRecord, "", .header.cursor = 12);
 	wrote("=====================\n"
 		  "PARSING IN CURSOR #12 len=0 dep=0 uid=0 oct=0 lid=0 tim=0 hv=0 "
-		  "ad='0' sqlid='0'\n\nEND OF STMT\n", "an empty text");
+		  "ad='0' sqlid='0000000000000' queryid=0\n\nEND OF STMT\n",
+		  "an empty text");
 }
 
 static void
@@ -72,7 +74,9 @@ put_bind(PgtBindState state, const char *text, uint64 total_len,
 		 uint64 value_len, int type_len, const char *type_name)
 {
 	PgtBindRecord bind = {.total_len = total_len, .value_len = value_len,
-		.type = 25, .type_len = type_len, .index = 2, .state = state};
+		.type = 25, .type_len = type_len, .index = 2, .state = state,
+		.oracle_type = PGT_ORACLE_VARCHAR2
+	};
 
 	strlcpy(NameStr(bind.type_name), type_name, NAMEDATALEN);
 	put_record(PGT_RECORD_BIND, &bind.header, sizeof(bind), text);
@@ -86,31 +90,96 @@ test_binds(void)
 	wrote("BINDS #10:\n\n", "values follow");
 	put_bind(PGT_BIND_VALUE, "a\"b'\\\n\x7f", 7, 0, -1, "te'xt");
 	wrote(" Bind#2\n"
-		  "  oacdty=25 mxl=7(7) mxlc=00 mal=00 scl=00 pre=00 typ='te\\'xt'\n"
+		  "  oacdty=01 mxl=7(7) mxlc=00 mal=00 scl=00 pre=00 typ='te\\'xt' "
+		  "typoid=25\n"
 		  "  kxsbbbfp=0 bln=7 avl=7 flg=05\n"
 		  "  value=\"a\\\"b'\\\\\\n\\x7f\"\n", "a value is on one line");
 	put_bind(PGT_BIND_VALUE, "ab", 3, 9, 4, "int4");
 	wrote(" Bind#2\n"
-		  "  oacdty=25 mxl=4(4) mxlc=00 mal=00 scl=00 pre=00 typ='int4'\n"
+		  "  oacdty=01 mxl=4(4) mxlc=00 mal=00 scl=00 pre=00 typ='int4' typoid=25\n"
 		  "  kxsbbbfp=0 bln=9 avl=9 flg=05 shown=3\n"
 		  "  value=\"ab", "a value that was cut, of a type with a length");
 	PUT(PGT_RECORD_TEXT, PgtRecord, "\"");
 	wrote("\\\"\"\n", "its last piece is escaped as well");
 	put_bind(PGT_BIND_NULL, "", 0, 0, -1, "text");
 	wrote(" Bind#2\n"
-		  "  oacdty=25 mxl=0(0) mxlc=00 mal=00 scl=00 pre=00 typ='text'\n"
+		  "  oacdty=01 mxl=0(0) mxlc=00 mal=00 scl=00 pre=00 typ='text' typoid=25\n"
 		  "  kxsbbbfp=0 bln=0 avl=0 flg=05\n"
 		  "  value=NULL\n", "NULL");
 	put_bind(PGT_BIND_OMITTED, "why>\"", 5, 0, -1, "text");
 	wrote(" Bind#2\n"
-		  "  oacdty=25 mxl=5(5) mxlc=00 mal=00 scl=00 pre=00 typ='text'\n"
+		  "  oacdty=01 mxl=5(5) mxlc=00 mal=00 scl=00 pre=00 typ='text' typoid=25\n"
 		  "  kxsbbbfp=0 bln=5 avl=0 flg=05\n"
 		  "  value=<why\\>\">\n", "a value that isn't shown");
 	put_bind(PGT_BIND_VALUE, "", 0, 0, -1, "text");
 	wrote(" Bind#2\n"
-		  "  oacdty=25 mxl=0(0) mxlc=00 mal=00 scl=00 pre=00 typ='text'\n"
+		  "  oacdty=01 mxl=0(0) mxlc=00 mal=00 scl=00 pre=00 typ='text' typoid=25\n"
 		  "  kxsbbbfp=0 bln=0 avl=0 flg=05\n"
 		  "  value=\"\"\n", "an empty value");
+}
+
+static void
+number_is(int type, const char *text, uint64 total_len, uint64 value_len,
+		  const char *expected)
+{
+	PgtBindRecord bind = {.total_len = total_len, .value_len = value_len,
+	.type = 23, .type_len = 4, .oracle_type = type};
+	const char *value;
+
+	put_record(PGT_RECORD_BIND, &bind.header, sizeof(bind), text);
+	if (format.text_left > 0)
+		pgt_format_text_dots(&format, format.text_left);
+	value = strstr(out.data, "value=");
+	is(value, expected, expected);
+	resetStringInfo(&out);
+}
+
+static void
+test_numbers(void)
+{
+	static const int types[] = {PGT_ORACLE_NUMBER, PGT_ORACLE_FLOAT,
+	PGT_ORACLE_DOUBLE};
+
+	new_file();
+	for (int i = 0; i < (int) lengthof(types); i++)
+	{
+		number_is(types[i], "5", 1, 0, "value=5\n");
+		number_is(types[i], "-1.5e-07", 8, 0, "value=-1.5e-07\n");
+	}
+	number_is(PGT_ORACLE_NUMBER, "-Infinity", 9, 0, "value=\"-Infinity\"\n");
+	number_is(PGT_ORACLE_NUMBER, "NaN", 3, 0, "value=\"NaN\"\n");
+	number_is(PGT_ORACLE_NUMBER, "-", 1, 0, "value=\"-\"\n");
+	number_is(PGT_ORACLE_NUMBER, "", 0, 0, "value=\"\"\n");
+	number_is(PGT_ORACLE_NUMBER, "1\nWAIT #1: ", 11, 0,
+			  "value=\"1\\nWAIT #1: \"\n");
+	number_is(PGT_ORACLE_NUMBER, "12", 3, 0, "value=\"12.\"\n");
+	number_is(PGT_ORACLE_NUMBER, "12", 2, 10, "value=\"12\"\n");
+	number_is(PGT_ORACLE_VARCHAR2, "5", 1, 0, "value=\"5\"\n");
+}
+
+static void
+test_bind_names(void)
+{
+	char		name[1000];
+
+	new_file();
+	PUT(PGT_RECORD_BIND_NAME, PgtRecord, "a'b");
+	wrote("", "a name waits for its value");
+	put_bind(PGT_BIND_NULL, "", 0, 0, -1, "text");
+	wrote(" Bind#2\n"
+		  "  oacdty=01 mxl=0(0) mxlc=00 mal=00 scl=00 pre=00 typ='text' "
+		  "typoid=25 name='a\\'b'\n"
+		  "  kxsbbbfp=0 bln=0 avl=0 flg=05\n"
+		  "  value=NULL\n", "which has it");
+	put_bind(PGT_BIND_NULL, "", 0, 0, -1, "text");
+	ok(strstr(out.data, "name=") == NULL, "and the next one doesn't");
+	resetStringInfo(&out);
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	PUT(PGT_RECORD_BIND_NAME, PgtRecord, name);
+	put_bind(PGT_BIND_NULL, "", 0, 0, -1, "text");
+	ok(out.len < 400, "a name that is too long is cut");
+	resetStringInfo(&out);
 }
 
 static void
@@ -123,21 +192,35 @@ test_errors(void)
 		.header.cursor = 10, .header.depth = 1, .header.time_ns = 9 * US,
 		.total_len = 6, .full_len = 50, .userid = 20, .loginid = 30,
 		.sqlstate = state, .position = 4);
-	wrote("PARSE ERROR #10:len=6 dep=1 uid=20 oct=0 lid=30 tim=9 err=42P01 "
-		  "pos=4 cut=50\nSELEC", "an error of a text, and a part of that");
+	wrote("PARSE ERROR #10:len=6 dep=1 uid=20 oct=0 lid=30 tim=9 "
+		  "err=16908420 sqlstate=42P01 message=\"\" pos=4 cut=50\nSELEC", "an error of a text, and a part of that");
 	PUT(PGT_RECORD_TEXT, PgtRecord, "2");
 	wrote("2\nCLOSE #0:c=0,e=0,dep=1,type=0,tim=9\n", "its end");
 	PUT(PGT_RECORD_ERROR, PgtErrorRecord, "", .header.cursor = 10,
 		.header.time_ns = 9 * US, .sqlstate = state);
-	wrote("ERROR #10:err=42P01 tim=9\n", "an error of a cursor");
+	wrote("ERROR #10:err=16908420 tim=9 sqlstate=42P01 message=\"\"\n",
+		  "an error of a cursor");
 	PUT(PGT_RECORD_ERROR, PgtErrorRecord, "", .header.cursor = 10,
 		.sqlstate = MAKE_SQLSTATE('=', '<', 'Z', '\\', '9'));
-	wrote("ERROR #10:err=??Z?9 tim=0\n", "a code that can't be one");
+	ok(strstr(out.data, " sqlstate=??Z?9 ") != NULL,
+	   "a code that can't be one");
+	resetStringInfo(&out);
 	begin_call(12, 0);
 	resetStringInfo(&out);
 	PUT(PGT_RECORD_ERROR, PgtErrorRecord, "", .header.time_ns = 9 * US,
 		.sqlstate = state);
-	wrote("ERROR #12:err=42P01 tim=9\n", "one that is of the open call");
+	wrote("ERROR #12:err=16908420 tim=9 sqlstate=42P01 message=\"\"\n",
+		  "one that is of the open call");
+	PUT(PGT_RECORD_ERROR, PgtErrorRecord, "SELECT \"a\"\n", .header.cursor = 10,
+		.header.time_ns = 9 * US, .sqlstate = state, .bind = 1, .full_len = 99,
+		.details = {
+		.message = "a \"b\"\n\\", .schema = {"s"}, .table = {"t\""},
+		.column = {"c"}, .constraint = {"k"}
+	});
+	wrote("ERROR #10:err=16908420 tim=9 sqlstate=42P01 "
+		  "message=\"a \\\"b\\\"\\n\\\\\" schema=\"s\" table=\"t\\\"\" column=\"c\" "
+		  "constraint=\"k\" bind=0 statement=\"SELECT \\\"a\\\"\\n\" cut=99\n",
+		  "one with all that may be known");
 }
 
 static void
@@ -239,7 +322,8 @@ test_wall_clock(void)
 	wrote("*** 1970-01-02T00:00:25.000000+00:00 (tim=86425000000)\n"
 		  "=====================\n"
 		  "PARSING IN CURSOR #11 len=0 dep=0 uid=0 oct=0 lid=0 "
-		  "tim=86425000000 hv=0 ad='0' sqlid='0'\n\nEND OF STMT\n",
+		  "tim=86425000000 hv=0 ad='0' sqlid='0000000000000' queryid=0\n"
+		  "\nEND OF STMT\n",
 		  "one before a statement, at its time");
 }
 
@@ -249,6 +333,8 @@ main(void)
 	test_cursors();
 	test_calls();
 	test_binds();
+	test_numbers();
+	test_bind_names();
 	test_errors();
 	test_contexts();
 	test_missing();

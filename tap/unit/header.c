@@ -33,6 +33,7 @@ expected_header(const char *module)
 					"Instance name: \n"
 					"Database name: d\\\\b\n"
 					"User name: r\\nle\n"
+					"PostgreSQL process number: 7\n"
 					"Unix process pid: 42, image: client backend\n"
 					"Backend start: 2000-01-01T00:00:01.500000+00:00\n"
 					"\n"
@@ -53,6 +54,7 @@ test_header(void)
 	char	   *expected = expected_header("app'\\x01");
 
 	session.pid = 42;
+	session.proc_number = 7;
 	session.backend_start = 1500000;
 	strcpy(NameStr(session.database_name), "d\\b");
 	strcpy(NameStr(session.role_name), "r\nle");
@@ -96,6 +98,7 @@ test_running_statement(void)
 {
 	PgtRunningStatement statement = {
 		.text = "SELECT\n1",
+		.queryid = UINT64CONST(10784275964862160707),
 		.role = 20,
 		.traced_ns = 9 * US,
 	};
@@ -103,8 +106,9 @@ test_running_statement(void)
 	new_file();
 	pgt_format_running_statement(&format, &statement);
 	wrote("=====================\n"
-		  "PARSING IN CURSOR #10 len=8 dep=0 uid=20 oct=0 lid=20 tim=9 hv=0 "
-		  "ad='0' sqlid='0'\nSELECT\n1\nEND OF STMT\n",
+		  "PARSING IN CURSOR #10 len=8 dep=0 uid=20 oct=0 lid=20 tim=9 "
+		  "hv=1029988163 ad='0' sqlid='9babjv8yq8ru3' "
+		  "queryid=-7662468108847390909\nSELECT\n1\nEND OF STMT\n",
 		  "the statement that ran last");
 	ok(pgt_format_cursor(&format, false) == 0 &&
 	   pgt_format_cursor(&format, true) == 10, "has only waits for the client");
@@ -112,15 +116,19 @@ test_running_statement(void)
 	new_file();
 	test_secret = "SECRET";
 	statement.text = "SECRET";
+	statement.queryid = 0;
 	statement.running = true;
 	statement.since_ns = statement.traced_ns = test_now_ns;
 	pgt_format_running_statement(&format, &statement);
 	test_secret = NULL;
 	ok(strstr(out.data, " len=3 ") != NULL &&
 	   strstr(out.data, "\nxxx\nEND OF STMT\n") != NULL, "a secret is hidden");
+	ok(strstr(out.data, " queryid=0\n") != NULL &&
+	   strstr(out.data, "sqlid='0000000000000'") == NULL,
+	   "a text without an identifier is known by its hash");
 	resetStringInfo(&out);
 	pgt_format_waiting(&format, &wait_name);
-	wrote("*** WAITING #10 nam='a\\'b' type='IO'\n", "what it waits for");
+	wrote("*** IN PROGRESS cursor=10 event=a\\x27b type=IO\n", "what it waits for");
 }
 
 static void
@@ -137,14 +145,15 @@ test_running(void)
 	test_now_ns += 10 * SECOND;
 	format.wall_clock_ns = test_now_ns;
 	pgt_format_running(&format, test_now_ns, NULL, 0, false);
-	wrote("*** RUNNING #10 e=10000000\n", "after ten seconds");
+	wrote("*** RUNNING cursor=10 e=10000000\n", "after ten seconds");
 	pgt_format_running(&format, test_now_ns + SECOND, NULL, 0, false);
 	wrote("", "said once");
 	test_now_ns += 10 * SECOND;
 	format.wall_clock_ns = test_now_ns;
 	pgt_format_running(&format, test_now_ns, &wait_name,
 					   test_now_ns - 3 * US, true);
-	wrote("*** RUNNING #10 e=20000000 nam='a\\'b' type='IO' ela=3 partial=1\n",
+	wrote("*** RUNNING cursor=10 e=20000000 event=a\\x27b type=IO ela=3 "
+		  "partial=1\n",
 		  "and again, with a wait");
 	PUT(PGT_RECORD_CURSOR, PgtCursorRecord, "S", .header.cursor = 11,
 		.header.time_ns = test_now_ns, .total_len = 2);
@@ -156,7 +165,7 @@ test_running(void)
 	resetStringInfo(&out);
 	format.wall_clock_ns = test_now_ns;
 	pgt_format_running(&format, test_now_ns, &wait_name, test_now_ns, false);
-	wrote("*** RUNNING #10 e=30000000 nam='a\\'b' type='IO' ela=0\n",
+	wrote("*** RUNNING cursor=10 e=30000000 event=a\\x27b type=IO ela=0\n",
 		  "but after it");
 }
 

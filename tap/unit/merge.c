@@ -257,13 +257,15 @@ test_soundness(void)
 		PgtBindRecord bind;
 		PgtStatRecord stat;
 		PgtContextRecord context;
+		PgtErrorRecord error;
+		PgtParseErrorRecord parse_error;
 	}			r;
 
 	for (int type = 0; type < 20; type++)
 	{
 		memset(&r, 0, sizeof(r));
 		soundness(type, &r.header, sizeof(r), type >= PGT_RECORD_TEXT &&
-				  type <= PGT_RECORD_EXIT, "types");
+				  type <= PGT_RECORD_BIND_NAME, "types");
 		soundness(type, &r.header, 16, false, "no room for the fixed part");
 		r.header.text_len = sizeof(r);
 		soundness(type, &r.header, sizeof(r), false, "no room for the text");

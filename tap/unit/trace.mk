@@ -2,10 +2,11 @@
 
 # What programs that read traces use as well is compiled where PostgreSQL's
 # headers can't be found.
-PURE_TRACE_TESTS = $(patsubst %,.build/unit/%,escape file_name trace_name)
+PURE_TRACE_TESTS = $(patsubst %,.build/unit/%,escape file_name sql_id trace_name)
 
 .build/unit/escape: bgworker/trace/escape.h bgworker/trace/grammar.h
 .build/unit/file_name: bgworker/trace/file_name.c bgworker/trace/file_name.h
+.build/unit/sql_id: bgworker/trace/sql_id.h
 .build/unit/trace_name: bgworker/trace/trace_name.c bgworker/trace/trace_name.h
 $(PURE_TRACE_TESTS): UNIT_CFLAGS = -std=gnu99 -pedantic-errors \
 	-fsanitize=address,undefined -fno-sanitize-recover=all

@@ -10,14 +10,18 @@
 #include "tap/unit/support/lines.h"
 
 static const PgtWaitName read_name = {.name = "DataFileRead", .type = "IO"};
-static const PgtWaitName lock_name = {.name = "a'b", .type = "Lock"};
+static const PgtWaitName lock_name = {.name = "a'b c", .type = "Lock"};
 
 static PgtRelations relations;
 
-/* The line of such a wait, from 1 to 3.5 us; what is common to all is left out */
+/*
+ * The line of such a wait, from 1 to 3.5 us; what is common to all is left out,
+ * and obj# that isn't known
+ */
 static void
 wait_is(PgtWait wait, const char *middle, const char *name)
 {
+	const char *object = strstr(middle, " obj#=") == NULL ? " obj#=-1" : "";
 	char	   *line;
 
 	if (wait.name == NULL)
@@ -25,9 +29,9 @@ wait_is(PgtWait wait, const char *middle, const char *name)
 	wait.start_ns = 1 * US;
 	wait.end_ns = 3 * US + 500;
 	wait.relations = &relations;
-	line = psprintf("WAIT #0: nam='%s' ela= 2%s tim=3\n",
-					wait.name == &read_name ? "DataFileRead" : "a\\'b",
-					middle);
+	line = psprintf("WAIT #0: nam='%s' ela= 2%s%s tim=3\n",
+					wait.name == &read_name ? "DataFileRead" : "a\\x27b c",
+					middle, object);
 	pgt_format_wait(&format, &wait);
 	wrote(line, name);
 	pfree(line);
@@ -41,18 +45,17 @@ wait_is(PgtWait wait, const char *middle, const char *name)
 
 static void
 file_is(const char *directory, const char *file, int known, uint64 offset,
-		uint64 size, const char *middle)
+		uint64 size, const char *parameters, int relation)
 {
 	struct pgt_target target = {.file = {.known = known, .offset = offset,
 		.size = size}};
-	char	   *rest = psprintf("%s type='IO'%s", middle,
-								strstr(file, "_fsm") ? " fork='fsm'" : "");
-	char	   *all = psprintf("%s file='%s/%s'", rest, directory, file);
+	char	   *all = psprintf("%s type=IO%s file=%s/%s obj#=%d", parameters,
+							   strstr(file, "_fsm") ? " fork=fsm" : "",
+							   directory, file, relation);
 
 	strlcpy(target.file.directory, directory, PGT_FILE_NAME_LEN);
 	strlcpy(target.file.name, file, PGT_FILE_NAME_LEN);
 	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target), all, all);
-	pfree(rest);
 	pfree(all);
 }
 
@@ -63,42 +66,45 @@ test_files(void)
 	struct pgt_target target;
 
 	file_is("5", "100", both, 8192 * 7, 8192 * 2,
-			" file#=100 block#=7 blocks=2 obj#=1000");
+			" file#=100 block#=7 blocks=2", 1000);
 	file_is("5", "100.2", both, 8192 * 7 + 1, 8192,
-			" file#=100 block#=262151 blocks=2 obj#=1000");
+			" file#=100 block#=262151 blocks=2", 1000);
 	file_is("5", "100_fsm", PGT_FILE_HAS_OFFSET, 0, 0,
-			" file#=100 block#=0 obj#=1000");
-	file_is("5", "100", PGT_FILE_HAS_SIZE, 0, 8192, " file#=100 obj#=1000");
-	file_is("5", "100", both, 8192, 0, " file#=100 block#=1 blocks=0 obj#=1000");
+			" file#=100 block#=0 p3=0", 1000);
+	file_is("5", "100", PGT_FILE_HAS_SIZE, 0, 8192,
+			" file#=100 p2=0 p3=0", 1000);
+	file_is("5", "100", both, 8192, 0, " file#=100 block#=1 blocks=0", 1000);
 	file_is("5", "100", both, UINT64_MAX, 5,
-			" file#=100 block#=2251799813685247 blocks=0 obj#=1000");
-	file_is("6", "100", 0, 0, 0, " file#=100 obj#=-1");
+			" file#=100 block#=2251799813685247 blocks=0", 1000);
+	file_is("6", "100", 0, 0, 0, " file#=100 p2=0 p3=0", -1);
 	file_is("pg_wal", "000000010000000000000003", both, 8192, 8192,
-			" log#=3 block#=1 blocks=1 obj#=-1");
-	file_is("base", "PG_VERSION", both, 0, 1, " block#=0 blocks=1 obj#=-1");
+			" log#=3 block#=1 blocks=1", -1);
+	file_is("base", "PG_VERSION", both, 0, 1, " block#=0 blocks=1 p3=0", -1);
 	file_is("base", "PG_VERSION", PGT_FILE_HAS_SIZE, 0, 1,
-			" p1=0 p2=0 p3=0 obj#=-1");
+			" p1=0 p2=0 p3=0", -1);
 
 	/* names that don't end */
 	memset(&target, 0, sizeof(target));
 	strcpy(target.file.directory, "5");
 	memset(target.file.name, '1', PGT_FILE_NAME_LEN);
 	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' "
-			"file='5/1111111111111111111111111111111111111111'",
+			" p1=0 p2=0 p3=0 type=IO "
+			"file=5/1111111111111111111111111111111111111111",
 			"a name without an end");
-	strcpy(target.file.name, "a'\n");
+	strcpy(target.file.name, "a' \"=\n\\");
 	wait_is(WAIT(.target_kind = PGT_TARGET_FILE, .target = &target),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' file='5/a\\'\\n'",
+			" p1=0 p2=0 p3=0 type=IO "
+			"file=5/a\\x27\\x20\\x22\\x3d\\n\\\\",
 			"a name that has to be escaped");
 }
 
 static void
-lock_is(LockTagType type, const char *parameters, int relation)
+lock_is(LockTagType type, const char *parameters, const char *fourth,
+		int relation)
 {
 	struct pgt_target target = {.lock = {1, 2, 3, 4, type, DEFAULT_LOCKMETHOD}};
-	char	   *middle = psprintf("%s obj#=%d type='Lock' mode='OtherLock'",
-								  parameters, relation);
+	char	   *middle = psprintf("%s type=Lock%s mode=OtherLock obj#=%d",
+								  parameters, fourth, relation);
 
 	wait_is(WAIT(.name = &lock_name, .target_kind = PGT_TARGET_LOCK,
 				 .target = &target, .mode = ShareLock), middle, parameters);
@@ -111,35 +117,35 @@ test_locks(void)
 	struct pgt_target target = {.lock = {1, UINT32_MAX, UINT32_MAX, 1,
 		LOCKTAG_ADVISORY, USER_LOCKMETHOD}};
 
-	lock_is(LOCKTAG_RELATION, " dbid=1", 2);
-	lock_is(LOCKTAG_RELATION_EXTEND, " dbid=1", 2);
-	lock_is(LOCKTAG_DATABASE_FROZEN_IDS, " dbid=1", -1);
-	lock_is(LOCKTAG_PAGE, " dbid=1 block#=3", 2);
-	lock_is(LOCKTAG_TUPLE, " dbid=1 block#=3 row#=4", 2);
-	lock_is(LOCKTAG_TRANSACTION, " xid=1", -1);
-	lock_is(LOCKTAG_VIRTUALTRANSACTION, " backend=1 lxid=2", -1);
-	lock_is(LOCKTAG_SPECULATIVE_TOKEN, " xid=1 token=2", -1);
-	lock_is(LOCKTAG_OBJECT, " dbid=1 classid=2 objid=3 objsubid=4", -1);
-	lock_is(LOCKTAG_USERLOCK, " field1=1 field2=2 field3=3 field4=4", -1);
-	lock_is(200, " field1=1 field2=2 field3=3 field4=4", -1);
-	lock_is(LOCKTAG_ADVISORY, " dbid=1 key1=2 key2=3", -1);
+	lock_is(LOCKTAG_RELATION, " dbid=1 p2=0 p3=0", "", 2);
+	lock_is(LOCKTAG_RELATION_EXTEND, " dbid=1 p2=0 p3=0", "", 2);
+	lock_is(LOCKTAG_DATABASE_FROZEN_IDS, " dbid=1 p2=0 p3=0", "", -1);
+	lock_is(LOCKTAG_PAGE, " dbid=1 block#=3 p3=0", "", 2);
+	lock_is(LOCKTAG_TUPLE, " dbid=1 block#=3 row#=4", "", 2);
+	lock_is(LOCKTAG_TRANSACTION, " xid=1 p2=0 p3=0", "", -1);
+	lock_is(LOCKTAG_VIRTUALTRANSACTION, " backend=1 lxid=2 p3=0", "", -1);
+	lock_is(LOCKTAG_SPECULATIVE_TOKEN, " xid=1 token=2 p3=0", "", -1);
+	lock_is(LOCKTAG_OBJECT, " classid=2 objid=3 objsubid=4", " dbid=1", -1);
+	lock_is(LOCKTAG_USERLOCK, " field1=1 field2=2 field3=3", " field4=4", -1);
+	lock_is(200, " field1=1 field2=2 field3=3", " field4=4", -1);
+	lock_is(LOCKTAG_ADVISORY, " dbid=1 key1=2 key2=3", "", -1);
 	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
 				 .mode = ExclusiveLock),
-			" dbid=1 key=-1 obj#=-1 type='IO' mode='ExclusiveLock'",
+			" dbid=1 key=-1 p3=0 type=IO mode=ExclusiveLock",
 			"a key of 64 bits");
 	target.lock.field4 = 2;
 	target.lock.method = 3;
 	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
 				 .mode = ExclusiveLock),
-			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'",
+			" dbid=1 key1=-1 key2=-1 type=IO",
 			"keys of 32 bits, an unknown method");
 	target.lock.method = USER_LOCKMETHOD;
 	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
 				 .mode = MaxLockMode + 1),
-			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'", "an unknown mode");
+			" dbid=1 key1=-1 key2=-1 type=IO", "an unknown mode");
 	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
 				 .mode = NoLock),
-			" dbid=1 key1=-1 key2=-1 obj#=-1 type='IO'", "no mode");
+			" dbid=1 key1=-1 key2=-1 type=IO", "no mode");
 }
 
 static void
@@ -148,16 +154,16 @@ test_blockers(void)
 	PgtBlockers blockers = {.total = 3, .count = 2, .pids = {7, 0}};
 
 	wait_is(WAIT(.blockers = &blockers),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' blocker=7,0 blockers=3",
+			" p1=0 p2=0 p3=0 type=IO blocker=7,0 blockers=3",
 			"two blockers of three");
 	blockers.total = 2;
 	blockers.query_ids[1] = UINT64_MAX;
 	wait_is(WAIT(.blockers = &blockers),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' blocker=7,0 "
-			"blocker_sqlid='0,18446744073709551615'", "what they execute");
+			" p1=0 p2=0 p3=0 type=IO blocker=7,0 "
+			"blocker_sqlid=0,gzzzzzzzzzzzz", "what they execute");
 	blockers.total = blockers.count = 0;
 	wait_is(WAIT(.blockers = &blockers),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO'", "none found");
+			" p1=0 p2=0 p3=0 type=IO", "none found");
 }
 
 static void
@@ -169,35 +175,52 @@ test_others(void)
 		.flags = PGT_AIO_TEMPORARY, .owner = 3}};
 
 	wait_is(WAIT(.client_bytes = 0),
-			" #bytes=0 obj#=-1 type='IO'", "bytes of a client");
+			" #bytes=0 p2=0 p3=0 type=IO", "bytes of a client");
 	wait_is(WAIT(.mode = LW_SHARED),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='Shared'", "shared");
+			" p1=0 p2=0 p3=0 type=IO mode=Shared", "shared");
 	wait_is(WAIT(.mode = LW_EXCLUSIVE),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='Exclusive'", "exclusive");
+			" p1=0 p2=0 p3=0 type=IO mode=Exclusive", "exclusive");
 	wait_is(WAIT(.mode = LW_WAIT_UNTIL_FREE),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' mode='WaitUntilFree'",
+			" p1=0 p2=0 p3=0 type=IO mode=WaitUntilFree",
 			"until it is free");
 	wait_is(WAIT(.mode = LW_WAIT_UNTIL_FREE + 1, .partial = true),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO' partial=1", "a part");
+			" p1=0 p2=0 p3=0 type=IO partial=1", "a part");
 	wait_is(WAIT(.target_kind = PGT_TARGET_BUFFER, .target = &buffer),
-			" file#=100 block#=9 blocks=1 obj#=1000 type='IO' fork='fsm'",
+			" file#=100 block#=9 blocks=1 type=IO fork=fsm obj#=1000",
 			"a buffer");
 	buffer.buffer.fork = INT32_MIN;
 	wait_is(WAIT(.target_kind = PGT_TARGET_BUFFER, .target = &buffer),
-			" file#=100 block#=9 blocks=1 obj#=1000 type='IO'",
+			" file#=100 block#=9 blocks=1 type=IO obj#=1000",
 			"a fork that there isn't");
 	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
-			" file#=100 block#=131073 blocks=4 obj#=1000 type='IO' fork='vm' "
-			"file='5/t3_100_vm.1'", "asynchronous I/O");
+			" file#=100 block#=131073 blocks=4 type=IO fork=vm "
+			"file=5/t3_100_vm.1 obj#=1000", "asynchronous I/O");
 	aio.aio = (struct pgt_aio)
 	{
 		.file = 200, .fork = 255, .block = 1
 	};
 	wait_is(WAIT(.target_kind = PGT_TARGET_AIO, .target = &aio),
-			" file#=200 block#=1 blocks=0 obj#=-1 type='IO' "
-			"file='global/200'", "of a shared relation");
+			" file#=200 block#=1 blocks=0 type=IO "
+			"file=global/200", "of a shared relation");
 	wait_is(WAIT(.plan_node = UINT64CONST(0x500000007)),
-			" p1=0 p2=0 p3=0 obj#=-1 type='IO'", "no node between calls");
+			" p1=0 p2=0 p3=0 type=IO", "no node between calls");
+}
+
+static void
+test_names(void)
+{
+	static const PgtWaitName lwlock = {.name = "WALWrite", .type = "LWLock",
+	.is_lwlock = true};
+	static const PgtWaitName custom = {.name = "a \"b'=\\\n", .type = "x y"};
+	PgtWait		wait = WAIT(.name = &lwlock);
+
+	pgt_format_wait(&format, &wait);
+	wrote("WAIT #0: nam='LWLock: WALWrite' ela= 0 p1=0 p2=0 p3=0 type=LWLock "
+		  "obj#=-1 tim=0\n", "a light-weight lock's name is its own");
+	wait.name = &custom;
+	pgt_format_wait(&format, &wait);
+	wrote("WAIT #0: nam='a \\x22b\\x27=\\\\\\n' ela= 0 p1=0 p2=0 p3=0 "
+		  "type=x\\x20y obj#=-1 tim=0\n", "any name");
 }
 
 /* Waits for the worker */
@@ -211,7 +234,7 @@ test_tracer(void)
 	{
 		struct pgt_target target = {.tracer = {.since_ns = 1,
 			.reason = PGT_TRACER_ATTACH + (uint32) i}};
-		char	   *middle = psprintf(" p1=0 p2=0 p3=0 obj#=-1 type='Extension' reason=%s",
+		char	   *middle = psprintf(" p1=0 p2=0 p3=0 type=Extension reason=%s",
 									  reasons[i]);
 
 		wait_is(WAIT(.name = &name, .target_kind = PGT_TARGET_TRACER,
@@ -228,8 +251,8 @@ test_nodes(void)
 
 	begin_call(10, 0);
 	pgt_format_wait(&format, &wait);
-	wrote("WAIT #10: nam='DataFileRead' ela= 0 p1=0 p2=0 p3=0 obj#=-1 "
-		  "type='IO' node=7 tim=0\n", "a node, with no relations known");
+	wrote("WAIT #10: nam='DataFileRead' ela= 0 p1=0 p2=0 p3=0 type=IO "
+		  "node=7 obj#=-1 tim=0\n", "a node, with no relations known");
 	end_call(10, 0, false);
 }
 
@@ -241,13 +264,13 @@ test_run_queue(void)
 	wrote("", "the run queue isn't traced");
 	format.has_run_queue = true;
 	pgt_format_run_queue(&format, 5 * US, 100 * US);
-	wrote("WAIT #0: nam='CPU run queue' ela= 5 p1=0 p2=0 p3=0 obj#=-1 "
-		  "type='CPU' tim=100\n", "time in it");
+	wrote("WAIT #0: nam='CPU run queue' ela= 5 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=100\n", "time in it");
 	pgt_format_run_queue(&format, 5 * US + 999, 200 * US);
 	wrote("", "less than a microsecond");
 	pgt_format_run_queue(&format, 6 * US, 300 * US);
-	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 obj#=-1 "
-		  "type='CPU' tim=300\n", "isn't forgotten");
+	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=300\n", "isn't forgotten");
 	pgt_format_run_queue_in_wait(&format, 20 * US);
 	pgt_format_run_queue_in_wait(&format, 10 * US);
 	pgt_format_run_queue(&format, 20 * US, 400 * US);
@@ -255,13 +278,13 @@ test_run_queue(void)
 	wrote("", "what is contained in a wait, and what is unknown");
 	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
 		.header.time_ns = 500 * US, .run_delay_ns = 21 * US);
-	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 obj#=-1 "
-		  "type='CPU' tim=500\n", "before a call");
+	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=500\n", "before a call");
 	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10, .begun = true,
 		.header.time_ns = 600 * US, .run_delay_ns = 23 * US,
 		.kind = PGT_CALL_CLOSE);
-	wrote("WAIT #10: nam='CPU run queue' ela= 2 p1=0 p2=0 p3=0 obj#=-1 "
-		  "type='CPU' tim=600\n"
+	wrote("WAIT #10: nam='CPU run queue' ela= 2 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=600\n"
 		  "CLOSE #10:c=0,e=0,dep=0,type=0,tim=600\n", "in it");
 }
 
@@ -307,6 +330,7 @@ main(void)
 	test_blockers();
 	test_others();
 	test_tracer();
+	test_names();
 	test_nodes();
 	test_run_queue();
 	test_relations();

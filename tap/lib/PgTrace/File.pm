@@ -32,8 +32,12 @@ use Test::More;
 # The version of the grammar, as bgworker/trace/grammar.h has it
 my $format_version = 2;
 
-# A string in quotes, in which quotes and backslashes are escaped
+# A string in quotes, in which quotes and backslashes are escaped, of either kind
 my $quoted = qr/'((?:[^'\\]++|\\.)*+)'/;
+my $double_quoted = qr/"((?:[^"\\]++|\\.)*+)"/;
+
+# A value without quotes, in which they and blanks are escaped
+my $bare = qr/(?:[^ '"=\\]++|\\(?:x[0-9a-f]{2}|[nrt\\]))+/;
 my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
 
 =pod
@@ -49,7 +53,9 @@ Reference to the list of a trace file's records, each a hash with
            'WAIT', 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
   line     number of its first line
   cursor   where the record has one
-  fields   hash of the line's fields, by the names in the file
+  fields   hash of the line's fields, by the names in the file; of a WAIT, those
+           of the parameters that aren't padding are in "parameters", and "nam"
+           is the name of pg_stat_activity, while "name" is as in the file
   text     SQL, the operation of STAT, what follows *** in a note
   binds    of BINDS: list of {index, fields, value}; value is as in the file,
            unescaped, undef for NULL and a reference to why it is missing
@@ -171,14 +177,14 @@ sub fields
 {
 	my ($parser, $string, $separator, @names) = @_;
 	my $field = $field{$separator} //=
-	  qr/\G([\w#]+)=(?:$quoted|([^\s,']*))(?:$separator|$)/;
+	  qr/\G([\w#]+)=(?:$quoted|$double_quoted|([^\s,'"]*))(?:$separator|$)/;
 	my @found;
 	my %fields;
 
 	while ($string =~ /$field/gc)
 	{
 		push @found, $1;
-		$fields{$1} = defined $2 ? unescape($2) : $3;
+		$fields{$1} = defined $4 ? $4 : unescape($2 // $3);
 	}
 	refuse($parser, "fields: $string")
 	  if (pos $string // 0) != length $string || "@found" ne "@names";
@@ -209,6 +215,8 @@ sub parse_header
 	{
 		($fields{$name}) = take($parser, qr/$name: (.*)/, 'header');
 	}
+	($fields{number}) =
+	  take($parser, qr/PostgreSQL process number: (-1|\d+)/, 'header');
 	($fields{pid}, $fields{image}) =
 	  take($parser, qr/Unix process pid: (\d+), image: (.+)/, 'header');
 	($fields{'Backend start'}) =
@@ -233,21 +241,21 @@ sub parse_header
 
 # A line with three stars; the notes are those that the worker knows.
 my $note = qr/
-	WAIT\ TRACING\ STARTED
-	| WAIT\ TRACING\ STOPPED
-	| WAITS\ ARE\ NOT\ TRACED:\ .+
+	TIMED\ EVENT\ TRACING\ STARTED
+	| TIMED\ EVENT\ TRACING\ STOPPED
+	| TIMED\ EVENTS\ ARE\ NOT\ TRACED:\ .+
 	| THE\ RUN\ QUEUE\ IS\ NOT\ TRACED:\ .+
-	| WAIT\ TRACING\ STARTED\ IN\ LIBRARY\ \S+
-	| WAITS\ MAY\ BE\ MISSING:\ .+
-	| WAITS\ MAY\ BE\ MISSING\ IN\ LIBRARY\ \S+:\ .+
+	| TIMED\ EVENT\ TRACING\ STARTED\ IN\ LIBRARY\ \S+
+	| TIMED\ EVENTS\ MAY\ BE\ MISSING:\ .+
+	| TIMED\ EVENTS\ MAY\ BE\ MISSING\ IN\ LIBRARY\ \S+:\ .+
 	| PLAN\ NODES\ ARE\ NOT\ TIMED:\ .+
 	| TRACING\ STARTED\ IN\ THE\ MIDDLE\ OF\ A\ CALL\ THAT\ BEGAN\ AT\ $iso
 	| TRACING\ STARTED\ IN\ A\ TRANSACTION\ THAT\ BEGAN\ AT\ $iso
 	| IDLE,\ AFTER\ THIS\ STATEMENT,\ SINCE\ $iso
-	| PARALLEL\ WORKER\ OF\ CURSOR\ \#\d+:\ PROCESS\ \d+,\ FILE\ \S+
-	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \#\d+,\ FILE\ \S+
+	| PARALLEL\ WORKER\ OF\ CURSOR\ \d+:\ PROCESS\ \d+,\ FILE\ \S+
+	| PARALLEL\ LEADER:\ PROCESS\ \d+,\ CURSOR\ \d+,\ FILE\ \S+
 	| TRACING\ OPTIONS:\ binds=(?:on|off)\ plan_stat=\w+
-	| WAITS\ MAY\ BE\ OUT\ OF\ ORDER\ HERE:\ THE\ BPF\ RING\ BUFFER\ IS\ HELD\ UP
+	| TIMED\ EVENTS\ MAY\ BE\ OUT\ OF\ ORDER\ HERE:\ THE\ BPF\ RING\ BUFFER\ IS\ HELD\ UP
 	| EVENTS\ MAY\ BE\ MISSING:\ THE\ PROCESS\ STOPPED\ IN\ THE\ MIDDLE\ OF\ ONE
 	| LOST\ AN\ UNKNOWN\ NUMBER\ OF\ EVENTS:\ THE\ SESSION'S\ QUEUE\ WAS\ CORRUPT
 	| THE\ WORKER\ STOPS
@@ -261,6 +269,11 @@ sub parse_stars
 	my ($parser) = @_;
 	my ($text) = take($parser, qr/\*\*\* (.+)/, 'line with three stars');
 
+	# readers look for these anywhere in a line; a session's names are its user's
+	my ($own) = $text =~ /^([A-Z ]+):\(/ ? $1 : $text;
+	$own =~ s/\b(?:FILE|IN LIBRARY) \S+//;
+	refuse($parser, "a reader may take this for a record: $text")
+	  if $own =~ /WAIT|#\d/;
 	return add($parser, 'TIME', fields => { time => $1, tim => $2 })
 	  if $text =~ /^($iso) \(tim=(\d+)\)$/;
 	return add($parser, 'CONTEXT',
@@ -272,7 +285,7 @@ sub parse_stars
 	  if $text =~ /^LOST (\d+) (EVENTS): THE SESSION'S QUEUE WAS FULL$/
 	  || $text =~ /^LOST (\d+) (CALLS): ALL CURSOR NUMBERS ARE IN USE$/
 	  || $text =~
-	  /^LOST (\d+) (WAIT EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
+	  /^LOST (\d+) (TIMED EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
 	  || $text =~ /^LOST (\d+) (BYTES) OF THE TEXT ABOVE, SHOWN AS DOTS$/;
 	return add($parser, 'RUNNING', cursor => $1,
 		fields => {
@@ -282,10 +295,10 @@ sub parse_stars
 			: ()
 		})
 	  if $text =~
-	  /^RUNNING #(\d+) e=(\d+)(?: nam=$quoted type='([^']*)' ela=(\d+)(?: partial=(1))?)?$/;
+	  /^RUNNING cursor=(\d+) e=(\d+)(?: event=($bare) type=($bare) ela=(\d+)(?: partial=(1))?)?$/;
 	return add($parser, 'WAITING', cursor => $1,
 		fields => { nam => unescape($2), type => $3 })
-	  if $text =~ /^WAITING #(\d+) nam=$quoted type='([^']*)'$/;
+	  if $text =~ /^IN PROGRESS cursor=(\d+) event=($bare) type=($bare)$/;
 	return add($parser, 'HELD', fields => {
 			us => $1,
 			defined $2
@@ -303,6 +316,35 @@ sub parse_stars
 	return;
 }
 
+# The number that an sqlid is in base 32
+sub sqlid_number
+{
+	my ($sqlid) = @_;
+	my $number = 0;
+
+	foreach my $digit (split //, $sqlid)
+	{
+		$number = ($number & ~0 >> 5) << 5
+		  | index('0123456789abcdfghjkmnpqrstuvwxyz', $digit);
+	}
+	return $number;
+}
+
+sub check_sqlid
+{
+	my ($parser, $fields) = @_;
+	my ($sqlid, $queryid) = @$fields{qw(sqlid queryid)};
+
+	refuse($parser, "sqlid=$sqlid")
+	  if $sqlid !~ /^[0-9a-df-hjkmnp-z]{13}$/;
+	refuse($parser, "sqlid=$sqlid, but hv=$fields->{hv}")
+	  if (sqlid_number($sqlid) & 0xFFFFFFFF) != $fields->{hv};
+	refuse($parser, "sqlid=$sqlid, but queryid=$queryid")
+	  if $queryid !~ /^-?\d+$/
+	  || ($queryid && sqlid_number($sqlid) != ($queryid < 0 ? ~0 + $queryid + 1 : $queryid));
+	return;
+}
+
 sub parse_cursor
 {
 	my ($parser) = @_;
@@ -311,12 +353,13 @@ sub parse_cursor
 	my ($cursor, $rest) =
 	  take($parser, qr/PARSING IN CURSOR #(\d+) (.+)/, 'cursor');
 	my $fields =
-	  fields($parser, $rest, ' ', qw(len dep uid oct lid tim hv ad sqlid),
+	  fields($parser, $rest, ' ', qw(len dep uid oct lid tim hv ad sqlid queryid),
 	$rest =~ / traceparent=/ ? 'traceparent' : (),
 	$rest =~ / cut=\d+$/ ? 'cut' : ());
 	my $text = take_text($parser, $fields->{len}, 'SQL text');
 	take($parser, qr//, 'end of SQL text');
 	take($parser, qr/END OF STMT/, 'END OF STMT');
+	check_sqlid($parser, $fields);
 	return add($parser, 'CURSOR', cursor => $cursor, fields => $fields,
 		text => $text);
 }
@@ -327,8 +370,10 @@ sub parse_bind
 	my ($index) = take($parser, qr/ Bind#(\d+)/, 'bind');
 	my ($rest) = take($parser, qr/  (oacdty=.+)/, 'type of a bind');
 	my ($more) = take($parser, qr/  (kxsbbbfp=.+)/, 'length of a bind');
-	my @names =
-	  qw(oacdty mxl mxlc mal scl pre typ kxsbbbfp bln avl flg);
+	my @names = (
+		qw(oacdty mxl mxlc mal scl pre typ typoid),
+		$rest =~ / name=/ ? 'name' : (),
+		qw(kxsbbbfp bln avl flg));
 	$rest .= " $more";
 	my ($value) = take($parser, qr/  value=(.+)/, 'value of a bind');
 
@@ -340,6 +385,13 @@ sub parse_bind
 	if ($value eq 'NULL')
 	{
 		$value = undef;
+	}
+	elsif ($value =~ /^-?\d[-+.e\d]*$/)
+	{
+		refuse($parser, "a number of type $fields->{typ}: $value")
+		  if $fields->{oacdty} !~ /^(?:02|100|101)$/;
+		refuse($parser, "$fields->{avl} bytes expected: $value")
+		  if length $value != $fields->{avl};
 	}
 	elsif ($value =~ /^"((?:[^"\\]++|\\.)*+)"$/)
 	{
@@ -387,47 +439,97 @@ sub parse_binds
 	return;
 }
 
-# The names that the parameters of a wait can have, and those of what follows
-# obj#=, in this order.
+# The names that the parameters of a wait can have; those that are missing are
+# p1=0 and so on.
 my %wait_parameters = map { $_ => 1 } (
-	'p1 p2 p3', 'file#', 'file# block#', 'file# block# blocks',
+	'', 'file#', 'file# block#', 'file# block# blocks',
 	'log#', 'log# block#', 'log# block# blocks', 'block#', 'block# blocks',
 	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid token',
-	'backend lxid', 'dbid classid objid objsubid', 'dbid key',
-	'dbid key1 key2', 'field1 field2 field3 field4', '#bytes');
-my @wait_additions =
-  qw(type reason fork file mode blocker blockers blocker_sqlid node partial);
+	'backend lxid', 'classid objid objsubid', 'dbid key',
+	'dbid key1 key2', 'field1 field2 field3', '#bytes');
 
-my $value = qr/'(?:[^'\\]++|\\.)*+'|[^ ']+/;
+# And of what follows, in this order
+my @wait_additions =
+  qw(type node fork file dbid field4 reason mode blocker blockers blocker_sqlid
+  partial);
+
+# All lines of genuine files have this shape, and readers rely on it: three
+# parameters that are numbers, no quote but the name's, and the last two fields.
+# What stands between is ours.
 my $wait =
-  qr/WAIT #(\d+): nam=$quoted ela= (\d+)((?: [\w#]+=-?\d+)+) obj#=(-1|\d+)((?: [\w#]+=$value)*) tim=(\d+)/;
+  qr/WAIT #(\d+): nam='([^']*)' ela= (\d+)((?: [\w#]+=-?\d+){3})((?: \w+=$bare)+) obj#=(-1|\d+) tim=(\d+)/;
 
 sub parse_wait
 {
 	my ($parser) = @_;
-	my ($cursor, $name, $ela, $parameters, $object, $additions, $tim) =
+	my ($cursor, $name, $ela, $parameters, $additions, $object, $tim) =
 	  take($parser, $wait, 'wait');
 	my (@names, @found);
-	my %fields = (nam => unescape($name), ela => $ela, 'obj#' => $object,
+	my %fields = (name => unescape($name), ela => $ela, 'obj#' => $object,
 		tim => $tim);
 
 	while ($parameters =~ /([\w#]+)=(\S+)/g)
 	{
 		push @names, $1;
+		refuse($parser, "a parameter twice: $1") if defined $fields{$1};
 		$fields{$1} = $2;
 	}
+	for (my $i = 3; $i > 0 && $names[-1] eq "p$i"; $i--)
+	{
+		refuse($parser, "parameters: $parameters") if $fields{"p$i"} ne 0;
+		pop @names;
+		last if !@names;
+	}
 	refuse($parser, "parameters: @names") unless $wait_parameters{"@names"};
-	while ($additions =~ /([\w#]+)=(?:$quoted|(\S+))/g)
+	while ($additions =~ /(\w+)=(\S+)/g)
 	{
 		push @found, $1;
-		$fields{$1} = defined $2 ? unescape($2) : $3;
+		refuse($parser, "twice: $1") if defined $fields{$1};
+		$fields{$1} = unescape($2);
 	}
 	my %is_found = map { $_ => 1 } @found;
 	refuse($parser, "additions: @found")
-	  if "@found" ne join(' ', grep { $is_found{$_} } @wait_additions);
-	$fields{parameters} = "@names";
+	  if !$is_found{type}
+	  || "@found" ne join(' ', grep { $is_found{$_} } @wait_additions);
+	foreach my $sqlid (split /,/, $fields{blocker_sqlid} // '')
+	{
+		refuse($parser, "blocker_sqlid=$sqlid")
+		  if $sqlid !~ /^(?:0|[0-9a-df-hjkmnp-z]{13})$/;
+	}
+	$fields{nam} = $fields{name};
+	refuse($parser, "nam='$fields{name}' type=$fields{type}")
+	  if $fields{nam} =~ s/^LWLock: // != ($fields{type} eq 'LWLock');
+	$fields{parameters} = @names ? "@names" : 'p1 p2 p3';
 	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
 }
+
+# err= is the SQLSTATE, packed
+sub check_error
+{
+	my ($parser, $fields) = @_;
+	my $packed = 0;
+
+	refuse($parser, "sqlstate=$fields->{sqlstate}")
+	  if $fields->{sqlstate} !~ /^[0-9A-Z]{5}$/;
+	foreach my $character (reverse split //, $fields->{sqlstate})
+	{
+		$packed = $packed << 6 | (ord($character) - ord('0') & 0x3F);
+	}
+	refuse($parser, "sqlstate=$fields->{sqlstate}, but err=$fields->{err}")
+	  if $fields->{err} ne $packed;
+	return $fields;
+}
+
+# Those of the optional fields of an error that it has
+sub error_details
+{
+	my ($line, @names) = @_;
+	my $unquoted = $line =~ s/$double_quoted//gr;
+
+	return grep { $unquoted =~ / $_=/ } @names;
+}
+
+my @error_details = qw(schema table column constraint);
 
 sub parse_record
 {
@@ -478,20 +580,24 @@ sub parse_record
 	if ($word eq 'ERROR')
 	{
 		my ($cursor, $rest) = take($parser, qr/ERROR #(\d+):(.+)/, 'error');
+		my $fields = fields($parser, $rest, ' ',
+			qw(err tim sqlstate message),
+			error_details($rest, @error_details, qw(bind statement cut)));
 		return add($parser, 'ERROR', cursor => $cursor,
-			fields => fields($parser, $rest, ' ', qw(err tim)));
+			fields => check_error($parser, $fields));
 	}
 	if ($word eq 'PARSE ERROR')
 	{
 		my ($cursor, $rest) =
 		  take($parser, qr/PARSE ERROR #(\d+):(.+)/, 'parse error');
 		my $fields = fields($parser, $rest, ' ',
-			qw(len dep uid oct lid tim err pos),
-			$rest =~ / cut=\d+$/ ? 'cut' : ());
+			qw(len dep uid oct lid tim err sqlstate message),
+			error_details($rest, @error_details), 'pos',
+			error_details($rest, 'cut'));
 		my $text = take_text($parser, $fields->{len}, 'SQL text');
 		take($parser, qr//, 'end of SQL text');
 		return add($parser, 'PARSE ERROR', cursor => $cursor,
-			fields => $fields, text => $text);
+			fields => check_error($parser, $fields), text => $text);
 	}
 	take($parser, qr/(?!)/, 'record');
 	return;

@@ -31,6 +31,8 @@ static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_w
 	event->wait_event_info = state->value;
 	event->next_value = value;
 	event->flags = state->value == PGT_VALUE_UNKNOWN ? PGT_WAIT_FIRST : 0;
+	if (target->continued)
+		event->flags |= PGT_WAIT_CONTINUED;
 	event->target = target->kind;
 	event->mode = target->mode;
 	event->client_bytes = read_client_bytes(state, target);

@@ -87,10 +87,12 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 	__u32 kind = PGT_SITE_FILE_CALL(flags);
 	__u64 argument = PT_REGS_PARM1(ctx);
 	__u64 second = PT_REGS_PARM2(ctx);
+	__u64 third = PT_REGS_PARM3(ctx);
 
 	/* The compiler must not choose an address in ctx, and then read. */
 	barrier_var(argument);
 	barrier_var(second);
+	barrier_var(third);
 	renew(target, state);
 	if (flags & PGT_SITE_RELATION) {
 		submit_relation(state, target, slot,
@@ -105,6 +107,9 @@ static __always_inline void observe_call(struct pgt_wait_state *state,
 		break;
 	case PGT_ENTRY_MULTI_NODE_DONE:
 		state->multi_word = 0;
+		break;
+	case PGT_ENTRY_TRANSACTION:
+		note_row(target, second, third);
 		break;
 	default:
 		note_awaited(target, kind, argument, second);

@@ -71,6 +71,8 @@ enum pgt_wait_flags {
 	 * end_ns - start_ns since the last one, and was at plan_node.
 	 */
 	PGT_WAIT_SAMPLE = 2,
+	/* It goes on with the wait for the same lock that was before it. */
+	PGT_WAIT_CONTINUED = 4,
 };
 
 /* Functions with a probe of kind PGT_SITE_ENTRY */
@@ -83,6 +85,7 @@ enum pgt_entry {
 	PGT_ENTRY_AIO_OLDEST,    /* the oldest of the process's own */
 	PGT_ENTRY_AIO_UNKNOWN,
 	PGT_ENTRY_AIO_HANDLE, /* that of the handle's address and its generation */
+	PGT_ENTRY_TRANSACTION, /* waits for a transaction that has a row of a relation */
 };
 
 /* Arguments of functions on files; the first one is the file descriptor. */
@@ -191,7 +194,13 @@ struct pgt_tracer_wait {
 struct pgt_target {
 	union {
 		struct pgt_file file;
-		struct pgt_lock lock;
+		struct {
+			struct pgt_lock lock;
+			/* if that is a transaction's: the row that it has, 0 is none */
+			__u32 row_relation; /* OID */
+			__u32 row_block;
+			__u32 row_number;
+		};
 		struct pgt_buffer buffer;
 		struct pgt_aio aio;
 		struct pgt_relation relation;
@@ -273,6 +282,7 @@ struct pgt_layout {
 	__s32 lwlock_mode;
 	__s32 lock;
 	__s32 lock_mode;
+	__s32 lock_wait_start; /* when the process began to wait for the lock */
 	/* in RelationData, whose first member says which file it has */
 	__u32 relation_oid;
 	/*
@@ -320,6 +330,11 @@ struct pgt_wait_target {
 	__u8 client_known;
 	__u32 client_bytes; /* when the wait began, if it was to send */
 	__u64 client;       /* the kernel's socket to the client, or 0 */
+	__u64 lock_wait_start; /* of the last wait for a lock, or 0 */
+	__u32 continued;       /* it is the same wait's, which was interrupted */
+	__u32 row_relation; /* of the last wait for a transaction, as in pgt_target */
+	__u32 row_block;
+	__u32 row_number;
 	__u64 aio_handle;
 	__u64 aio_generation;
 	struct pgt_relation relation; /* that the worker was told of last */

@@ -24,20 +24,48 @@
 #define CLASS_EXTENSION 0x07
 #define CLASS_IO 0x0a
 
-/* PGPROC.waitLock and waitLockMode are set before the wait is reported. */
+/*
+ * PGPROC.waitLock, waitLockMode and waitStart are set before the wait is reported.
+ * A process that looks for a deadlock waits twice, but for one and the same lock
+ * since waitStart.
+ */
 static __always_inline void note_lock(struct pgt_wait_target *target,
 				      const struct pgt_wait_state *state)
 {
 	struct pgt_lock *to = &target->other.lock;
-	__u64 lock;
+	__u64 lock, start = 0;
 	__u32 mode;
 
 	if (bpf_probe_read_user(&lock, sizeof(lock), (void *)(state->address + layout.lock)) ||
 	    bpf_probe_read_user(&mode, sizeof(mode), (void *)(state->address + layout.lock_mode)) ||
 	    bpf_probe_read_user(to, sizeof(*to), (void *)lock))
 		return;
+	bpf_probe_read_user(&start, sizeof(start),
+			    (void *)(state->address + layout.lock_wait_start));
+	target->other.row_relation = target->row_relation;
+	target->other.row_block = target->row_block;
+	target->other.row_number = target->row_number;
+	target->continued = start && start == target->lock_wait_start;
+	target->lock_wait_start = start;
 	target->mode = mode;
 	target->kind = PGT_TARGET_LOCK;
+}
+
+/* XactLockTableWait() is called. */
+static __always_inline void note_row(struct pgt_wait_target *target, __u64 relation, __u64 tid)
+{
+	__u16 number[3]; /* ItemPointerData: block, upper half first, and row */
+
+	target->row_relation = 0;
+	target->row_block = 0;
+	target->row_number = 0;
+	if (!relation || bpf_probe_read_user(&target->row_relation, sizeof(target->row_relation),
+					     (void *)(relation + layout.relation_oid)))
+		return;
+	if (!tid || bpf_probe_read_user(number, sizeof(number), (void *)tid))
+		return;
+	target->row_block = (__u32)number[0] << 16 | number[1];
+	target->row_number = number[2];
 }
 
 static __always_inline void note_buffer(struct pgt_wait_target *target,
@@ -78,6 +106,10 @@ static __always_inline void renew(struct pgt_wait_target *target,
 	target->aio = 0;
 	target->client_known = 0;
 	target->relation.file = 0;
+	target->lock_wait_start = 0;
+	target->row_relation = 0;
+	target->row_block = 0;
+	target->row_number = 0;
 }
 
 /*
@@ -90,6 +122,7 @@ static __always_inline void note_target(struct pgt_wait_target *target,
 {
 	target->kind = PGT_TARGET_NONE;
 	target->mode = PGT_NO_MODE;
+	target->continued = 0;
 	switch (CLASS(value)) {
 	case CLASS_IO:
 		if (is_aio(value))

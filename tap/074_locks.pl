@@ -96,17 +96,32 @@ sub check
 	return;
 }
 
+# Where a row of the table is, as parameters
+sub place_of
+{
+	my ($id) = @_;
+	my ($block, $row) =
+	  sql("SELECT ctid FROM t WHERE id = $id") =~ /^\((\d+),(\d+)\)$/;
+
+	return "block#=$block row#=$row";
+}
+
 # a relation, with one and with two in the way, and what they execute
 $first->query('BEGIN');
 $first->query('LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
 my $query_id = sql(
 	'SELECT query_id FROM pg_stat_activity WHERE pid = ' . $first->pid);
+my $xact_start = sql(
+	q{SELECT to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')}
+	  . ' FROM pg_stat_activity WHERE pid = ' . $first->pid);
 my $wait = blocked_wait('SELECT count(*) FROM t', 'relation', $first);
 check($wait, 'relation', "dbid=$dbid", $oid, 'AccessShareLock', $first);
-is(PgTrace::File::sqlid_number($wait->{blocker_sqlid}),
+is(PgTrace::Fields::sqlid_number($wait->{blocker_sqlid}),
 	# as the unsigned number that sqlid is
 	sql("SELECT ($query_id + 18446744073709551616) % 18446744073709551616"),
 	'the statement that is in the way');
+is($wait->{blocker_state}, 'idle_in_transaction', 'which is over');
+is($wait->{blocker_xact}, $xact_start, 'but not its transaction');
 
 $_->query('BEGIN') foreach $first, $second;
 $_->query('LOCK TABLE t IN SHARE MODE') foreach $first, $second;
@@ -119,10 +134,12 @@ check($wait, 'two blockers', "dbid=$dbid", $oid, 'ExclusiveLock',
 $foreign->query('BEGIN');
 $foreign->query('SELECT id FROM t WHERE id = 1 FOR UPDATE');
 my $xid = $foreign->query('SELECT pg_current_xact_id()');
+my $place = place_of(1);
 $wait = blocked_wait('UPDATE t SET n = 1 WHERE id = 1',
 	'transactionid', $foreign);
-check($wait, 'transaction', "xid=$xid", -1, 'ShareLock', $foreign);
-is($wait->{blocker_sqlid}, undef, 'but not what another role executes');
+check($wait, 'transaction', "xid=$xid $place", $oid, 'ShareLock', $foreign);
+is($wait->{$_}, undef, "but not what another role executes: $_")
+  foreach 'blocker_sqlid', 'blocker_state', 'blocker_xact';
 
 # the queue for a row
 my ($block, $row) =
@@ -263,6 +280,7 @@ SQL
 	$xid = $first->query('SELECT pg_current_xact_id()');
 	$first->send('UPDATE t SET n = 1 WHERE id = 2');
 	$first->wait_for_event('transactionid');
+	my $row_1 = place_of(1);
 	$waiter->query('UPDATE t SET n = 1 WHERE id = 1');
 	like($waiter->error, qr/deadlock detected/, 'a deadlock');
 	$waiter->query('ROLLBACK');
@@ -273,7 +291,8 @@ SQL
 
 	my @waits = waits_of($file, 'transactionid');
 	cmp_ok(scalar @waits, '>=', 1, 'the victim waited');
-	check($waits[0], 'deadlock', "xid=$xid", -1, 'ShareLock', $first);
+	check($waits[0], 'deadlock', "xid=$xid $row_1", $oid, 'ShareLock', $first);
+	is($waits[0]{blocker_state}, 'active', 'which waited itself');
 	my ($error) = PgTrace::File::of_type(PgTrace::File::parse($file), 'ERROR');
 	is($error->{fields}{sqlstate}, '40P01', 'and was killed');
 }

@@ -22,6 +22,10 @@ BEGIN
 	INSERT INTO plain (name) VALUES (value);
 	RETURN 1;
 END $$;
+CREATE FUNCTION fails(value text) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'it is %', value;
+END $$;
 SQL
 
 # Open a traced session; returns it and its file
@@ -79,6 +83,26 @@ sub has_no_secret
 	cmp_ok($shown, '>=', 4, 'those of others are shown');
 	like($content, qr/value="forgot password"/, 'a value that only has the word');
 	has_no_secret($file, 'binds, and what is called');
+}
+
+# messages of errors, in a call and outside any
+{
+	my ($client, $file) = connect_traced();
+
+	$client->parse('', 'UPDATE users SET password = $1 WHERE id = $2', 25, 23)
+	  ->bind('', '', 'x', 's3cr3t')->execute('')->sync;
+	$client->query("SELECT name::int AS password FROM (SELECT 's3cr3t'::text AS name) x")->sync;
+	$client->query("SELECT fails('s3cr3t') AS token")->sync;
+	$client->query("SELECT fails('password=s3cr3t')")->sync;
+	$client->query("ALTER ROLE r PASSWORD 's3cr3t' s3cr3t")->sync;
+	$client->query("SELECT fails('shown')")->sync;
+	$client->close;
+
+	my %messages = map { $_->{fields}{message} => 1 }
+	  PgTrace::File::of_type(read_trace($node, $file), 'ERROR', 'PARSE ERROR');
+	is_deeply(\%messages, { '***' => 1, 'it is shown' => 1 },
+		'messages of sensitive statements, and of others');
+	has_no_secret($file, 'messages');
 }
 
 # a session's identifiers

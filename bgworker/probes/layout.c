@@ -88,6 +88,7 @@ pgt_server_layout_describe(struct pgt_layout *layout)
 	layout->lwlock_mode = (int) offsetof(PGPROC, lwWaitMode) - word;
 	layout->lock = (int) offsetof(PGPROC, waitLock) - word;
 	layout->lock_mode = (int) offsetof(PGPROC, waitLockMode) - word;
+	layout->lock_wait_start = (int) offsetof(PGPROC, waitStart) - word;
 	layout->relation_oid = offsetof(RelationData, rd_id);
 	layout->relation = PGT_RELATION_OFFSET;
 	layout->relation_is_address = PGT_RELATION_IS_ADDRESS;

@@ -42,6 +42,12 @@ unix_us_of(TimestampTz timestamp)
 		USECS_PER_DAY;
 }
 
+void
+pgt_format_timestamp(PgtFormat *format, TimestampTz time)
+{
+	put_iso_time(format, unix_us_of(time));
+}
+
 /* What the wall clock showed at time_ns, which is a little while ago */
 static uint64
 wall_us_at(uint64 time_ns)
@@ -153,7 +159,7 @@ pgt_format_time_note(PgtFormat *format, const char *text, TimestampTz time)
 {
 	put_string(format, PGT_STARS);
 	put_string(format, text);
-	put_iso_time(format, unix_us_of(time));
+	pgt_format_timestamp(format, time);
 	put_string(format, "\n");
 }
 

@@ -12,6 +12,9 @@
 extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
 							  const char *path);
 
+/* A time, as all in a file: ISO 8601 in UTC, with microseconds */
+extern void pgt_format_timestamp(PgtFormat *format, TimestampTz time);
+
 /* *** <text> */
 extern void pgt_format_note(PgtFormat *format, const char *text);
 

@@ -5,6 +5,8 @@
 #ifndef PGT_TRACE_WAIT_H
 #define PGT_TRACE_WAIT_H
 
+#include "datatype/timestamp.h"
+
 #include "bgworker/trace/relations.h"
 #include "bgworker/trace/wait_names.h"
 #include "bpf/pg_trace.h"
@@ -18,7 +20,11 @@ typedef struct PgtBlockers
 	int			total;
 	int			count;			/* of those below, PGT_MAX_BLOCKERS at most */
 	int			pids[PGT_MAX_BLOCKERS]; /* 0 is a prepared transaction */
+	/* of those that the reader of the file may know of, else all are unknown */
+	bool		known[PGT_MAX_BLOCKERS];
 	uint64		query_ids[PGT_MAX_BLOCKERS];	/* 0: unknown */
+	const char *states[PGT_MAX_BLOCKERS];
+	TimestampTz xact_starts[PGT_MAX_BLOCKERS];	/* 0: in none, or unknown */
 } PgtBlockers;
 
 typedef struct PgtWait
@@ -28,6 +34,7 @@ typedef struct PgtWait
 	uint64		end_ns;
 	bool		partial;		/* it began before tracing, or was not over
 								 * when tracing ended: only a part is known */
+	bool		continued;		/* it goes on with the one before it */
 	uint64		plan_node;		/* the word of that name, when it began */
 	uint8		mode;			/* of a lock, or PGT_NO_MODE */
 	uint32		client_bytes;	/* see bpf/client.bpf.h, or PGT_NO_BYTES */

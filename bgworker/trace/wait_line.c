@@ -18,6 +18,7 @@
 #include "storage/lwlock.h"
 
 #include "bgworker/trace/file_name.h"
+#include "bgworker/trace/header.h"
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/wait_line.h"
 
@@ -136,6 +137,12 @@ put_lock(PgtFormat *format, Target *target, const struct pgt_lock *lock)
 			break;
 		case LOCKTAG_TRANSACTION:
 			put_parameter(format, target, FIELD(PGT_FIELD_XID), lock->field1);
+			if (target->wait->target->row_number == 0)
+				break;
+			put_parameter(format, target, FIELD(PGT_FIELD_BLOCK_NUMBER),
+						  target->wait->target->row_block);
+			put_parameter(format, target, FIELD(PGT_FIELD_ROW_NUMBER),
+						  target->wait->target->row_number);
 			break;
 		case LOCKTAG_VIRTUALTRANSACTION:
 			put_parameter(format, target, FIELD(PGT_FIELD_BACKEND), lock->field1);
@@ -212,10 +219,14 @@ put_parameters(PgtFormat *format, Target *target)
  */
 
 static Oid
-locked_relation(const struct pgt_lock *lock)
+locked_relation(const struct pgt_target *target)
 {
+	const struct pgt_lock *lock = &target->lock;
+
 	switch ((LockTagType) lock->type)
 	{
+		case LOCKTAG_TRANSACTION:
+			return target->row_relation;
 		case LOCKTAG_RELATION:
 		case LOCKTAG_RELATION_EXTEND:
 		case LOCKTAG_PAGE:
@@ -252,7 +263,7 @@ resolve(Target *target)
 													  target->file.number);
 			break;
 		case PGT_TARGET_LOCK:
-			target->relation = locked_relation(&wait->target->lock);
+			target->relation = locked_relation(wait->target);
 			break;
 		case PGT_TARGET_BUFFER:
 			target->relation =
@@ -360,19 +371,11 @@ mode_name(const PgtWait *wait)
 	return GetLockmodeName(method, wait->mode);
 }
 
+/* Of processes of other roles, nothing but who they are is shown. */
 static void
-put_blockers(PgtFormat *format, const PgtBlockers *blockers)
+put_activities(PgtFormat *format, const PgtBlockers *blockers)
 {
-	bool		any = false;
-
 	for (int i = 0; i < blockers->count; i++)
-	{
-		put_signed(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER) : ",", blockers->pids[i]);
-		any |= blockers->query_ids[i] != 0;
-	}
-	if (blockers->total > blockers->count)
-		put_number(format, FIELD(PGT_FIELD_BLOCKERS), blockers->total);
-	for (int i = 0; any && i < blockers->count; i++)
 	{
 		const char *label = i == 0 ? FIELD(PGT_FIELD_BLOCKER_SQLID) : ",";
 
@@ -381,6 +384,34 @@ put_blockers(PgtFormat *format, const PgtBlockers *blockers)
 		else
 			put_number(format, label, 0);
 	}
+	for (int i = 0; i < blockers->count; i++)
+		put_bare(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER_STATE) : ",",
+				 blockers->known[i] ? blockers->states[i] : "unknown",
+				 strlen(blockers->known[i] ? blockers->states[i] : "unknown"));
+	for (int i = 0; i < blockers->count; i++)
+	{
+		put_string(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER_XACT) : ",");
+		if (blockers->xact_starts[i] != 0)
+			pgt_format_timestamp(format, blockers->xact_starts[i]);
+		else
+			put_string(format, "0");
+	}
+}
+
+static void
+put_blockers(PgtFormat *format, const PgtBlockers *blockers)
+{
+	bool		any = false;
+
+	for (int i = 0; i < blockers->count; i++)
+	{
+		put_signed(format, i == 0 ? FIELD(PGT_FIELD_BLOCKER) : ",", blockers->pids[i]);
+		any |= blockers->known[i];
+	}
+	if (blockers->total > blockers->count)
+		put_number(format, FIELD(PGT_FIELD_BLOCKERS), blockers->total);
+	if (any)
+		put_activities(format, blockers);
 }
 
 /* Why a process waits for the worker */
@@ -415,6 +446,8 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_bare(format, FIELD(PGT_FIELD_MODE), mode, strlen(mode));
 	if (wait->blockers != NULL)
 		put_blockers(format, wait->blockers);
+	if (wait->continued)
+		put_string(format, FIELD(PGT_FIELD_CONT) "1");
 	if (wait->partial)
 		put_string(format, FIELD(PGT_FIELD_PARTIAL) "1");
 }

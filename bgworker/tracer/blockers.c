@@ -61,8 +61,28 @@ take_pids(PgtBlockers *blockers, ArrayType *array)
 	}
 }
 
+/* A word for it */
+static const char *
+state_name(BackendState state)
+{
+	switch (state)
+	{
+		case STATE_IDLE:
+			return "idle";
+		case STATE_RUNNING:
+		case STATE_FASTPATH:
+			return "active";
+		case STATE_IDLEINTRANSACTION:
+			return "idle_in_transaction";
+		case STATE_IDLEINTRANSACTION_ABORTED:
+			return "idle_in_transaction_aborted";
+		default:
+			return "unknown";
+	}
+}
+
 static void
-take_query_ids(PgtBlockers *blockers, Oid role)
+take_activities(PgtBlockers *blockers, Oid role)
 {
 	int			nbackends = pgstat_fetch_stat_numbackends();
 
@@ -75,9 +95,13 @@ take_query_ids(PgtBlockers *blockers, Oid role)
 			continue;
 		for (int j = 0; j < blockers->count; j++)
 		{
-			if (blockers->pids[j] == status->st_procpid &&
-				status->st_procpid != 0)
-				blockers->query_ids[j] = PGT_QUERY_ID(status->st_query_id);
+			if (blockers->pids[j] != status->st_procpid ||
+				status->st_procpid == 0)
+				continue;
+			blockers->known[j] = true;
+			blockers->query_ids[j] = PGT_QUERY_ID(status->st_query_id);
+			blockers->states[j] = state_name(status->st_state);
+			blockers->xact_starts[j] = status->st_xact_start_timestamp;
 		}
 	}
 }
@@ -104,7 +128,7 @@ pgt_blockers_find(int pid, Oid role, PgtBlockers *blockers)
 				  DatumGetArrayTypeP(DirectFunctionCall1(pg_blocking_pids,
 														 Int32GetDatum(pid))));
 		if (blockers->count > 0)
-			take_query_ids(blockers, role);
+			take_activities(blockers, role);
 	}
 	PG_CATCH();
 	{

@@ -251,6 +251,7 @@ pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 			.name = pgt_wait_name(event->wait_event_info),
 			.start_ns = event->start_ns,
 			.end_ns = event->end_ns,
+			.continued = event->flags & PGT_WAIT_CONTINUED,
 			.plan_node = event->plan_node,
 			.mode = event->mode,
 			.client_bytes = event->client_bytes,

@@ -186,12 +186,14 @@ sink_wait(void *arg pg_attribute_unused(), const struct pgt_wait_event *event)
 		&((const struct pgt_target_event *) event)->target;
 	PgtBlockers blockers = {.start_ns = event->start_ns, .total = 20,
 		.count = event->slot % (PGT_MAX_BLOCKERS + 1),
-		.query_ids = {0, event->plan_node}};
+		.known = {false, true}, .query_ids = {0, event->plan_node},
+		.states = {NULL, "active"}, .xact_starts = {0, event->plan_node}};
 	PgtWait		wait = {
 		.name = &names[event->wait_event_info % lengthof(names)],
 		.start_ns = event->start_ns,
 		.end_ns = event->end_ns,
 		.partial = event->flags & PGT_WAIT_FIRST,
+		.continued = event->flags & PGT_WAIT_CONTINUED,
 		.plan_node = event->plan_node,
 		.mode = event->mode,
 		.client_bytes = event->client_bytes,
@@ -254,6 +256,8 @@ static const char *const beginnings[] = {
 	PGT_LINE_WAIT " #", PGT_LINE_STAT " #", PGT_LINE_XCTEND " ", PGT_STARS,
 };
 
+#define FIELD_TIM	" " PGT_FIELD_TIM "="
+
 /* Does the rest begin with that? */
 static bool
 begins(const char *at, const char *beginning)
@@ -266,6 +270,63 @@ refuse(const char *why, const char *line)
 {
 	fprintf(stderr, "%s: %.300s\n", why, line);
 	abort();
+}
+
+/* A field of a WAIT line; returns what follows, and the value if it is a number. */
+static const char *
+check_wait_field(const char *line, const char *at, const char *end,
+				 bool *is_number)
+{
+	const char *value;
+
+	if (*at != ' ')
+		refuse("no blank", line);
+	at++;
+	while (at < end && *at != '=' && *at != ' ')
+		at++;
+	if (*at != '=')
+		refuse("field without a value", line);
+	at++;
+	value = at;
+	while (at < end && *at != ' ')
+	{
+		if (*at == '=' || *at == '\'' || *at == '"')
+			refuse("a value that has to be escaped", line);
+		at++;
+	}
+	value += *value == '-';
+	*is_number = strspn(value, "0123456789") == (Size) (at - value) &&
+		at > value;
+	return at;
+}
+
+/* Three parameters, then what only PostgreSQL has, then obj# and tim */
+static void
+check_wait(const char *line, const char *end)
+{
+	const char *at = strchr(strchr(line, '\'') + 1, '\'') + 1;
+	int			fields = 0;
+	bool		is_number;
+
+	if (!begins(at, " ela= "))
+		refuse("no ela", line);
+	at += strlen(" ela= ");
+	at += strspn(at, "0123456789");
+	while (at < end)
+	{
+		const char *field = at + 1;
+
+		at = check_wait_field(line, at, end, &is_number);
+		if (fields++ < PGT_PARAMETERS && !is_number)
+			refuse("a parameter that is no number", line);
+		if (begins(field, PGT_FIELD_OBJECT_NUMBER "=") &&
+			!begins(at, FIELD_TIM))
+			refuse("something behind obj#", line);
+		if (begins(field, PGT_FIELD_TIM "=") && at != end)
+			refuse("something behind tim", line);
+	}
+	if (fields < PGT_PARAMETERS + 3)
+		refuse("fields are missing", line);
 }
 
 /* A line has no control bytes, and all quotes on it end. */
@@ -295,7 +356,8 @@ check_line(const char *line)
 			quote = c;
 		else if (quote == c)
 			quote = '\0';
-		else if (quote == '\0' && begins(at, "=<"))
+		else if (quote == '\0' && begins(line, "  value=<") &&
+				 begins(at, "=<"))
 		{
 			quote = '>';
 			at++;
@@ -303,6 +365,8 @@ check_line(const char *line)
 	}
 	if (quote != '\0')
 		refuse("quote without an end", line);
+	if (begins(line, PGT_LINE_WAIT " #"))
+		check_wait(line, end);
 	return end + 1;
 }
 

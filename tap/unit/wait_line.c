@@ -133,8 +133,19 @@ test_locks(void)
 				 .mode = ExclusiveLock),
 			" dbid=1 key=-1 p3=0 type=IO mode=ExclusiveLock",
 			"a key of 64 bits");
-	target.lock.field4 = 2;
-	target.lock.method = 3;
+	target.lock.type = LOCKTAG_TRANSACTION;
+	target.lock.field1 = 7;
+	target.row_relation = 11;
+	target.row_block = 12;
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target),
+			" xid=7 p2=0 p3=0 type=IO obj#=11", "a relation");
+	target.row_number = 13;
+	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target),
+			" xid=7 block#=12 row#=13 type=IO obj#=11", "a row");
+	target.lock = (struct pgt_lock)
+	{
+		1, UINT32_MAX, UINT32_MAX, 2, LOCKTAG_ADVISORY, 3
+	};
 	wait_is(WAIT(.target_kind = PGT_TARGET_LOCK, .target = &target,
 				 .mode = ExclusiveLock),
 			" dbid=1 key1=-1 key2=-1 type=IO",
@@ -157,10 +168,20 @@ test_blockers(void)
 			" p1=0 p2=0 p3=0 type=IO blocker=7,0 blockers=3",
 			"two blockers of three");
 	blockers.total = 2;
+	blockers.known[1] = true;
 	blockers.query_ids[1] = UINT64_MAX;
+	blockers.states[1] = "active";
 	wait_is(WAIT(.blockers = &blockers),
 			" p1=0 p2=0 p3=0 type=IO blocker=7,0 "
-			"blocker_sqlid=0,gzzzzzzzzzzzz", "what they execute");
+			"blocker_sqlid=0,gzzzzzzzzzzzz blocker_state=unknown,active "
+			"blocker_xact=0,0", "what they execute");
+	blockers.query_ids[1] = 0;
+	blockers.xact_starts[1] = 1500000;
+	wait_is(WAIT(.blockers = &blockers),
+			" p1=0 p2=0 p3=0 type=IO blocker=7,0 "
+			"blocker_sqlid=0,0 blocker_state=unknown,active "
+			"blocker_xact=0,2000-01-01T00:00:01.500000+00:00",
+			"and since when");
 	blockers.total = blockers.count = 0;
 	wait_is(WAIT(.blockers = &blockers),
 			" p1=0 p2=0 p3=0 type=IO", "none found");
@@ -185,6 +206,8 @@ test_others(void)
 			"until it is free");
 	wait_is(WAIT(.mode = LW_WAIT_UNTIL_FREE + 1, .partial = true),
 			" p1=0 p2=0 p3=0 type=IO partial=1", "a part");
+	wait_is(WAIT(.continued = true),
+			" p1=0 p2=0 p3=0 type=IO cont=1", "the rest of one");
 	wait_is(WAIT(.target_kind = PGT_TARGET_BUFFER, .target = &buffer),
 			" file#=100 block#=9 blocks=1 type=IO fork=fsm obj#=1000",
 			"a buffer");

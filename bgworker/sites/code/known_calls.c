@@ -102,6 +102,8 @@ static const Name names[] = {
 	{"smgrclose", PGT_RELATION_CLOSED, PGT_SITE_RELATION},
 	/* void LockBufferForCleanup(Buffer buffer); all */
 	{"LockBufferForCleanup", PGT_ENTRY_BUFFER, PGT_SITE_ENTRY},
+	/* void XactLockTableWait(TransactionId, Relation, ItemPointer, XLTW_Oper) */
+	{"XactLockTableWait", PGT_ENTRY_TRANSACTION, PGT_SITE_ENTRY},
 	/* Node *MultiExecProcNode(PlanState *node); all */
 	{"MultiExecProcNode", PGT_ENTRY_MULTI_NODE, PGT_SITE_ENTRY},
 	/* What a Bitmap Heap Scan, in all, begins with when it has its bitmap */

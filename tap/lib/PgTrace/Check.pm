@@ -260,7 +260,7 @@ sub whole_waits
 sub same_wait
 {
 	my ($one, $other) = @_;
-	my @names = grep { !/^(ela|tim|partial|blocker.*)$/ } keys %$one;
+	my @names = grep { !/^(ela|tim|partial|cont|blocker.*)$/ } keys %$one;
 
 	return 0 if $one->{type} eq 'LWLock';
 	return 0 if grep { ($other->{$_} // '') ne $one->{$_} } @names;

@@ -26,6 +26,7 @@ package PgTrace::File;
 use strict;
 use warnings;
 
+use PgTrace::Fields;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -316,35 +317,6 @@ sub parse_stars
 	return;
 }
 
-# The number that an sqlid is in base 32
-sub sqlid_number
-{
-	my ($sqlid) = @_;
-	my $number = 0;
-
-	foreach my $digit (split //, $sqlid)
-	{
-		$number = ($number & ~0 >> 5) << 5
-		  | index('0123456789abcdfghjkmnpqrstuvwxyz', $digit);
-	}
-	return $number;
-}
-
-sub check_sqlid
-{
-	my ($parser, $fields) = @_;
-	my ($sqlid, $queryid) = @$fields{qw(sqlid queryid)};
-
-	refuse($parser, "sqlid=$sqlid")
-	  if $sqlid !~ /^[0-9a-df-hjkmnp-z]{13}$/;
-	refuse($parser, "sqlid=$sqlid, but hv=$fields->{hv}")
-	  if (sqlid_number($sqlid) & 0xFFFFFFFF) != $fields->{hv};
-	refuse($parser, "sqlid=$sqlid, but queryid=$queryid")
-	  if $queryid !~ /^-?\d+$/
-	  || ($queryid && sqlid_number($sqlid) != ($queryid < 0 ? ~0 + $queryid + 1 : $queryid));
-	return;
-}
-
 sub parse_cursor
 {
 	my ($parser) = @_;
@@ -359,7 +331,7 @@ sub parse_cursor
 	my $text = take_text($parser, $fields->{len}, 'SQL text');
 	take($parser, qr//, 'end of SQL text');
 	take($parser, qr/END OF STMT/, 'END OF STMT');
-	check_sqlid($parser, $fields);
+	PgTrace::Fields::check_sqlid($parser, $fields);
 	return add($parser, 'CURSOR', cursor => $cursor, fields => $fields,
 		text => $text);
 }
@@ -444,14 +416,14 @@ sub parse_binds
 my %wait_parameters = map { $_ => 1 } (
 	'', 'file#', 'file# block#', 'file# block# blocks',
 	'log#', 'log# block#', 'log# block# blocks', 'block#', 'block# blocks',
-	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid token',
+	'dbid', 'dbid block#', 'dbid block# row#', 'xid', 'xid block# row#', 'xid token',
 	'backend lxid', 'classid objid objsubid', 'dbid key',
 	'dbid key1 key2', 'field1 field2 field3', '#bytes');
 
 # And of what follows, in this order
 my @wait_additions =
   qw(type node fork file dbid field4 reason mode blocker blockers blocker_sqlid
-  partial);
+  blocker_state blocker_xact cont partial);
 
 # All lines of genuine files have this shape, and readers rely on it: three
 # parameters that are numbers, no quote but the name's, and the last two fields.
@@ -503,32 +475,6 @@ sub parse_wait
 	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
 }
 
-# err= is the SQLSTATE, packed
-sub check_error
-{
-	my ($parser, $fields) = @_;
-	my $packed = 0;
-
-	refuse($parser, "sqlstate=$fields->{sqlstate}")
-	  if $fields->{sqlstate} !~ /^[0-9A-Z]{5}$/;
-	foreach my $character (reverse split //, $fields->{sqlstate})
-	{
-		$packed = $packed << 6 | (ord($character) - ord('0') & 0x3F);
-	}
-	refuse($parser, "sqlstate=$fields->{sqlstate}, but err=$fields->{err}")
-	  if $fields->{err} ne $packed;
-	return $fields;
-}
-
-# Those of the optional fields of an error that it has
-sub error_details
-{
-	my ($line, @names) = @_;
-	my $unquoted = $line =~ s/$double_quoted//gr;
-
-	return grep { $unquoted =~ / $_=/ } @names;
-}
-
 my @error_details = qw(schema table column constraint);
 
 sub parse_record
@@ -563,7 +509,7 @@ sub parse_record
 		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
 		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
 		my ($text, @measured) = unescape($op) =~
-		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:\d+|-1|sampled))*)\)$/s
+		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:-1|[\w-]+))*)\)$/s
 		  or refuse($parser, "operation: $op");
 		my $more = pop @measured;
 		@$fields{qw(cr pr pw str time cost size card)} = @measured;
@@ -582,9 +528,9 @@ sub parse_record
 		my ($cursor, $rest) = take($parser, qr/ERROR #(\d+):(.+)/, 'error');
 		my $fields = fields($parser, $rest, ' ',
 			qw(err tim sqlstate message),
-			error_details($rest, @error_details, qw(bind statement cut)));
+			PgTrace::Fields::error_details($rest, @error_details, qw(bind statement cut)));
 		return add($parser, 'ERROR', cursor => $cursor,
-			fields => check_error($parser, $fields));
+			fields => PgTrace::Fields::check_error($parser, $fields));
 	}
 	if ($word eq 'PARSE ERROR')
 	{
@@ -592,12 +538,12 @@ sub parse_record
 		  take($parser, qr/PARSE ERROR #(\d+):(.+)/, 'parse error');
 		my $fields = fields($parser, $rest, ' ',
 			qw(len dep uid oct lid tim err sqlstate message),
-			error_details($rest, @error_details), 'pos',
-			error_details($rest, 'cut'));
+			PgTrace::Fields::error_details($rest, @error_details), 'pos',
+			PgTrace::Fields::error_details($rest, 'cut'));
 		my $text = take_text($parser, $fields->{len}, 'SQL text');
 		take($parser, qr//, 'end of SQL text');
 		return add($parser, 'PARSE ERROR', cursor => $cursor,
-			fields => check_error($parser, $fields), text => $text);
+			fields => PgTrace::Fields::check_error($parser, $fields), text => $text);
 	}
 	take($parser, qr/(?!)/, 'record');
 	return;

@@ -161,6 +161,15 @@ cmp_ok($sort->{fields}{p}, '>=', $top->{fields}{pr},
 	'p and pr count the same: temporary files');
 cmp_ok($top->{fields}{pr}, '>', 0, 'of which there were some');
 
+# of a wait for a lock, those that come after PostgreSQL's look for a deadlock
+my @parts = grep { $_->{fields}{type} eq 'Lock' }
+  waits_of($trace, qr/^SELECT count\(\*\) FROM t/);
+@parts = grep { $_->{fields}{type} eq 'Lock' } PgTrace::File::of_type($trace, 'WAIT')
+  if !@parts;
+cmp_ok(scalar @parts, '>=', 2, 'a wait for a lock in several lines');
+is(shift(@parts)->{fields}{cont}, undef, 'the first one is a wait');
+is($_->{fields}{cont}, 1, 'the others go on with it') foreach @parts;
+
 ###############################################################################
 # What the checker refuses
 ###############################################################################

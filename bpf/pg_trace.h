@@ -84,7 +84,7 @@ enum pgt_entry {
 	PGT_ENTRY_AIO_REFERENCE, /* that which the argument points to */
 	PGT_ENTRY_AIO_OLDEST,    /* the oldest of the process's own */
 	PGT_ENTRY_AIO_UNKNOWN,
-	PGT_ENTRY_AIO_HANDLE, /* that of the handle's address and its generation */
+	PGT_ENTRY_AIO_HANDLE,  /* that of the handle's address and its generation */
 	PGT_ENTRY_TRANSACTION, /* waits for a transaction that has a row of a relation */
 };
 
@@ -328,11 +328,11 @@ struct pgt_wait_target {
 	__u8 mode;
 	__u8 aio; /* how to find the I/O: PGT_ENTRY_AIO_HANDLE, _OLDEST, or not */
 	__u8 client_known;
-	__u32 client_bytes; /* when the wait began, if it was to send */
-	__u64 client;       /* the kernel's socket to the client, or 0 */
+	__u32 client_bytes;    /* when the wait began, if it was to send */
+	__u64 client;          /* the kernel's socket to the client, or 0 */
 	__u64 lock_wait_start; /* of the last wait for a lock, or 0 */
 	__u32 continued;       /* it is the same wait's, which was interrupted */
-	__u32 row_relation; /* of the last wait for a transaction, as in pgt_target */
+	__u32 row_relation;    /* of the last wait for a transaction, as in pgt_target */
 	__u32 row_block;
 	__u32 row_number;
 	__u64 aio_handle;

@@ -18,6 +18,7 @@
 #include "extension/emit_plan.h"
 #include "extension/guc.h"
 #include "extension/nesting.h"
+#include "extension/plan_details.h"
 #include "extension/plan_node.h"
 #include "extension/plan_watch.h"
 
@@ -26,6 +27,8 @@
 
 typedef struct StatWalk
 {
+	const QueryDesc *query;
+	const WalUsage *wal_start;
 	const PgtCursor *cursor;
 	uint32		execution;		/* its number, or 0 */
 	uint32		last_id;		/* given out so far */
@@ -81,6 +84,11 @@ send_stat(PlanState *state, StatWalk *walk, uint32 id)
 	record->parent = walk->parent;
 	record->position = walk->last_position;
 	record->object = object;
+	record->ndetails = pgt_plan_details(state, record->details);
+	if (walk->parent == 0)
+		record->ndetails =
+			pgt_plan_details_of_query(walk->query, walk->wal_start,
+									  record->ndetails, record->details);
 	if (IsA(state, GatherState))
 	{
 		record->gathers = true;
@@ -121,9 +129,15 @@ walk_node(PlanState *state, void *context)
 }
 
 void
-pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor, uint32 execution)
+pgt_emit_plan(QueryDesc *query, const PgtCursor *cursor, uint32 execution,
+			  const WalUsage *wal_start)
 {
-	StatWalk	walk = {cursor, execution, 0, 0, 0};
+	StatWalk	walk = {
+		.query = query,
+		.wal_start = wal_start,
+		.cursor = cursor,
+		.execution = execution,
+	};
 
 	if (query->planstate != NULL)
 		walk_node(query->planstate, &walk);

@@ -119,6 +119,7 @@ pgt_execution_add(QueryDesc *query, PgtCursor *cursor)
 		return NULL;
 
 	execution->query = query;
+	execution->wal_start = pgWalUsage;
 	execution->cursor = cursor;
 	execution->plan_hash = cursor->plan_hash;
 	execution->generation = pgt_trace.generation;

@@ -23,6 +23,7 @@ typedef struct PgtExecution
 	bool		want_stat;		/* STAT lines are to be sent */
 	bool		rows_only;		/* that is all PostgreSQL was asked for */
 	bool		has_run;
+	WalUsage	wal_start;		/* the process's, when it began */
 	uint32		number;			/* pgt_plan_watch_begin()'s, or 0 */
 	bool		call_open;		/* call has begun and isn't ended */
 	PgtCall		call;			/* EXEC of DML; FETCH and CLOSE of the rest */

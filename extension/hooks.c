@@ -349,7 +349,8 @@ trace_executor_finish(QueryDesc *query)
 
 	if (execution->want_stat && pgt_emit_active())
 	{
-		pgt_emit_plan(query, execution->cursor, execution->number);
+		pgt_emit_plan(query, execution->cursor, execution->number,
+					  &execution->wal_start);
 		pgt_cursor_note_stat(execution->cursor, execution->plan_hash);
 	}
 }

@@ -160,6 +160,35 @@ typedef struct PgtBindRecord
 	NameData	type_name;
 } PgtBindRecord;
 
+/* What some nodes have in addition; stat_line.c has the names. */
+typedef enum PgtStatDetailName
+{
+	PGT_DETAIL_FILTERED,		/* rows removed by a filter, */
+	PGT_DETAIL_JOIN_FILTERED,	/* a join's, */
+	PGT_DETAIL_RECHECKED,		/* or a recheck of an index's condition */
+	PGT_DETAIL_HEAP_FETCHES,
+	PGT_DETAIL_SORT_METHOD,		/* TuplesortMethod */
+	PGT_DETAIL_BUCKETS,			/* of a hash table */
+	PGT_DETAIL_BATCHES,
+	PGT_DETAIL_MEMORY,			/* kB */
+	PGT_DETAIL_DISK,			/* kB */
+	PGT_DETAIL_JIT_FUNCTIONS,
+	PGT_DETAIL_JIT_TIME,		/* us */
+	PGT_DETAIL_WAL_RECORDS,
+	PGT_DETAIL_WAL_FPI,
+	PGT_DETAIL_WAL_BYTES
+} PgtStatDetailName;
+
+#define PGT_DETAIL_NAMES	(PGT_DETAIL_WAL_BYTES + 1)
+#define PGT_MAX_DETAILS		10
+
+typedef struct PgtStatDetail
+{
+	uint32		name;			/* PgtStatDetailName */
+	uint32		reserved;
+	uint64		value;
+} PgtStatDetail;
+
 typedef struct PgtStatRecord
 {
 	PgtRecord	header;			/* text: the operation */
@@ -184,6 +213,8 @@ typedef struct PgtStatRecord
 	uint32		workers_planned;
 	uint32		workers_launched;	/* in its last loop */
 	uint32		execution;		/* pgt_plan_watch_begin()'s number, or 0 */
+	uint32		ndetails;
+	PgtStatDetail details[PGT_MAX_DETAILS];
 } PgtStatRecord;
 
 typedef struct PgtXactRecord

@@ -237,5 +237,44 @@ my @cases = (
 	isnt($plh->('SET enable_indexscan = off'), $by_index, 'and another');
 }
 
+###############################################################################
+# What EXPLAIN ANALYZE would say of a node besides
+###############################################################################
+
+sub details_of
+{
+	my ($setting, $query, $node_name) = @_;
+	my $trace = trace($node, { set => { %$setting, 'max_parallel_workers_per_gather' => 0 } }, $query);
+	my ($stat) = grep { $_->{text} =~ $node_name } stats($trace, qr/^\Q$query\E/);
+
+	return $stat->{fields};
+}
+
+my $details = details_of({}, 'SELECT * FROM many WHERE n + 0 = 7', qr/^Seq Scan/);
+is($details->{filtered}, 9900, 'rows removed by a filter');
+$details = details_of({}, 'SELECT * FROM few a LEFT JOIN few b ON a.id = b.id AND a.n + b.n > 10',
+	qr/^Hash .*Join/);
+is($details->{join_filtered}, 5, 'rows removed by a join\'s filter');
+$details = details_of({ work_mem => '64kB' }, 'SELECT * FROM many ORDER BY filler, id', qr/^Sort/);
+is($details->{sort_method}, 'external_merge', 'sort: method');
+cmp_ok($details->{disk_kb}, '>', 1000, 'sort: space on disk');
+$details = details_of({}, 'SELECT * FROM many ORDER BY filler, id LIMIT 3', qr/^Sort/);
+is($details->{sort_method}, 'top-N_heapsort', 'sort: another method');
+cmp_ok($details->{memory_kb}, '>', 0, 'sort: space in memory');
+$details = details_of({ work_mem => '64kB', enable_mergejoin => 'off', enable_nestloop => 'off' },
+	'SELECT count(*) FROM many a JOIN many b USING (id, filler)', qr/^Hash$/);
+cmp_ok($details->{batches}, '>', 1, 'hash: batches');
+cmp_ok($details->{buckets}, '>', 1, 'hash: buckets');
+cmp_ok($details->{memory_kb}, '>', 0, 'hash: memory');
+$details = details_of({ enable_sort => 'off' }, 'SELECT id % 7, count(*) FROM many GROUP BY 1', qr/^HashAggregate/);
+is($details->{batches}, 1, 'aggregate: batches');
+$node->safe_psql('postgres', 'CREATE TABLE new (id int PRIMARY KEY); INSERT INTO new SELECT generate_series(1, 100)');
+$details = details_of({ enable_seqscan => 'off', enable_bitmapscan => 'off' }, 'SELECT id FROM new WHERE id < 50', qr/^Index Only Scan/);
+is($details->{heap_fetches}, 49, 'heap fetches');
+$details = details_of({}, 'INSERT INTO few SELECT 1, 2 FROM generate_series(1, 50)', qr/^Insert/);
+cmp_ok($details->{wal_records}, '>=', 50, 'WAL: records');
+cmp_ok($details->{wal_bytes}, '>=', 50 * 30, 'WAL: bytes');
+is($details->{filtered}, undef, 'what is 0 is left out');
+
 clean_files($node);
 done_testing();

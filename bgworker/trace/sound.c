@@ -82,6 +82,19 @@ fixed_size(PgtRecordType type)
 	}
 }
 
+static bool
+details_are_sound(const PgtStatRecord *record)
+{
+	if (record->ndetails > PGT_MAX_DETAILS)
+		return false;
+	for (uint32 i = 0; i < record->ndetails; i++)
+	{
+		if (record->details[i].name >= PGT_DETAIL_NAMES)
+			return false;
+	}
+	return true;
+}
+
 /* Are the values of enums among those that there are, and do strings end? */
 static bool
 values_are_sound(const PgtRecord *record)
@@ -100,7 +113,8 @@ values_are_sound(const PgtRecord *record)
 				memchr(NameStr(((const PgtBindRecord *) record)->type_name),
 					   '\0', NAMEDATALEN) != NULL;
 		case PGT_RECORD_STAT:
-			return ((const PgtStatRecord *) record)->timing <= PGT_NODE_TIMING_EXACT;
+			return ((const PgtStatRecord *) record)->timing <= PGT_NODE_TIMING_EXACT &&
+				details_are_sound((const PgtStatRecord *) record);
 		case PGT_RECORD_CONTEXT:
 			return ((const PgtContextRecord *) record)->kind <= PGT_CONTEXT_OPTIONS;
 		default:

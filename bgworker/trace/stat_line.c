@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "utils/tuplesort.h"
+
 #include "bgworker/trace/line.h"
 #include "bgworker/trace/stat_line.h"
 #include "extension/guc.h"
@@ -95,6 +97,58 @@ put_node_waits(PgtFormat *format, const PgtStatRecord *record)
 		put_string(format, FIELD(PGT_FIELD_WAIT) "-1" FIELD(PGT_FIELD_WAITS) "-1");
 }
 
+static const char *
+sort_method(uint64 method)
+{
+	switch (method)
+	{
+		case SORT_TYPE_TOP_N_HEAPSORT:
+			return "top-N_heapsort";
+		case SORT_TYPE_QUICKSORT:
+			return "quicksort";
+		case SORT_TYPE_EXTERNAL_SORT:
+			return "external_sort";
+		case SORT_TYPE_EXTERNAL_MERGE:
+			return "external_merge";
+		default:
+			return "unknown";
+	}
+}
+
+static void
+put_details(PgtFormat *format, const PgtStatRecord *record)
+{
+	static const char *const names[PGT_DETAIL_NAMES] = {
+		[PGT_DETAIL_FILTERED] = FIELD(PGT_FIELD_FILTERED),
+		[PGT_DETAIL_JOIN_FILTERED] = FIELD(PGT_FIELD_JOIN_FILTERED),
+		[PGT_DETAIL_RECHECKED] = FIELD(PGT_FIELD_RECHECKED),
+		[PGT_DETAIL_HEAP_FETCHES] = FIELD(PGT_FIELD_HEAP_FETCHES),
+		[PGT_DETAIL_SORT_METHOD] = FIELD(PGT_FIELD_SORT_METHOD),
+		[PGT_DETAIL_BUCKETS] = FIELD(PGT_FIELD_BUCKETS),
+		[PGT_DETAIL_BATCHES] = FIELD(PGT_FIELD_BATCHES),
+		[PGT_DETAIL_MEMORY] = FIELD(PGT_FIELD_MEMORY),
+		[PGT_DETAIL_DISK] = FIELD(PGT_FIELD_DISK),
+		[PGT_DETAIL_JIT_FUNCTIONS] = FIELD(PGT_FIELD_JIT_FUNCTIONS),
+		[PGT_DETAIL_JIT_TIME] = FIELD(PGT_FIELD_JIT_TIME),
+		[PGT_DETAIL_WAL_RECORDS] = FIELD(PGT_FIELD_WAL_RECORDS),
+		[PGT_DETAIL_WAL_FPI] = FIELD(PGT_FIELD_WAL_FPI),
+		[PGT_DETAIL_WAL_BYTES] = FIELD(PGT_FIELD_WAL_BYTES),
+	};
+
+	for (uint32 i = 0; i < record->ndetails; i++)
+	{
+		const PgtStatDetail *detail = &record->details[i];
+
+		if (detail->name == PGT_DETAIL_SORT_METHOD)
+		{
+			put_string(format, names[detail->name]);
+			put_string(format, sort_method(detail->value));
+		}
+		else
+			put_number(format, names[detail->name], detail->value);
+	}
+}
+
 void
 pgt_format_stat(PgtFormat *format, const PgtStatRecord *record)
 {
@@ -124,6 +178,7 @@ pgt_format_stat(PgtFormat *format, const PgtStatRecord *record)
 		put_number(format, FIELD(PGT_FIELD_PLANNED), record->workers_planned);
 		put_number(format, FIELD(PGT_FIELD_LAUNCHED), record->workers_launched);
 	}
+	put_details(format, record);
 	if (record->execution != 0 && format->has_waits)
 		put_node_waits(format, record);
 	if (sampled)

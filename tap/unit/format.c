@@ -76,7 +76,7 @@ put_bind(PgtBindState state, const char *text, uint64 total_len,
 	PgtBindRecord bind = {.total_len = total_len, .value_len = value_len,
 		.type = 25, .type_len = type_len, .index = 2, .state = state,
 		.oracle_type = PGT_ORACLE_VARCHAR2
-	};
+		};
 
 	strlcpy(NameStr(bind.type_name), type_name, NAMEDATALEN);
 	put_record(PGT_RECORD_BIND, &bind.header, sizeof(bind), text);
@@ -123,7 +123,7 @@ number_is(int type, const char *text, uint64 total_len, uint64 value_len,
 		  const char *expected)
 {
 	PgtBindRecord bind = {.total_len = total_len, .value_len = value_len,
-	.type = 23, .type_len = 4, .oracle_type = type};
+		.type = 23, .type_len = 4, .oracle_type = type};
 	const char *value;
 
 	put_record(PGT_RECORD_BIND, &bind.header, sizeof(bind), text);
@@ -138,7 +138,7 @@ static void
 test_numbers(void)
 {
 	static const int types[] = {PGT_ORACLE_NUMBER, PGT_ORACLE_FLOAT,
-	PGT_ORACLE_DOUBLE};
+		PGT_ORACLE_DOUBLE};
 
 	new_file();
 	for (int i = 0; i < (int) lengthof(types); i++)
@@ -186,6 +186,8 @@ static void
 test_errors(void)
 {
 	int			state = MAKE_SQLSTATE('4', '2', 'P', '0', '1');
+	PgtErrorDetails details = {.message = "a \"b\"\n\\", .schema = {"s"},
+		.table = {"t\""}, .column = {"c"}, .constraint = {"k"}};
 
 	new_file();
 	PUT(PGT_RECORD_PARSE_ERROR, PgtParseErrorRecord, "SELEC",
@@ -213,10 +215,7 @@ test_errors(void)
 		  "one that is of the open call");
 	PUT(PGT_RECORD_ERROR, PgtErrorRecord, "SELECT \"a\"\n", .header.cursor = 10,
 		.header.time_ns = 9 * US, .sqlstate = state, .bind = 1, .full_len = 99,
-		.details = {
-		.message = "a \"b\"\n\\", .schema = {"s"}, .table = {"t\""},
-		.column = {"c"}, .constraint = {"k"}
-	});
+		.details = details);
 	wrote("ERROR #10:err=16908420 tim=9 sqlstate=42P01 "
 		  "message=\"a \\\"b\\\"\\n\\\\\" schema=\"s\" table=\"t\\\"\" column=\"c\" "
 		  "constraint=\"k\" bind=0 statement=\"SELECT \\\"a\\\"\\n\" cut=99\n",

@@ -290,11 +290,18 @@ test_soundness(void)
 	VALUE(PGT_RECORD_BIND, bind.state, PGT_BIND_OMITTED + 1, false);
 	VALUE(PGT_RECORD_STAT, stat.timing, 2, true);
 	VALUE(PGT_RECORD_STAT, stat.timing, 3, false);
+	VALUE(PGT_RECORD_STAT, stat.ndetails, PGT_MAX_DETAILS, true);
+	VALUE(PGT_RECORD_STAT, stat.ndetails, PGT_MAX_DETAILS + 1, false);
 	VALUE(PGT_RECORD_CONTEXT, context.kind, PGT_CONTEXT_OPTIONS, true);
 	VALUE(PGT_RECORD_CONTEXT, context.kind, PGT_CONTEXT_OPTIONS + 1, false);
 	VALUE(PGT_RECORD_CURSOR, cursor.total_len, PGT_TEXT_MAX, true);
 	VALUE(PGT_RECORD_BIND, bind.total_len, PGT_TEXT_MAX + 1, false);
 
+	memset(&r, 0, sizeof(r));
+	r.stat.ndetails = 1;
+	r.stat.details[0].name = PGT_DETAIL_NAMES;
+	soundness(PGT_RECORD_STAT, &r.header, sizeof(r), false,
+			  "a detail that there isn't");
 	memset(&r, 0, sizeof(r));
 	memset(r.cursor.traceparent, 'x', PGT_TRACEPARENT_LEN);
 	soundness(PGT_RECORD_CURSOR, &r.header, sizeof(r), false,

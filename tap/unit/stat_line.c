@@ -55,6 +55,28 @@ test_fields(void)
 }
 
 static void
+test_details(void)
+{
+	PgtStatRecord sort = {.ndetails = 3,
+		.details = {{PGT_DETAIL_FILTERED, 0, 5},
+		{PGT_DETAIL_SORT_METHOD, 0, 8}, {PGT_DETAIL_DISK, 0, UINT64_MAX}}};
+
+	new_file();
+	put_record(PGT_RECORD_STAT, &sort.header, sizeof(sort), "Sort");
+	wrote("STAT #0 id=0 cnt=0 pid=0 pos=0 obj=0 op='Sort (cr=0 pr=0 pw=0 "
+		  "str=0 time=-1 us cost=0 size=0 card=0 filtered=5 "
+		  "sort_method=external_merge disk_kb=18446744073709551615)'\n",
+		  "what else a node may say");
+	sort.ndetails = 1;
+	sort.details[0] = (PgtStatDetail)
+	{
+		PGT_DETAIL_SORT_METHOD, 0, 5
+	};
+	put_record(PGT_RECORD_STAT, &sort.header, sizeof(sort), "Sort");
+	ends_with(" time=-1 us cost=0 size=0 card=0 sort_method=unknown)'\n", "an unknown method");
+}
+
+static void
 test_sums(void)
 {
 	new_file();
@@ -187,6 +209,7 @@ int
 main(void)
 {
 	test_fields();
+	test_details();
 	test_sums();
 	test_wait();
 	test_nesting();

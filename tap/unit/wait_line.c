@@ -233,7 +233,7 @@ static void
 test_names(void)
 {
 	static const PgtWaitName lwlock = {.name = "WALWrite", .type = "LWLock",
-	.is_lwlock = true};
+		.is_lwlock = true};
 	static const PgtWaitName custom = {.name = "a \"b'=\\\n", .type = "x y"};
 	PgtWait		wait = WAIT(.name = &lwlock);
 

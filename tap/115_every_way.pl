@@ -122,8 +122,8 @@ sub outline_of
 		$cursor{ $record->{cursor} } = $record if $type eq 'CURSOR';
 		push @lines, "$dep EXEC r=$fields->{r} $text" if $type eq 'EXEC';
 		push @lines, "$dep FETCH r=$fields->{r} $text" if $type eq 'FETCH';
-		push @lines, "$dep ERROR $fields->{err} $text" if $type eq 'ERROR';
-		push @lines, "$dep PARSE ERROR $fields->{err} $fields->{pos} $record->{text}"
+		push @lines, "$dep ERROR $fields->{sqlstate} $text" if $type eq 'ERROR';
+		push @lines, "$dep PARSE ERROR $fields->{sqlstate} $fields->{pos} $record->{text}"
 		  if $type eq 'PARSE ERROR';
 		push @lines,
 		  "$dep BINDS " . join(',', map { shown($_) } @{ $record->{binds} }) . " $text"
@@ -140,7 +140,7 @@ sub identifier_of
 {
 	my ($cursor) = @_;
 
-	return unpack 'q', pack 'Q', $cursor->{fields}{sqlid};
+	return $cursor->{fields}{queryid};
 }
 
 # A session that sends messages: a string is one of the simple protocol, a list is

@@ -251,7 +251,7 @@ static void
 test_tracer(void)
 {
 	static const char *const reasons[] = {"attach", "library", "queue", "stop"};
-	static const PgtWaitName name = {.name = "a'b", .type = "Extension"};
+	static const PgtWaitName name = {.name = "a'b c", .type = "Extension"};
 
 	for (int i = 0; i < (int) lengthof(reasons); i++)
 	{

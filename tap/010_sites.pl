@@ -102,10 +102,10 @@ sub callee
 # I/O.
 my $nodes = 'entry1 entry2 entry2';
 my %functions = (
-	15 => "entry0 $nodes relation0 relation1",
-	16 => "entry0 $nodes relation0 relation1",
-	17 => "entry0 $nodes relation0 relation1 relation3 relation3",
-	18 => "entry0 $nodes entry4 entry4 entry5 entry6"
+	15 => "entry0 $nodes entry7 relation0 relation1",
+	16 => "entry0 $nodes entry7 relation0 relation1",
+	17 => "entry0 $nodes entry7 relation0 relation1 relation3 relation3",
+	18 => "entry0 $nodes entry4 entry4 entry5 entry6 entry7"
 	  . ' relation1 relation2 relation3 relation3');
 
 sub check_targets

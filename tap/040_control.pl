@@ -477,7 +477,7 @@ SQL
   or die 'the statement is not in the file';
 $worker = PgTrace::Node::worker_pid($small);
 kill('KILL', $crashed[1]->pid) == 1 or die "could not kill a backend: $!";
-$small->poll_query_until('postgres',
+PgTrace::Node::poll_through_crash($small,
 	"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")
   or die 'the server is not back';
 is($small->safe_psql('postgres', 'SELECT count(*) FROM pg_trace_status'),

@@ -235,9 +235,9 @@ clean_files($node);
 	  or die 'the statement is not in the file';
 	my $worker = PgTrace::Node::worker_pid($node);
 	kill 'KILL', $sessions[0]->pid;
-	$node->poll_query_until('postgres',
+	PgTrace::Node::poll_through_crash($node,
 		"SELECT pid <> $worker AND state = 'enabled' FROM pg_trace_worker")
-	  or die 'the worker is not back';
+	  or die "the worker is not back";
 	pass('the server recovers, and the worker is back');
 	eval { $_->close } foreach @sessions;
 

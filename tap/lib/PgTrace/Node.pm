@@ -336,6 +336,29 @@ sub worker_pid
 
 =pod
 
+=item poll_through_crash(node, query)
+
+poll_query_until() while the server starts anew.  psql may end before it has read
+the query then, which that one dies of.
+
+=cut
+
+sub poll_through_crash
+{
+	my ($node, $query) = @_;
+
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		my $answer = eval { ($node->psql('postgres', $query))[1] };
+
+		return 1 if ($answer // '') eq 't';
+		select(undef, undef, undef, 0.1);
+	}
+	return 0;
+}
+
+=pod
+
 =item postmaster_pid(node)
 
 =item children(node)

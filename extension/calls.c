@@ -387,7 +387,8 @@ pgt_call_fail(PgtCall *call)
 {
 	if (!call->entered)
 		return;
-	pgt_error_details_keep_current();
+	if (!noted)
+		pgt_error_details_keep_current();
 	fail_all_within(call->outer, geterrcode());
 }
 

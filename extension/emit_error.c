@@ -20,14 +20,17 @@
 bool
 pgt_emit_error(uint32 cursor, int depth, int sqlstate, bool hide)
 {
+	bool		again = pgt_error_details_are_sent(sqlstate);
 	PgtErrorRecord *record = pgt_emit_begin(PGT_RECORD_ERROR,
+											again ? PGT_ERROR_AGAIN_LEN :
 											sizeof(PgtErrorRecord), NULL, 0,
 											cursor, depth);
 
 	if (record == NULL)
 		return false;
 	record->sqlstate = sqlstate != 0 ? sqlstate : ERRCODE_INTERNAL_ERROR;
-	pgt_error_details_fill(&record->details, sqlstate, hide);
+	if (!again)
+		pgt_error_details_fill(&record->details, sqlstate, hide);
 	pgt_emit_commit();
 	return true;
 }

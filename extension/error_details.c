@@ -20,6 +20,7 @@
 
 static PgtErrorDetails kept;
 static int	kept_sqlstate = 0;
+static bool sent = false;
 
 static void
 keep_name(NameData *name, const char *value)
@@ -49,6 +50,7 @@ keep_message(const char *message)
 void
 pgt_error_details_keep(const ErrorData *edata)
 {
+	sent = false;
 	kept_sqlstate = edata->sqlerrcode;
 	keep_message(edata->message);
 	keep_name(&kept.schema, edata->schema_name);
@@ -80,12 +82,19 @@ pgt_error_details_keep_current(void)
 	MemoryContextReset(context);
 }
 
+bool
+pgt_error_details_are_sent(int sqlstate)
+{
+	return sent || kept_sqlstate == 0 || sqlstate != kept_sqlstate;
+}
+
 void
 pgt_error_details_fill(PgtErrorDetails *details, int sqlstate, bool hide)
 {
 	if (kept_sqlstate == 0 || sqlstate != kept_sqlstate)
 		return;
 	*details = kept;
+	sent = true;
 	if (hide)
 		strlcpy(details->message, HIDDEN, sizeof(details->message));
 }

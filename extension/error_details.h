@@ -25,6 +25,12 @@ extern void pgt_error_details_keep_current(void);
 extern void pgt_error_details_fill(PgtErrorDetails *details, int sqlstate,
 								   bool hide);
 
+/*
+ * Has what was kept been sent, or is it of another error?  Thousands of calls
+ * may end by one error, and only the first of them says all of it.
+ */
+extern bool pgt_error_details_are_sent(int sqlstate);
+
 /* The number of the bind value that an error was raised for, 0 if none was */
 extern int	pgt_error_bind(const ErrorData *edata);
 

@@ -83,7 +83,8 @@ report(const ErrorData *edata)
 {
 	bool		nested = edata->internalquery != NULL;
 
-	pgt_error_details_keep(edata);
+	if (!pgt_calls_know_error())
+		pgt_error_details_keep(edata);
 	/* before the calls that it is nested in end */
 	if (nested && !pgt_calls_know_error())
 		pgt_emit_parse_error(edata->internalquery, edata->internalpos,

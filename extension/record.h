@@ -240,8 +240,11 @@ typedef struct PgtErrorRecord
 	uint64		full_len;		/* if that was cut: before that */
 	uint32		sqlstate;		/* packed by MAKE_SQLSTATE() */
 	uint32		bind;			/* the value that was meant, from 1; 0 is none */
-	PgtErrorDetails details;
+	PgtErrorDetails details;	/* missing where they were sent already */
 } PgtErrorRecord;
+
+/* The length of such a record; it has no text. */
+#define PGT_ERROR_AGAIN_LEN		offsetof(PgtErrorRecord, details)
 
 typedef struct PgtParseErrorRecord
 {

@@ -313,6 +313,13 @@ put_error(PgtFormat *format, const PgtErrorRecord *record)
 			   record->header.cursor : pgt_format_cursor(format, false));
 	put_number(format, ":" PGT_FIELD_ERR "=", record->sqlstate);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
+	if (record->header.len < sizeof(PgtErrorRecord))
+	{
+		put_string(format, FIELD(PGT_FIELD_SQLSTATE));
+		put_sql_state(format, record->sqlstate);
+		put_string(format, FIELD(PGT_FIELD_MESSAGE) "\"\"\n");
+		return;
+	}
 	put_error_details(format, record->sqlstate, &record->details);
 	if (record->bind > 0)
 		put_number(format, FIELD(PGT_FIELD_BIND), record->bind - 1);

@@ -45,9 +45,9 @@ pgt_record_cost(const PgtRecord *record)
 
 /* The size of a record's fixed part, 0 for an unknown type. */
 static Size
-fixed_size(PgtRecordType type)
+fixed_size(const PgtRecord *record)
 {
-	switch (type)
+	switch (record->type)
 	{
 		case PGT_RECORD_TEXT:
 			return sizeof(PgtRecord);
@@ -66,7 +66,8 @@ fixed_size(PgtRecordType type)
 		case PGT_RECORD_XACT:
 			return sizeof(PgtXactRecord);
 		case PGT_RECORD_ERROR:
-			return sizeof(PgtErrorRecord);
+			return record->len < sizeof(PgtErrorRecord) ?
+				PGT_ERROR_AGAIN_LEN : sizeof(PgtErrorRecord);
 		case PGT_RECORD_PARSE_ERROR:
 			return sizeof(PgtParseErrorRecord);
 		case PGT_RECORD_CONTEXT:
@@ -125,7 +126,7 @@ values_are_sound(const PgtRecord *record)
 bool
 pgt_record_is_sound(const PgtRecord *record, uint64 now_ns)
 {
-	Size		fixed = fixed_size(record->type);
+	Size		fixed = fixed_size(record);
 	uint64		total;
 
 	/* the head first: the rest may not be there */

@@ -25,7 +25,6 @@
 
 #include "access/xact.h"
 #include "executor/instrument.h"
-#include "utils/memutils.h"
 
 #include "extension/calls.h"
 #include "extension/clock.h"
@@ -57,8 +56,6 @@ static bool noted = false;		/* the error that is on its way is known */
 /* Stands for no call */
 static PgtCall outside = {.cursor = NULL};
 static const char *block_stack = NULL;	/* where such a call's watch began */
-
-static MemoryContext error_memory = NULL;
 
 /* stack: where it is now */
 static inline bool
@@ -156,11 +153,7 @@ pgt_calls_settle(const char *stack)
 void
 pgt_calls_begin_trace(TimestampTz running_since)
 {
-	/* here an error can do no harm */
-	if (error_memory == NULL)
-		error_memory = AllocSetContextCreate(TopMemoryContext,
-											 "pg_trace_bgw errors",
-											 ALLOCSET_DEFAULT_SIZES);
+	pgt_error_prepare();
 	pgt_outer_statement = 0;
 	if (innermost != NULL)
 		return;
@@ -388,7 +381,10 @@ pgt_call_fail(PgtCall *call)
 	if (!call->entered)
 		return;
 	if (!noted)
-		pgt_error_details_keep_current();
+	{
+		pgt_error_details_keep(pgt_error_copy());
+		pgt_error_copy_free();
+	}
 	fail_all_within(call->outer, geterrcode());
 }
 
@@ -451,8 +447,7 @@ static void
 note_report(void *arg)
 {
 	PgtCall    *call = (PgtCall *) arg;
-	MemoryContext caller;
-	ErrorData  *edata;
+	const ErrorData *edata;
 
 	if (call != (innermost != NULL ? innermost : &outside) ||
 		geterrcode() == ERRCODE_SUCCESSFUL_COMPLETION ||
@@ -460,22 +455,11 @@ note_report(void *arg)
 		!pgt_emit_active())
 		return;
 
-	/* there may be no memory for a copy, either */
-	if (geterrcode() == ERRCODE_OUT_OF_MEMORY)
-	{
-		ErrorData	unknown = {.sqlerrcode = ERRCODE_OUT_OF_MEMORY};
-
-		note_error(call, &unknown);
-		return;
-	}
-
 	/* there is no other way to see what it is */
-	caller = MemoryContextSwitchTo(error_memory);
-	edata = CopyErrorData();
+	edata = pgt_error_copy();
 	if (edata->elevel >= ERROR)
 		note_error(call, edata);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(error_memory);
+	pgt_error_copy_free();
 }
 
 static void

@@ -371,28 +371,29 @@ pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan)
 		link_by_plan(cursor, plan);
 }
 
+/* Its place among those that were sent; their number if it isn't among them */
+static int
+find_stat_plan(const PgtCursor *cursor, uint32 plan_hash)
+{
+	int			i = 0;
+
+	while (i < cursor->nstat_plans && cursor->stat_plans[i] != plan_hash)
+		i++;
+	return i;
+}
+
 bool
 pgt_cursor_has_stat(const PgtCursor *cursor, uint32 plan_hash)
 {
-	for (int i = 0; i < cursor->nstat_plans; i++)
-	{
-		if (cursor->stat_plans[i] == plan_hash)
-			return true;
-	}
-	return false;
+	return find_stat_plan(cursor, plan_hash) < cursor->nstat_plans;
 }
 
 void
 pgt_cursor_note_stat(PgtCursor *cursor, uint32 plan_hash)
 {
-	int			i;
+	int			i = find_stat_plan(cursor, plan_hash);
 
 	cursor->time_ns = 0;
-	for (i = 0; i < cursor->nstat_plans; i++)
-	{
-		if (cursor->stat_plans[i] == plan_hash)
-			break;
-	}
 	if (i == cursor->nstat_plans && i < PGT_STAT_PLANS)
 		cursor->nstat_plans++;
 	i = Min(i, PGT_STAT_PLANS - 1);

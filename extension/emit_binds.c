@@ -31,27 +31,15 @@ oracle_type(const PgtType *type)
 {
 	if (OidIsValid(type->element))
 		return PGT_ORACLE_ARRAY;
+	if (pgt_value_is_identifier(type->base))
+		return PGT_ORACLE_NUMBER;
 	switch (type->base)
 	{
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
 		case NUMERICOID:
-		case OIDOID:
-		case XIDOID:
 		case XID8OID:
-		case CIDOID:
-		case REGCLASSOID:
-		case REGCOLLATIONOID:
-		case REGCONFIGOID:
-		case REGDICTIONARYOID:
-		case REGNAMESPACEOID:
-		case REGOPEROID:
-		case REGOPERATOROID:
-		case REGPROCOID:
-		case REGPROCEDUREOID:
-		case REGROLEOID:
-		case REGTYPEOID:
 			return PGT_ORACLE_NUMBER;
 		case FLOAT4OID:
 			return PGT_ORACLE_FLOAT;

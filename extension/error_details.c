@@ -22,6 +22,9 @@ static PgtErrorDetails kept;
 static int	kept_sqlstate = 0;
 static bool sent = false;
 
+static MemoryContext memory = NULL; /* of copies */
+static MemoryContext caller;	/* while there is one */
+
 static void
 keep_name(NameData *name, const char *value)
 {
@@ -60,26 +63,34 @@ pgt_error_details_keep(const ErrorData *edata)
 }
 
 void
-pgt_error_details_keep_current(void)
+pgt_error_prepare(void)
 {
-	static MemoryContext context = NULL;
-	MemoryContext caller = CurrentMemoryContext;
-	ErrorData  *edata;
+	if (memory == NULL)
+		memory = AllocSetContextCreate(TopMemoryContext,
+									   "pg_trace_bgw errors",
+									   ALLOCSET_DEFAULT_SIZES);
+}
 
-	kept_sqlstate = 0;
+const ErrorData *
+pgt_error_copy(void)
+{
+	static const ErrorData out_of_memory = {
+		.elevel = ERROR,
+		.sqlerrcode = ERRCODE_OUT_OF_MEMORY,
+	};
+
+	caller = MemoryContextSwitchTo(memory);
 	/* there may be none for the copy, either */
 	if (geterrcode() == ERRCODE_OUT_OF_MEMORY)
-		return;
-	if (context == NULL)
-		context = AllocSetContextCreate(TopMemoryContext,
-										"pg_trace_bgw errors",
-										ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(context);
-	edata = CopyErrorData();
-	if (edata->elevel >= ERROR)
-		pgt_error_details_keep(edata);
+		return &out_of_memory;
+	return CopyErrorData();
+}
+
+void
+pgt_error_copy_free(void)
+{
 	MemoryContextSwitchTo(caller);
-	MemoryContextReset(context);
+	MemoryContextReset(memory);
 }
 
 bool

@@ -12,11 +12,16 @@
 /* Keep what this error says, until the next one. */
 extern void pgt_error_details_keep(const ErrorData *edata);
 
+/* To be called before the others, where an error does no harm. */
+extern void pgt_error_prepare(void);
+
 /*
- * The same for the error that is being raised, in a callback of its context or
- * in PG_CATCH().
+ * The error that is being raised, or a mere message, as a copy until
+ * pgt_error_copy_free(): in a callback of its context, or in PG_CATCH().  Up to
+ * then, what is palloc()ed goes away with it.
  */
-extern void pgt_error_details_keep_current(void);
+extern const ErrorData *pgt_error_copy(void);
+extern void pgt_error_copy_free(void);
 
 /*
  * What was kept, if it is of an error with this code.  hide: of a statement

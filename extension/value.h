@@ -69,6 +69,9 @@ extern bool pgt_value_is_small(Datum datum);
 /* Is it a type whose values are stored as their text? */
 extern bool pgt_value_is_text(Oid type);
 
+/* Is it a 32-bit number without a sign: an OID, by whichever name, or the like? */
+extern bool pgt_value_is_identifier(Oid type);
+
 /*
  * For containers: append the text of a datum that is in memory and of a type
  * that isn't one itself, up to about limit bytes.  Returns false if it can't

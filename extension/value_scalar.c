@@ -287,6 +287,31 @@ safe_output(Oid type, Datum datum)
 }
 
 /* Names would have to be looked up: the types that begin with reg are numbers. */
+bool
+pgt_value_is_identifier(Oid type)
+{
+	switch (type)
+	{
+		case OIDOID:
+		case XIDOID:
+		case CIDOID:
+		case REGCLASSOID:
+		case REGCOLLATIONOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGNAMESPACEOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGROLEOID:
+		case REGTYPEOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static bool
 put_number(StringInfo out, Oid type, Datum datum)
 {
@@ -304,27 +329,14 @@ put_number(StringInfo out, Oid type, Datum datum)
 		case XID8OID:
 			appendStringInfo(out, UINT64_FORMAT, DatumGetUInt64(datum));
 			return true;
-		case OIDOID:
-		case XIDOID:
-		case CIDOID:
-		case REGCLASSOID:
-		case REGCOLLATIONOID:
-		case REGCONFIGOID:
-		case REGDICTIONARYOID:
-		case REGNAMESPACEOID:
-		case REGOPEROID:
-		case REGOPERATOROID:
-		case REGPROCOID:
-		case REGPROCEDUREOID:
-		case REGROLEOID:
-		case REGTYPEOID:
-			appendStringInfo(out, "%u", DatumGetUInt32(datum));
-			return true;
 		case BOOLOID:
 			appendStringInfoChar(out, DatumGetBool(datum) ? 't' : 'f');
 			return true;
 		default:
-			return false;
+			if (!pgt_value_is_identifier(type))
+				return false;
+			appendStringInfo(out, "%u", DatumGetUInt32(datum));
+			return true;
 	}
 }
 

@@ -309,21 +309,18 @@ put_parse_error(PgtFormat *format, const PgtParseErrorRecord *record)
 static void
 put_error(PgtFormat *format, const PgtErrorRecord *record)
 {
+	static const PgtErrorDetails none = {.message = ""};
+	bool		again = record->header.len < sizeof(PgtErrorRecord);
+
 	put_number(format, PGT_LINE_ERROR " #", record->header.cursor != 0 ?
 			   record->header.cursor : pgt_format_cursor(format, false));
 	put_number(format, ":" PGT_FIELD_ERR "=", record->sqlstate);
 	put_time(format, FIELD(PGT_FIELD_TIM), record->header.time_ns);
-	if (record->header.len < sizeof(PgtErrorRecord))
-	{
-		put_string(format, FIELD(PGT_FIELD_SQLSTATE));
-		put_sql_state(format, record->sqlstate);
-		put_string(format, FIELD(PGT_FIELD_MESSAGE) "\"\"\n");
-		return;
-	}
-	put_error_details(format, record->sqlstate, &record->details);
+	put_error_details(format, record->sqlstate,
+					  again ? &none : &record->details);
 	if (record->bind > 0)
 		put_number(format, FIELD(PGT_FIELD_BIND), record->bind - 1);
-	if (record->header.text_len > 0)
+	if (!again && record->header.text_len > 0)
 		put_detail(format, FIELD(PGT_FIELD_STATEMENT) "\"",
 				   (const char *) (record + 1), record->header.text_len);
 	if (record->full_len > 0)

@@ -95,6 +95,6 @@ check-source: check-format
 	@packaging/check-structure
 	@packaging/check-docs
 
-include tap/tests.mk bench/bench.mk
+include cli/cli.mk tap/tests.mk bench/bench.mk
 
 .DELETE_ON_ERROR:

@@ -1,0 +1,12 @@
+/*
+ * commands.h
+ *		The commands, each in a file of its own, commands/<name>.c.
+ */
+#ifndef PGT_CLI_COMMANDS_H
+#define PGT_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const PgtCommand pgt_command_check;
+
+#endif							/* PGT_CLI_COMMANDS_H */

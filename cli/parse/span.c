@@ -1,0 +1,110 @@
+/*
+ * span.c
+ *		Numbers and escapes in a piece of a trace file's text.
+ */
+#include "cli/parse/span.h"
+
+bool
+pgt_take_uint64(const char **p, const char *end, uint64_t *number)
+{
+	const char *digit = *p;
+	uint64_t	result = 0;
+
+	while (digit < end && (unsigned char) (*digit - '0') <= 9)
+	{
+		unsigned	value = *digit - '0';
+
+		/* more than 19 digits may not fit */
+		if (digit - *p >= 19 &&
+			(result > UINT64_MAX / 10 || result * 10 > UINT64_MAX - value))
+			return false;
+		result = result * 10 + value;
+		digit++;
+	}
+	if (digit == *p)
+		return false;
+	*p = digit;
+	*number = result;
+	return true;
+}
+
+bool
+pgt_take_int64(const char **p, const char *end, int64_t *number)
+{
+	const char *digits = *p;
+	bool		negative = digits < end && *digits == '-';
+	uint64_t	magnitude;
+
+	digits += negative;
+	if (!pgt_take_uint64(&digits, end, &magnitude) || magnitude > INT64_MAX)
+		return false;
+	*p = digits;
+	*number = negative ? -(int64_t) magnitude : (int64_t) magnitude;
+	return true;
+}
+
+bool
+pgt_span_int64(PgtSpan span, int64_t *number)
+{
+	const char *p = span.at;
+
+	return span.len > 0 && pgt_take_int64(&p, span.at + span.len, number) &&
+		p == span.at + span.len;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+size_t
+pgt_span_unescape(PgtSpan span, char *out)
+{
+	const char *p = span.at;
+	const char *end = p + span.len;
+	size_t		n = 0;
+
+	while (p < end)
+	{
+		if (*p != '\\' || end - p < 2)
+			out[n++] = *p++;
+		else if (p[1] == 'x' && end - p >= 4 &&
+				 hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0)
+		{
+			out[n++] = (char) (hex_digit(p[2]) << 4 | hex_digit(p[3]));
+			p += 4;
+		}
+		else
+		{
+			out[n++] = p[1] == 'n' ? '\n' : p[1] == 'r' ? '\r' :
+				p[1] == 't' ? '\t' : p[1];
+			p += 2;
+		}
+	}
+	return n;
+}
+
+bool
+pgt_span_sql_id(PgtSpan span, uint64_t *id)
+{
+	static const char digits[] = "0123456789abcdfghjkmnpqrstuvwxyz";
+	uint64_t	result = 0;
+
+	if (span.len == 0 || span.len > 13)
+		return false;
+	for (size_t i = 0; i < span.len; i++)
+	{
+		const char *digit = memchr(digits, span.at[i], sizeof(digits) - 1);
+
+		if (digit == NULL)
+			return false;
+		result = result << 5 | (uint64_t) (digit - digits);
+	}
+	*id = result;
+	return true;
+}

@@ -13,6 +13,7 @@
 
 #include "cli/model/flow.h"
 #include "cli/model/hash.h"
+#include "bgworker/trace/grammar.h"
 
 /*
  * What the stack may have before what is alike on it is put together: enough
@@ -32,6 +33,7 @@ typedef struct CursorEntry
 {
 	uint64_t	cursor;
 	PgtStatement *statement;
+	bool		closed;			/* but still what its number stands for */
 	char		status;
 } CursorEntry;
 
@@ -144,10 +146,31 @@ static void
 note_cursor(PgtFlow *flow, const PgtEntry *entry)
 {
 	bool		is_there;
+	CursorEntry *cursor = cursors_insert(flow->cursors, entry->cursor,
+										 &is_there);
 
-	cursors_insert(flow->cursors, entry->cursor, &is_there)->statement =
-		pgt_catalog_statement(flow->catalog, entry);
+	cursor->statement = pgt_catalog_statement(flow->catalog, entry);
+	cursor->closed = false;
 	flow->last_statement = NULL;
+}
+
+PgtFlowCursor
+pgt_flow_cursor(PgtFlow *flow, uint64_t cursor)
+{
+	CursorEntry *found = cursors_lookup(flow->cursors, cursor);
+
+	if (found == NULL)
+		return PGT_FLOW_CURSOR_UNKNOWN;
+	return found->closed ? PGT_FLOW_CURSOR_CLOSED : PGT_FLOW_CURSOR_OPEN;
+}
+
+static void
+note_close(PgtFlow *flow, uint64_t cursor)
+{
+	CursorEntry *found = cursors_lookup(flow->cursors, cursor);
+
+	if (found != NULL)
+		found->closed = true;
 }
 
 /* ----------
@@ -315,6 +338,7 @@ note_wait(PgtFlow *flow, const PgtEntry *entry)
 	item->us = wait->ela;
 	item->cpu = Max(wait->cpu, 0);
 	item->count = 1;
+	item->partial = wait->partial != 0;
 	item->node = wait->node;
 	begin_interval(flow, item->begin);
 	if (flow->events->wait != NULL)
@@ -385,7 +409,8 @@ note_call(PgtFlow *flow, const PgtEntry *entry)
 		.begin = begin, .end = entry->tim,
 		.self_e = figures->e, .self_c = figures->c, .self_p = figures->p,
 		.self_cr = figures->cr, .self_cu = figures->cu,
-		.items = flow->items + outside, .nitems = flow->nitems - outside
+		.items = flow->items + outside, .nitems = flow->nitems - outside,
+		.before = outside > 0 ? &flow->items[outside - 1] : NULL
 	};
 	PgtFlowItem *item;
 
@@ -401,6 +426,8 @@ note_call(PgtFlow *flow, const PgtEntry *entry)
 	subtract_items(&call);
 	if (flow->events->call != NULL)
 		flow->events->call(flow->arg, &call);
+	if (entry->kind == PGT_ENTRY_CLOSE && figures->type == PGT_CLOSE_TYPE_HARD)
+		note_close(flow, entry->cursor);
 	flow->nitems = figures->dep <= 0 ? 0 : outside;
 	if (figures->dep <= 0)
 		return;

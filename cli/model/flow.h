@@ -38,6 +38,7 @@ typedef struct PgtFlowItem
 	int64_t		cpu;			/* CPU time in it; of a wait, 0 if not
 								 * measured */
 	uint64_t	count;			/* how many it is */
+	bool		partial;		/* of a wait */
 	int64_t		node;			/* of a wait: plan node, -1: none; -2: several */
 	int64_t		dep;			/* of a call */
 	int64_t		p;				/* of a call as well: blocks */
@@ -72,6 +73,8 @@ typedef struct PgtFlowCall
 	/* Its own waits and the calls right below, in the order of time */
 	const PgtFlowItem *items;
 	int			nitems;
+	const PgtFlowItem *before;	/* what ended last before it began, since the
+								 * last call of dep=0; NULL: nothing */
 
 	void	   *data;			/* for the callback: goes into its item */
 } PgtFlowCall;
@@ -115,6 +118,16 @@ extern void pgt_flow_free(PgtFlow *flow);
 
 /* The statement that a cursor stands for now; that of an entry if it has one */
 extern PgtStatement *pgt_flow_statement(PgtFlow *flow, uint64_t cursor);
+
+/* What a cursor's number is now: none, one that can be used, or closed for good */
+typedef enum PgtFlowCursor
+{
+	PGT_FLOW_CURSOR_UNKNOWN,
+	PGT_FLOW_CURSOR_OPEN,
+	PGT_FLOW_CURSOR_CLOSED
+} PgtFlowCursor;
+
+extern PgtFlowCursor pgt_flow_cursor(PgtFlow *flow, uint64_t cursor);
 
 /* The traced interval so far; false if there is none. */
 extern bool pgt_flow_interval(const PgtFlow *flow, int64_t *begin,

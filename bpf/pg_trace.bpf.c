@@ -215,6 +215,7 @@ static __always_inline void observe_if_traced(struct pt_regs *ctx, __u8 probe)
 	struct bpf_pidns_info ids;
 	struct pgt_wait_state *state;
 	__u64 *cookie;
+	__u64 flags;
 	__u32 slot;
 
 	if (!pid_namespace_ino)
@@ -226,8 +227,11 @@ static __always_inline void observe_if_traced(struct pt_regs *ctx, __u8 probe)
 	if (!cookie)
 		return;
 	state = find_state(*cookie, &slot);
-	if (state)
-		observe(state, slot, probe, bpf_get_attach_cookie(ctx), ctx);
+	if (!state)
+		return;
+	flags = bpf_get_attach_cookie(ctx);
+	if (PGT_COOKIE_NUMBER_OF(flags) == state->common_number)
+		observe(state, slot, probe, flags, ctx);
 }
 
 /* The cookies of these links name the session, those of the next two don't. */
@@ -239,7 +243,7 @@ int wait_site(struct pt_regs *ctx)
 	__u32 slot;
 
 	state = find_state(cookie, &slot);
-	if (state)
+	if (state && PGT_COOKIE_NUMBER_OF(cookie) == state->own_number)
 		observe(state, slot, PGT_PROBE_UPROBE, cookie, ctx);
 	return 0;
 }

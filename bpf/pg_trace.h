@@ -42,7 +42,14 @@
 #define PGT_COOKIE(generation, slot, flags) \
 	(((__u64)(generation) << 32) | ((__u64)(slot) << 8) | (flags))
 #define PGT_COOKIE_GENERATION(cookie) ((__u32)((cookie) >> 32))
-#define PGT_COOKIE_SLOT(cookie) ((__u32)((cookie) >> 8) & 0xffffff)
+#define PGT_COOKIE_SLOT(cookie) ((__u32)((cookie) >> 8) & 0xffff)
+/*
+ * A link goes on firing while it is being detached, in which time another one
+ * may be attached to the same places.  Of the two only the one whose number the
+ * state has counts: else a restart would be seen twice.
+ */
+#define PGT_COOKIE_NUMBER(number) ((__u64)(number) << 24)
+#define PGT_COOKIE_NUMBER_OF(cookie) ((__u8)((cookie) >> 24))
 
 /*
  * How the program is made to run when a process's word changes.  In the order
@@ -389,7 +396,9 @@ struct pgt_wait_state {
 	__u8 next_seen;        /* a probe of kind next has run */
 	__u8 sees_multi_nodes; /* PGT_ENTRY_MULTI_NODE has been seen by the owner */
 	__u8 tracer_reason;    /* of the current wait: enum pgt_tracer_reason */
-	__u8 reserved[3 + 8];
+	__u8 own_number;       /* PGT_COOKIE_NUMBER of the links that count */
+	__u8 common_number;    /* the same, of those that are for all processes */
+	__u8 reserved[1 + 8];
 };
 
 _Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");

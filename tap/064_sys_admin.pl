@@ -70,6 +70,63 @@ is( $node->safe_psql('postgres',
 	'uprobe|cap_bpf,cap_perfmon|',
 	'auto: the views');
 
+###############################################################################
+# Links that go on firing after they were closed
+###############################################################################
+
+# A busy kernel takes long to detach a link, and meanwhile the session may have
+# been given another one, on the same places.
+SKIP:
+{
+	skip PgTrace::GroundTruth::problem(), 1 if PgTrace::GroundTruth::problem();
+
+	my ($busy, @others) = map { PgTrace::Session->new($node) } 0 .. 12;
+	my $trace = sub {
+		my ($enable, $probe) = @_;
+
+		$node->safe_psql('postgres',
+			"SELECT pg_trace_session(pid, $enable) FROM unnest(ARRAY["
+			  . join(',', map { $_->pid } @others) . ']) pid');
+		$node->poll_query_until('postgres',
+			"SELECT probe = '$probe' FROM pg_trace_status WHERE pid = " . $busy->pid)
+		  or die "the session is not moved to $probe";
+	};
+	my @keepers;
+	my $keep = sub {
+		my ($out, $in) = ('', '');
+		my $keeper = IPC::Run::start([ "$ENV{PGT_TEST_BIN}/link_keeper" ],
+			'<', \$in, '>', \$out, IPC::Run::timeout(60));
+
+		$keeper->pump until $out =~ /\n/;
+		push @keepers, $keeper;
+		return $out;
+	};
+
+	$node->safe_psql('postgres', <<"SQL");
+CREATE FUNCTION waits_while(int, text) RETURNS int STRICT LANGUAGE C
+  AS '$ENV{PGT_TEST_BIN}/waiter', 'waits_while';
+SQL
+	my $until = $node->basedir . '/until';
+	append_to_file($until, '');
+	my $kept_trace = $busy->query('SELECT pg_trace_start_trace()');
+	my $truth = PgTrace::GroundTruth->start($busy);
+	$busy->send("SELECT waits_while(200, '$until')");
+	foreach my $round (1, 2)
+	{
+		cmp_ok($keep->(), '>', 0, "links kept, round $round");
+		$trace->('true', 'uprobe_shared');
+		cmp_ok($keep->(), '>', 0, "shared links kept, round $round");
+		$trace->('false', 'uprobe');
+	}
+	unlink $until or die "$until: $!";
+	$busy->wait;
+	$truth->finish;
+	$busy->query('SELECT pg_trace_stop_trace()');
+	$truth->compare(PgTrace::File::parse($kept_trace), 'links that are kept');
+	$_->finish foreach @keepers;
+	$_->close foreach $busy, @others;
+}
+
 # It was given up for good.
 $node->safe_psql('postgres',
 	"ALTER SYSTEM SET pg_trace.wait_probe = 'perf_uprobe'");

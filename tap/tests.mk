@@ -1,8 +1,8 @@
 # What tests are made of: included by the Makefile
 
 PROGRAM_CFLAGS = -g -O2 -Wall -Wextra -D_GNU_SOURCE $(COPT) -I. -I.build
-TEST_PROGRAMS = .build/breakpoints .build/ring_order .build/sites_dump \
-	.build/sql_tokens .build/stepper
+TEST_PROGRAMS = .build/breakpoints .build/link_keeper .build/ring_order \
+	.build/sites_dump .build/sql_tokens .build/stepper
 TEST_MODULES = .build/attacker.so .build/custom_scan.so .build/forker.so \
 	.build/hidden_waiter.so .build/intruder.so .build/locks.so \
 	.build/next_oid.so .build/other_wait.so .build/waiter.so \

@@ -58,7 +58,7 @@ link_uprobes(const PgtAttacher *attacher, enum pgt_probe probe,
 
 static int
 link_perf_uprobes(const PgtAttacher *attacher, const PgtProbeFile *file,
-				  int *links)
+				  uint64 number, int *links)
 {
 	int			nprobes = file->nprobes;
 	int			nreserved = 0;
@@ -73,7 +73,7 @@ link_perf_uprobes(const PgtAttacher *attacher, const PgtProbeFile *file,
 	}
 	if (rc == 0)
 	{
-		uint64_t   *cookies = make_cookies(file, 0);
+		uint64_t   *cookies = make_cookies(file, number);
 
 		pgt_privilege_use_admin(true);
 		rc = pgt_link_perf_uprobes(attacher->program->programs[PGT_PROBE_PERF_UPROBE],
@@ -94,10 +94,44 @@ has_sites(const PgtProbeFile *file)
 	return file->sites != NULL && file->sites->nsites > 0;
 }
 
+static struct pgt_wait_state *
+state_of(const PgtAttacher *attacher, const PgtAttachment *attachment)
+{
+	return &attacher->program->states[PGT_COOKIE_SLOT(attachment->cookie)];
+}
+
+/*
+ * Links that are closed go on firing for a while, so those that are attached
+ * when there are none have a number of their own.
+ */
+static void
+renumber_own(PgtAttacher *attacher, PgtAttachment *attachment)
+{
+	for (int i = 0; i < PGT_MAX_PROBE_FILES; i++)
+	{
+		if (attachment->links[i] >= 0)
+			return;
+	}
+	attachment->number++;
+	state_of(attacher, attachment)->own_number = attachment->number;
+}
+
+static void
+renumber_common(PgtAttacher *attacher)
+{
+	for (int i = 0; i < PGT_MAX_PROBE_FILES; i++)
+	{
+		if (attacher->common[i].nlinks > 0)
+			return;
+	}
+	attacher->number++;
+}
+
 /* The first of the files in mask that fails; 0 if none does. */
 static int
 attach_own(PgtAttacher *attacher, PgtAttachment *attachment, uint32 mask)
 {
+	renumber_own(attacher, attachment);
 	for (int i = 0; i < PGT_MAX_PROBE_FILES; i++)
 	{
 		int			fd;
@@ -107,7 +141,9 @@ attach_own(PgtAttacher *attacher, PgtAttachment *attachment, uint32 mask)
 			continue;
 		fd = link_uprobes(attacher, PGT_PROBE_UPROBE,
 						  pgt_probe_file(attacher->files, i),
-						  attachment->cookie, attachment->process.pid);
+						  attachment->cookie |
+						  PGT_COOKIE_NUMBER(attachment->number),
+						  attachment->process.pid);
 		if (fd < 0)
 			return fd;
 		attachment->links[i] = fd;
@@ -118,6 +154,10 @@ attach_own(PgtAttacher *attacher, PgtAttachment *attachment, uint32 mask)
 static int
 attach_common(PgtAttacher *attacher, enum pgt_probe probe, uint32 mask)
 {
+	uint64		number;
+
+	renumber_common(attacher);
+	number = PGT_COOKIE_NUMBER(attacher->number);
 	for (int i = 0; i < PGT_MAX_PROBE_FILES; i++)
 	{
 		PgtCommonLinks *common = &attacher->common[i];
@@ -134,9 +174,10 @@ attach_common(PgtAttacher *attacher, enum pgt_probe probe, uint32 mask)
 			common->links = MemoryContextAlloc(TopMemoryContext,
 											   sizeof(int) * nlinks);
 		if (probe == PGT_PROBE_PERF_UPROBE)
-			rc = link_perf_uprobes(attacher, file, common->links);
+			rc = link_perf_uprobes(attacher, file, number, common->links);
 		else
-			rc = common->links[0] = link_uprobes(attacher, probe, file, 0, 0);
+			rc = common->links[0] = link_uprobes(attacher, probe, file, number,
+												 0);
 		if (rc < 0)
 			return rc;
 		common->nlinks = nlinks;
@@ -158,6 +199,7 @@ pgt_attach(PgtAttacher *attacher, PgtAttachment *attachment,
 		case PGT_PROBE_UPROBE_SHARED:
 		case PGT_PROBE_PERF_UPROBE:
 			rc = attach_common(attacher, probe, mask);
+			state_of(attacher, attachment)->common_number = attacher->number;
 			if (rc == 0)
 				rc = bpf_map_update_elem(attacher->program->processes,
 										 &pid, &attachment->cookie, BPF_ANY);

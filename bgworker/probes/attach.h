@@ -21,6 +21,7 @@ typedef struct PgtAttacher
 	const PgtProgram *program;
 	PgtProbeFiles *files;
 	int			closer;
+	uint8		number;			/* of the common links, PGT_COOKIE_NUMBER */
 	PgtCommonLinks common[PGT_MAX_PROBE_FILES];
 } PgtAttacher;
 
@@ -29,6 +30,7 @@ typedef struct PgtAttachment
 {
 	PgtProbedProcess process;
 	uint64		cookie;			/* PGT_COOKIE of its session */
+	uint8		number;			/* of the links, PGT_COOKIE_NUMBER */
 	int			watchpoint;		/* link, -1 is none */
 	int			links[PGT_MAX_PROBE_FILES]; /* the same */
 } PgtAttachment;

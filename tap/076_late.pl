@@ -95,7 +95,7 @@ sub waiting
 	$session->query('SELECT 4711');
 	my $trace = detach($session, $file);
 
-	my ($wait) = PgTrace::File::of_type($trace, 'WAIT');
+	my ($wait) = whole_waits(PgTrace::File::of_type($trace, 'WAIT'));
 	is("$wait->{fields}{nam} #$wait->{cursor} $wait->{fields}{partial}",
 		"transactionid #$cursor->{cursor} 1",
 		'lock: the wait has begun before');

@@ -48,6 +48,8 @@ sub compare
 			$client->query($statement)->sync;
 			push @{ $times[$traced] }, PgTrace::Node::cpu_time($client->pid) - $before
 			  if $round > 0;
+			# each in a file of its own
+			$client->query('SET pg_trace.session = off')->sync;
 		}
 	}
 	$client->close;

@@ -194,7 +194,9 @@ waitpid($gone, 0);
 
 my $torn = "some line\nand a torn";
 my $last = '*** TRACE ENDED: THE SERVER OR ITS WORKER WAS RESTARTED';
-my $name = sub { return "$directory/pg_trace_${gone}_20260101T00000$_[0]"; };
+my $folder = "$directory/pgsql_tmp_20260101";
+my $name = sub { return "$folder/pg_trace_${gone}_20260101T00000$_[0]"; };
+mkdir $folder, 0700 or die "$folder: $!";
 append_to_file($name->(1) . '.trc', $torn);
 append_to_file($name->(2) . '_2_some-identifier.trc', $torn);
 append_to_file("$data_dir/linked", $torn);
@@ -206,7 +208,7 @@ my @others = (
 	"pg_trace_0${gone}_20260101T000000.trc",
 	"pg_trace_${gone}_20260101T000000.x.trc",
 	"pg_trace_${gone}_20260101T00000x.trc");
-append_to_file("$directory/$_", $torn) foreach @others;
+append_to_file("$folder/$_", $torn) foreach @others;
 
 my $log_start = -s $node->logfile;
 $node->start;
@@ -217,7 +219,7 @@ like(slurp_file($name->(2) . '_2_some-identifier.trc'),
 	qr/\Q$torn\E\n\Q$last\E/, 'and one with a longer name');
 is(slurp_file("$data_dir/linked"), $torn,
 	'neither a hard link nor a symbolic one leads to another file');
-is(slurp_file("$directory/$_"), $torn, "$_ is no trace file")
+is(slurp_file("$folder/$_"), $torn, "$_ is no trace file")
   foreach @others;
 my $log = slurp_file($node->logfile, $log_start);
 foreach my $case (
@@ -324,7 +326,7 @@ foreach my $value ("$tempdir/open/inner/traces", "$tempdir/open/link/traces")
 {
 	PgTrace::Node::set($node, 'pg_trace.output_directory', $value);
 	ok($node->poll_query_until('postgres',
-			"SELECT regexp_replace(pg_trace_start_trace(), '/[^/]*\$', '') || left(pg_trace_stop_trace(), 0)",
+			"SELECT regexp_replace(pg_trace_start_trace(), '(/[^/]*){2}\$', '') || left(pg_trace_stop_trace(), 0)",
 			$value),
 		"'$value' isn't, if others can't rename what isn't theirs");
 }

@@ -44,7 +44,8 @@ sub try_query
 sub traced_pids
 {
 	return map { /pg_trace_(-?\d+)_/ ? $1 : $_ }
-	  grep { /\.trc$/ } slurp_dir($directory);
+	  grep { /\.trc$/ } map { slurp_dir("$directory/$_") }
+	  grep { !/^\.\.?$/ } slurp_dir($directory);
 }
 
 sub check

@@ -272,28 +272,3 @@ pgt_trace_directory_open(char *path, char *error, size_t error_len)
 		close(way.fd);
 	return fd;
 }
-
-int
-pgt_trace_directory_open_file(int directory_fd, const char *name, int flags,
-							  char *error, size_t error_len)
-{
-	struct stat st;
-	int			fd = openat(directory_fd, name,
-							flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &st) != 0)
-		snprintf(error, error_len, "could not open file \"%s\": %m", name);
-	else if (!S_ISREG(st.st_mode))
-		snprintf(error, error_len, "\"%s\" is not a regular file", name);
-	else if (st.st_uid != geteuid())
-		snprintf(error, error_len,
-				 "file \"%s\" is not owned by the server's user", name);
-	else if (st.st_nlink != 1)
-		snprintf(error, error_len, "file \"%s\" has another name as well",
-				 name);
-	else
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,9 +18,9 @@
 #include <unistd.h>
 
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/folders.h"
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/leftovers.h"
-#include "bgworker/trace/trace_name.h"
 
 #define END_OF_TRACE	"\n" PGT_STARS PGT_NOTE_ENDED
 #define LAST_LINE \
@@ -64,22 +63,20 @@ complete_file(int fd)
 }
 
 /*
- * Complete the file of that name if it is the trace of a process that is gone.
- * This worker may still be writing what that process has sent.
+ * Complete the file if it is the trace of a process that is gone.  This worker
+ * may still be writing what that process has sent.
  */
 static void
-look_at_file(int directory_fd, const char *name, PgtFileInUse in_use)
+look_at_file(const PgtFileScan *file, PgtFileInUse in_use)
 {
 	char		error[MAXPGPATH + 256];
-	int			pid;
-	unsigned	role;
 	int			fd;
 
-	if (!pgt_trace_name_parse(name, &pid, &role) || is_alive(pid) ||
-		in_use(name))
+	if (file->parsed.compressed || is_alive(file->parsed.pid) ||
+		in_use(file->name))
 		return;
-	fd = pgt_trace_directory_open_file(directory_fd, name, O_RDWR | O_APPEND,
-									   error, sizeof(error));
+	fd = pgt_folder_open_file(file->folder_fd, file->name, O_RDWR | O_APPEND,
+							  error, sizeof(error));
 	if (fd < 0)
 	{
 		ereport(LOG,
@@ -97,18 +94,13 @@ pgt_leftovers_complete(PgtFileInUse in_use)
 	char		error[MAXPGPATH + 256];
 	int			directory_fd = pgt_trace_directory_open(path, error,
 														sizeof(error));
-	DIR		   *directory;
-	struct dirent *entry;
+	PgtFileScan scan;
 
 	if (directory_fd < 0)
 		return;					/* whoever starts a trace is told */
-	directory = fdopendir(directory_fd);
-	if (directory == NULL)
-	{
-		close(directory_fd);
-		return;
-	}
-	while ((entry = readdir(directory)) != NULL)
-		look_at_file(directory_fd, entry->d_name, in_use);
-	closedir(directory);
+	pgt_file_scan_begin(&scan, directory_fd);
+	while (pgt_file_scan_next(&scan))
+		look_at_file(&scan, in_use);
+	pgt_file_scan_end(&scan);
+	close(directory_fd);
 }

@@ -11,15 +11,12 @@
  */
 #include "postgres.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "utils/memutils.h"
 
+#include "bgworker/trace/folders.h"
 #include "bgworker/trace/role_files.h"
-#include "bgworker/trace/trace_name.h"
 #include "extension/clock.h"
 #include "extension/guc.h"
 
@@ -77,28 +74,16 @@ find(Oid role)
 static void
 count(RoleFiles *files, int directory_fd)
 {
-	int			fd = openat(directory_fd, ".",
-							O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR		   *directory = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	PgtFileScan scan;
 
-	if (directory == NULL)
-	{
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
 	files->nfiles = 0;
-	while ((entry = readdir(directory)) != NULL)
+	pgt_file_scan_begin(&scan, directory_fd);
+	while (pgt_file_scan_next(&scan))
 	{
-		int			pid;
-		unsigned	role;
-
-		if (pgt_trace_name_parse(entry->d_name, &pid, &role) &&
-			role == files->role)
+		if (scan.parsed.role == files->role)
 			files->nfiles++;
 	}
-	closedir(directory);
+	pgt_file_scan_end(&scan);
 	files->counted_ns = pgt_clock_now();
 }
 

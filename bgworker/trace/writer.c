@@ -5,7 +5,8 @@
  * Lines are appended to a buffer by format.c and go to the file when the
  * worker has drained what there is, so they are never older than a second or
  * so.  Files are created exclusively, 0600, and those of an earlier worker are
- * continued only if they are what that has left: see trace/directory.c.
+ * continued only if they are what that has left: see trace/directory.c.  A
+ * file is locked as long as it is written (file_lock.h).
  */
 #include "postgres.h"
 
@@ -17,9 +18,10 @@
 #include "storage/fd.h"
 
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/file_lock.h"
+#include "bgworker/trace/folders.h"
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/role_files.h"
-#include "bgworker/trace/trace_name.h"
 #include "bgworker/trace/writer.h"
 #include "extension/guc.h"
 
@@ -28,11 +30,34 @@
 
 /* What a file that is now open needs. */
 static void
-set_up(PgtWriter *writer, const char *directory, const char *name)
+set_up(PgtWriter *writer, const char *directory, const char *folder,
+	   const char *name)
 {
 	ReserveExternalFD();
-	snprintf(writer->path, MAXPGPATH, "%s/%s", directory, name);
+	/* where there are no such locks, housekeeping leaves files alone */
+	(void) pgt_file_lock(writer->fd);
+	snprintf(writer->path, MAXPGPATH, "%s/%s/%s", directory, folder, name);
 	initStringInfo(&writer->buffer);
+}
+
+/* Create a file of a name that there isn't yet; -1 with errno. */
+static int
+create_file(int folder_fd, int pid, time_t now, const char *identifier,
+			Oid role, char name[PGT_TRACE_NAME_LEN])
+{
+	int			fd = -1;
+
+	for (int number = 1; fd < 0 && number <= MAX_ATTEMPTS; number++)
+	{
+		pgt_trace_name_make(name, pid, now, number, identifier, role);
+		fd = openat(folder_fd, name,
+					O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW |
+					O_CLOEXEC,
+					S_IRUSR | S_IWUSR);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
+	return fd;
 }
 
 bool
@@ -40,8 +65,11 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 				  Oid role, char *error, size_t error_len)
 {
 	char		directory[MAXPGPATH];
-	char		name[PGT_TRACE_NAME_LEN];
+	char		folder[PGT_TRACE_FOLDER_LEN] = "";
+	char		name[PGT_TRACE_NAME_LEN] = "";
+	time_t		now = time(NULL);
 	int			directory_fd;
+	int			folder_fd;
 
 	memset(writer, 0, sizeof(*writer));
 	writer->fd = -1;
@@ -57,39 +85,57 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 		return false;
 	}
 
-	for (int number = 1; writer->fd < 0 && number <= MAX_ATTEMPTS; number++)
-	{
-		pgt_trace_name_make(name, pid, time(NULL), number, identifier, role);
-		writer->fd = openat(directory_fd, name,
-							O_WRONLY | O_CREAT | O_EXCL | O_APPEND |
-							O_NOFOLLOW | O_CLOEXEC,
-							S_IRUSR | S_IWUSR);
-		if (writer->fd < 0 && errno != EEXIST)
-			break;
-	}
+	folder_fd = pgt_folder_open_new(directory_fd, now, folder);
+	if (folder_fd >= 0)
+		writer->fd = create_file(folder_fd, pid, now, identifier, role, name);
 	if (writer->fd < 0)
-		snprintf(error, error_len, "could not create file \"%s/%s\": %m",
-				 directory, name);
+		snprintf(error, error_len, "could not create file \"%s/%s/%s\": %m",
+				 directory, folder, name);
 	else
-		set_up(writer, directory, name);
+		set_up(writer, directory, folder, name);
+	if (folder_fd >= 0)
+		close(folder_fd);
 	close(directory_fd);
 	return writer->fd >= 0;
+}
+
+/* Cut a path in front of its last name, which is returned; NULL if none. */
+static char *
+cut_last_name(char *path)
+{
+	char	   *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return NULL;
+	*slash = '\0';
+	return slash + 1;
 }
 
 /* Open the file of that name if the directory is still the one of path. */
 static int
 open_again(int directory_fd, const char *directory, const char *path,
-		   const char *name, char *error, size_t error_len)
+		   const char *folder, const char *name, char *error,
+		   size_t error_len)
 {
-	if (strlen(directory) != (size_t) (name - path) - 1 ||
-		strncmp(directory, path, strlen(directory)) != 0)
+	int			folder_fd;
+	int			fd;
+
+	if (strcmp(directory, path) != 0)
 	{
 		strlcpy(error, "pg_trace.output_directory has changed", error_len);
 		return -1;
 	}
-	return pgt_trace_directory_open_file(directory_fd, name,
-										 O_WRONLY | O_APPEND,
-										 error, error_len);
+	folder_fd = pgt_folder_open(directory_fd, folder);
+	if (folder_fd < 0)
+	{
+		snprintf(error, error_len, "could not open folder \"%s\": %m",
+				 folder);
+		return -1;
+	}
+	fd = pgt_folder_open_file(folder_fd, name, O_WRONLY | O_APPEND, error,
+							  error_len);
+	close(folder_fd);
+	return fd;
 }
 
 bool
@@ -98,18 +144,22 @@ pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
 {
 	char		path[MAXPGPATH];
 	char		directory[MAXPGPATH];
-	const char *name;
+	char	   *folder = NULL;
+	char	   *name;
 	struct stat st;
-	int			name_pid;
-	unsigned	role;
+	PgtTraceName parsed;
+	PgtTraceFolder parsed_folder;
 	int			directory_fd;
 
 	memset(writer, 0, sizeof(*writer));
 	writer->fd = -1;
 	snprintf(path, sizeof(path), "%.*s", MAXPGPATH - 1, shared_path);
-	name = strrchr(path, '/');
-	if (name == NULL || !pgt_trace_name_parse(++name, &name_pid, &role) ||
-		name_pid != pid)
+	name = cut_last_name(path);
+	if (name != NULL)
+		folder = cut_last_name(path);
+	if (folder == NULL || !pgt_trace_folder_parse(folder, &parsed_folder) ||
+		!pgt_trace_name_parse(name, &parsed) || parsed.pid != pid ||
+		parsed.compressed)
 	{
 		strlcpy(error, "its name is not known any longer", error_len);
 		return false;
@@ -118,11 +168,11 @@ pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
 	if (directory_fd < 0)
 		return false;
 
-	writer->fd = open_again(directory_fd, directory, path, name,
+	writer->fd = open_again(directory_fd, directory, path, folder, name,
 							error, error_len);
 	if (writer->fd >= 0)
 	{
-		set_up(writer, directory, name);
+		set_up(writer, directory, folder, name);
 		writer->bytes = fstat(writer->fd, &st) == 0 ? st.st_size : 0;
 	}
 	close(directory_fd);

@@ -16,7 +16,7 @@ BEGIN
             result := result || E'\nHINT: ' || hint;
         END IF;
     END;
-    result := regexp_replace(result, '^/.*/pg_trace/', '');
+    result := regexp_replace(result, '^/.*/pg_trace/pgsql_tmp_\d{8}/', '');
     result := regexp_replace(result, '\d{8}T\d{6}(_\d+)?', '<time>');
     RETURN regexp_replace(result, '\m' || pg_backend_pid() || '\M|(?<=_)' ||
         pg_backend_pid() || '(?=_)', '<pid>');

@@ -19,23 +19,25 @@ made(int pid, int number, const char *identifier, unsigned role,
 	 const char *expected)
 {
 	char		name[PGT_TRACE_NAME_LEN];
-	int			read_pid = -1;
-	unsigned	read_role = UINT_MAX;
+	char		compressed[PGT_TRACE_NAME_LEN + 8];
+	PgtTraceName parsed;
 
 	pgt_trace_name_make(name, pid, BEGIN, number, identifier, role);
 	is(name, expected, expected);
-	ok(pgt_trace_name_parse(name, &read_pid, &read_role) && read_pid == pid &&
-	   read_role == role, "is read as that of process %d, role %u", read_pid,
-	   read_role);
+	ok(pgt_trace_name_parse(name, &parsed) && parsed.pid == pid &&
+	   parsed.role == role && parsed.began == BEGIN && !parsed.compressed,
+	   "is read as that of process %d, role %u", parsed.pid, parsed.role);
+	snprintf(compressed, sizeof(compressed), "%s" PGT_COMPRESSED_SUFFIX, name);
+	ok(pgt_trace_name_parse(compressed, &parsed) && parsed.pid == pid &&
+	   parsed.role == role && parsed.compressed, "compressed: the same");
 }
 
 static void
 is_none(const char *name)
 {
-	int			pid;
-	unsigned	role;
+	PgtTraceName parsed;
 
-	ok(!pgt_trace_name_parse(name, &pid, &role), "no name: %.70s", name);
+	ok(!pgt_trace_name_parse(name, &parsed), "no name: %.70s", name);
 }
 
 static void
@@ -77,6 +79,8 @@ test_none(void)
 	is_none("pg_trace_1_20231114T2213200.trc");
 	is_none("pg_trace_1_20231114T221320");
 	is_none("pg_trace_1_20231114T221320.trc.gz");
+	is_none("pg_trace_1_20231114T221320.trc.zst.new");
+	is_none("pg_trace_1_20231114T221320.zst");
 	is_none("pg_trace_1_20231114T221320x.trc");
 	is_none("pg_trace_1_20231114T221320_a/b.trc");
 	is_none("pg_trace_1_20231114T221320_a.b.trc");
@@ -92,10 +96,51 @@ test_none(void)
 	is_none(long_name);
 }
 
+static void
+folder(int number, const char *expected)
+{
+	char		name[PGT_TRACE_FOLDER_LEN];
+	PgtTraceFolder parsed;
+
+	pgt_trace_folder_make(name, BEGIN, number);
+	is(name, expected, expected);
+	ok(pgt_trace_folder_parse(name, &parsed) && parsed.day == 20231114 &&
+	   parsed.number == (unsigned) number, "is read as that of day %d, number %u",
+	   parsed.day, parsed.number);
+}
+
+static void
+is_no_folder(const char *name)
+{
+	PgtTraceFolder parsed;
+
+	ok(!pgt_trace_folder_parse(name, &parsed), "no folder: %s", name);
+}
+
+static void
+test_folders(void)
+{
+	folder(1, "pgsql_tmp_20231114");
+	folder(2, "pgsql_tmp_20231114_2");
+	folder(INT_MAX, "pgsql_tmp_20231114_2147483647");
+	is_no_folder("");
+	is_no_folder("pgsql_tmp");
+	is_no_folder("pgsql_tmp_2023111");
+	is_no_folder("pgsql_tmp_202311140");
+	is_no_folder("pgsql_tmp_20231114_");
+	is_no_folder("pgsql_tmp_20231114_1");
+	is_no_folder("pgsql_tmp_20231114_02");
+	is_no_folder("pgsql_tmp_20231114_2147483648");
+	is_no_folder("pgsql_tmp_20231114_2/..");
+	is_no_folder("pgsql_tmp_20231114.x");
+	is_no_folder("20231114");
+}
+
 int
 main(void)
 {
 	test_made();
 	test_none();
+	test_folders();
 	return done();
 }

@@ -433,7 +433,7 @@ sub trace_files
 
 	$pid = '*' unless defined $pid;
 	foreach my $file (
-		glob($node->data_dir . "/pg_trace/pg_trace_${pid}_*.trc"))
+		glob($node->data_dir . "/pg_trace/*/pg_trace_${pid}_*.trc"))
 	{
 		my ($of, $time, $number) =
 		  $file =~ /pg_trace_(\d+)_(\w+T\d+)(?:_(\d+))?[^\/]*$/;

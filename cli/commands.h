@@ -8,5 +8,6 @@
 #include "cli/options.h"
 
 extern const PgtCommand pgt_command_check;
+extern const PgtCommand pgt_command_profile;
 
 #endif							/* PGT_CLI_COMMANDS_H */

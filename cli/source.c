@@ -91,6 +91,12 @@ pgt_source_close(PgtSource *source)
 					   source->first_problem_text);
 	if (problem != NULL || source->problems > 0)
 		any_damaged = true;
+	pgt_source_abandon(source);
+}
+
+void
+pgt_source_abandon(PgtSource *source)
+{
 	pgt_reader_free(&source->reader);
 	pgt_input_close(source->input);
 }

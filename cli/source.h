@@ -46,6 +46,9 @@ extern bool pgt_source_next(PgtSource *source, PgtEntry *entry);
 /* Says on stderr what was wrong with the file. */
 extern void pgt_source_close(PgtSource *source);
 
+/* The same, saying nothing: only a part of the file was wanted. */
+extern void pgt_source_abandon(PgtSource *source);
+
 /* What is wrong with an entry, or NULL */
 extern const char *pgt_entry_wrong(const PgtEntry *entry);
 

@@ -398,6 +398,23 @@ subtract_items(PgtFlowCall *call)
 	call->rest = call->self_e - call->self_c - call->wait_us + call->wait_cpu;
 }
 
+/*
+ * The line of a CLOSE that took no time: it only gives a cursor's number back,
+ * and may stand in the middle of a call at the same depth, which needed one.
+ */
+static void
+note_mark(PgtFlow *flow, const PgtEntry *entry)
+{
+	PgtFlowCall call = {
+		.entry = entry, .statement = statement_of(flow, entry),
+		.begin = entry->tim, .end = entry->tim
+	};
+
+	begin_interval(flow, entry->tim);
+	if (flow->events->call != NULL)
+		flow->events->call(flow->arg, &call);
+}
+
 static void
 note_call(PgtFlow *flow, const PgtEntry *entry)
 {
@@ -426,8 +443,6 @@ note_call(PgtFlow *flow, const PgtEntry *entry)
 	subtract_items(&call);
 	if (flow->events->call != NULL)
 		flow->events->call(flow->arg, &call);
-	if (entry->kind == PGT_ENTRY_CLOSE && figures->type == PGT_CLOSE_TYPE_HARD)
-		note_close(flow, entry->cursor);
 	flow->nitems = figures->dep <= 0 ? 0 : outside;
 	if (figures->dep <= 0)
 		return;
@@ -456,10 +471,16 @@ pgt_flow_note(PgtFlow *flow, const PgtEntry *entry)
 		return;
 	if (entry->kind == PGT_ENTRY_WAIT)
 		note_wait(flow, entry);
+	else if (entry->kind == PGT_ENTRY_CLOSE && entry->of.call.e == 0 &&
+			 entry->of.call.c == 0)
+		note_mark(flow, entry);
 	else if (pgt_entry_is_call(entry))
 		note_call(flow, entry);
 	else
 		begin_interval(flow, entry->tim);
+	if (entry->kind == PGT_ENTRY_CLOSE &&
+		entry->of.call.type == PGT_CLOSE_TYPE_HARD)
+		note_close(flow, entry->cursor);
 	flow->last_tim = Max(flow->last_tim, entry->tim);
 }
 

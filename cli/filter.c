@@ -105,13 +105,13 @@ set_moment(void *target, const char *value)
 	return NULL;
 }
 
-/* "14:03:05±30s", as well with "+-" */
+/* "14:03:05+-30s", as well with the sign for that, in UTF-8 */
 static const char *
 set_around(void *target, const char *value)
 {
-	static const char wrong[] = "it is no time and duration, such as 14:03:05±30s";
-	const char *sign = strstr(value, "±");
-	size_t		len = strlen("±");
+	static const char wrong[] = "it is no time and duration, such as 14:03:05+-30s";
+	const char *sign = strstr(value, "\xc2\xb1");
+	size_t		len = strlen("\xc2\xb1");
 	const char *p = value;
 
 	(void) target;
@@ -151,7 +151,7 @@ const PgtOption pgt_filter_options[] = {
 	{"sqlid", "SQLID|QUERYID", "only this statement", PGT_OPTION_SET, NULL, set_sql_id},
 	{"since", "TIME", "only from this time on", PGT_OPTION_SET, &since, set_moment},
 	{"until", "TIME", "only up to this time", PGT_OPTION_SET, &until, set_moment},
-	{"around", "TIME±DURATION", "only around this time", PGT_OPTION_SET, NULL, set_around},
+	{"around", "TIME+-DURATION", "only around this time", PGT_OPTION_SET, NULL, set_around},
 	{"utc", NULL, "show times in UTC, and read them so", PGT_OPTION_FLAG, &utc, NULL},
 	{"timezone", "NAME", "show times in this zone, and read them so", PGT_OPTION_SET, NULL, set_zone},
 	{NULL}
@@ -221,7 +221,7 @@ pgt_filter_is_set(void)
  * ----------
  */
 
-/* µs by which the zone is ahead of UTC at that time */
+/* us by which the zone is ahead of UTC at that time */
 static int64_t
 zone_offset(const PgtSession *session, int64_t time_us)
 {
@@ -237,7 +237,7 @@ zone_offset(const PgtSession *session, int64_t time_us)
 }
 
 /*
- * A moment in a file, µs since 1970.  A time of any day is that of the day on
+ * A moment in a file, us since 1970.  A time of any day is that of the day on
  * which the file begins, or of the next one if it is before that.
  */
 static int64_t

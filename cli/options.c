@@ -21,7 +21,7 @@ pgt_duration_parse(const char *text, int64_t *us)
 		const char *name;
 		double		us;
 	}			units[] = {
-		{"", 1e3}, {"ms", 1e3}, {"us", 1}, {"µs", 1}, {"s", 1e6},
+		{"", 1e3}, {"ms", 1e3}, {"us", 1}, {"\xc2\xb5s", 1}, {"s", 1e6},
 		{"min", 6e7}, {"m", 6e7}, {"h", 3.6e9},
 	};
 	char	   *end;

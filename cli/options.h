@@ -21,7 +21,7 @@ typedef enum PgtOptionType
 	PGT_OPTION_FLAG,			/* bool */
 	PGT_OPTION_TEXT,			/* const char * */
 	PGT_OPTION_NUMBER,			/* int64_t, not negative */
-	PGT_OPTION_DURATION,		/* int64_t, µs: "10ms"; without a unit, ms */
+	PGT_OPTION_DURATION,		/* int64_t, us: "10ms"; without a unit, ms */
 	PGT_OPTION_SET				/* set(value) is called, which returns what is
 								 * wrong with it, or NULL */
 } PgtOptionType;

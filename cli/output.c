@@ -338,7 +338,7 @@ pgt_output_end(void)
 char *
 pgt_one_line(const char *text, size_t len, size_t max)
 {
-	static const char dots[] = "â35¦";
+	static const char dots[] = "...";
 	char	   *line = pg_malloc(max + sizeof(dots));
 	size_t		n = 0;
 	bool		blank = false;

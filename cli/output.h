@@ -11,7 +11,7 @@
  *		pgt_table_print(table);			prints and frees it
  *		pgt_output_end();				after the last one
  *
- * As JSON, all tables are members of one object, {"events": [{…}, …], …}.  As
+ * As JSON, all tables are members of one object, {"events": [{...}, ...], ...}.  As
  * CSV, an empty line is between them.
  */
 #ifndef PGT_CLI_OUTPUT_H
@@ -57,7 +57,7 @@ extern void pgt_table_text(PgtTable *table, const char *text);
 extern void pgt_table_number(PgtTable *table, int64_t number);
 extern void pgt_table_none(PgtTable *table);
 
-/* Of µs, as seconds with six digits; of a share, in percent with one digit */
+/* Of us, as seconds with six digits; of a share, in percent with one digit */
 extern void pgt_table_seconds(PgtTable *table, int64_t us);
 extern void pgt_table_percent(PgtTable *table, int64_t part, int64_t whole);
 
@@ -77,7 +77,7 @@ extern void pgt_output_note(const char *format,...)
 
 /*
  * A text on one line of at most that many bytes, with blanks for any white
- * space, and "…" at its end if it is cut.  Freed by pg_free().
+ * space, and "..." at its end if it is cut.  Freed by pg_free().
  */
 extern char *pgt_one_line(const char *text, size_t len, size_t max);
 

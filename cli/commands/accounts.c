@@ -200,7 +200,7 @@ check_cursor(PgtAccounts *accounts, const PgtEntry *entry)
 					  (unsigned long long) entry->cursor);
 }
 
-/* "HELD UP BY PG_TRACE: 25085 us (attach=…": with that, from the waits */
+/* "HELD UP BY PG_TRACE: 25085 us (attach=...": with that, from the waits */
 static void
 check_held(PgtAccounts *accounts, const PgtEntry *entry)
 {

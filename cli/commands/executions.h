@@ -23,7 +23,7 @@ typedef struct PgtExecution
 	int64_t		rows;
 	bool		has_binds;		/* BINDS were read since its last EXEC */
 	int			binds_len;
-	char		binds[PGT_BINDS_LEN];	/* "5, 'text', NULL", cut with "…" */
+	char		binds[PGT_BINDS_LEN];	/* "5, 'text', NULL", cut with "..." */
 } PgtExecution;
 
 typedef struct PgtExecutions PgtExecutions;

@@ -27,7 +27,7 @@ typedef enum PgtPart
 	PGT_PARTS
 } PgtPart;
 
-/* 0, below 10 us, below 100 us, … */
+/* 0, below 10 us, below 100 us, ... */
 #define PGT_DECADES		13
 
 typedef struct PgtGroup

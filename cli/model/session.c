@@ -59,7 +59,7 @@ set_named_fact(PgtSession *session, const FactName *names, size_t n,
 	}
 }
 
-/* "15.20 (Debian …) with pg_trace_bgw 1.0 format=2" */
+/* "15.20 (Debian ...) with pg_trace_bgw 1.0 format=2" */
 static void
 note_format(PgtSession *session, PgtSpan value)
 {

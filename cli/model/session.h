@@ -43,7 +43,7 @@ typedef struct PgtSession
 
 	/* The clock: the last line that ties tim to it */
 	bool		has_clock;
-	int64_t		clock_us;		/* µs since 1970, UTC */
+	int64_t		clock_us;		/* us since 1970, UTC */
 	int64_t		clock_tim;
 	int			offset_s;		/* the file's zone */
 	bool		clock_lacks_tim;	/* Oracle's: that of the next line */

@@ -121,8 +121,8 @@ typedef enum PgtEntryValueKind
 	PGT_ENTRY_VALUE_NONE,		/* the file doesn't have it */
 	PGT_ENTRY_VALUE_NULL,
 	PGT_ENTRY_VALUE_PLAIN,		/* a number, or what Oracle has without quotes */
-	PGT_ENTRY_VALUE_QUOTED,		/* the text within "…" */
-	PGT_ENTRY_VALUE_OMITTED		/* the reason within <…> */
+	PGT_ENTRY_VALUE_QUOTED,		/* the text within "..." */
+	PGT_ENTRY_VALUE_OMITTED		/* the reason within <...> */
 } PgtEntryValueKind;
 
 typedef struct PgtEntryBind
@@ -195,7 +195,7 @@ typedef struct PgtEntryStars
 {
 	PgtSpan		text;			/* all behind the stars */
 	bool		has_time;		/* a wall clock's time, in */
-	int64_t		time_us;		/* µs since 1970, UTC, and in */
+	int64_t		time_us;		/* us since 1970, UTC, and in */
 	int			offset_s;		/* s by which the file's zone is east of that */
 	PgtSpan		label;			/* of a CONTEXT: "MODULE NAME" */
 	PgtSpan		value;			/* its value; the FILE of a parallel process;

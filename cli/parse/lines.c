@@ -40,7 +40,7 @@ pgt_parse_call(PgtEntry *entry, const char *p, const char *end)
 	TAKE_FIELDS(entry, p, end, ',', rules);
 }
 
-/* LOBREAD: c=…, LOBWRITE: type=…,bytes=…,c=… */
+/* LOBREAD: c=..., LOBWRITE: type=...,bytes=...,c=... */
 void
 pgt_parse_lob(PgtEntry *entry, const char *p, const char *end)
 {

@@ -50,7 +50,7 @@ take_context(PgtEntry *entry, const char *p, const char *end)
 	return true;
 }
 
-/* cursor=… e=… event=… type=… ela=… partial=… */
+/* cursor=... e=... event=... type=... ela=... partial=... */
 static void
 take_activity(PgtEntry *entry, const char *p, const char *end)
 {
@@ -77,7 +77,7 @@ take_file(PgtEntry *entry, const char *p, const char *end)
 		entry->of.stars.value = pgt_span(file + 5, end - (file + 5));
 }
 
-/* "PARALLEL WORKER OF CURSOR 10: PROCESS 24785, FILE …" */
+/* "PARALLEL WORKER OF CURSOR 10: PROCESS 24785, FILE ..." */
 static void
 take_parallel(PgtEntry *entry, const char *p, const char *end)
 {
@@ -121,7 +121,7 @@ take_number(PgtEntry *entry, PgtEntryKind kind, const char *p, const char *end)
 		entry->of.stars.number = -1;
 }
 
-/* "LOST 5 EVENTS…", "LOST AN UNKNOWN…", "LOST EVENTS, 5 SO FAR…" */
+/* "LOST 5 EVENTS...", "LOST AN UNKNOWN...", "LOST EVENTS, 5 SO FAR..." */
 static void
 take_lost(PgtEntry *entry, const char *p, const char *end)
 {

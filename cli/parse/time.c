@@ -44,7 +44,7 @@ days_of(int year, int month, int day)
 		719468;
 }
 
-/* ".123456", to µs */
+/* ".123456", to us */
 static int
 take_fraction(const char **p, const char *end)
 {

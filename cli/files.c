@@ -11,6 +11,9 @@
 
 #include "cli/input.h"
 
+/* Folders in folders: a trace directory has one for each day. */
+#define MAX_DEPTH	4
+
 static void
 add_file(PgtFiles *files, char *name)
 {
@@ -42,13 +45,15 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* The trace files in a directory, by their names */
+/*
+ * The trace files in a directory and those in it, by their names.  Links to
+ * directories aren't followed.
+ */
 static bool
-add_directory(PgtFiles *files, const char *name)
+add_directory(PgtFiles *files, const char *name, int depth)
 {
 	DIR		   *directory = opendir(name);
 	struct dirent *entry;
-	int			first = files->n;
 
 	if (directory == NULL)
 	{
@@ -57,16 +62,35 @@ add_directory(PgtFiles *files, const char *name)
 	}
 	while ((entry = readdir(directory)) != NULL)
 	{
+		char	   *path = psprintf("%s/%s", name, entry->d_name);
+		struct stat status;
+
 		if (is_trace(entry->d_name))
-			add_file(files, psprintf("%s/%s", name, entry->d_name));
+		{
+			add_file(files, path);
+			continue;
+		}
+		if (entry->d_name[0] != '.' && depth < MAX_DEPTH &&
+			lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
+			(void) add_directory(files, path, depth + 1);
+		pg_free(path);
 	}
 	closedir(directory);
+	return true;
+}
+
+static void
+find_directory(PgtFiles *files, const char *name)
+{
+	int			first = files->n;
+
+	if (add_directory(files, name, 0) && files->n == first)
+		pg_log_error("there is no trace file in directory \"%s\"", name);
 	if (files->n > first)
 		qsort(files->names + first, files->n - first, sizeof(char *),
 			  compare_names);
 	else
-		pg_log_error("there is no trace file in directory \"%s\"", name);
-	return files->n > first;
+		files->missing++;
 }
 
 void
@@ -79,10 +103,7 @@ pgt_files_find(PgtFiles *files, char **arguments, int n)
 
 		if (strcmp(arguments[i], "-") != 0 &&
 			stat(arguments[i], &status) == 0 && S_ISDIR(status.st_mode))
-		{
-			if (!add_directory(files, arguments[i]))
-				files->missing++;
-		}
+			find_directory(files, arguments[i]);
 		else
 			add_file(files, pg_strdup(arguments[i]));
 	}

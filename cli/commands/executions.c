@@ -78,7 +78,7 @@ finish(PgtExecutions *executions, PgtExecution *execution)
 static void
 append(PgtExecution *execution, const char *text, size_t len)
 {
-	static const char dots[] = "â35¦";
+	static const char dots[] = "...";
 	size_t		room = PGT_BINDS_LEN - sizeof(dots) - execution->binds_len;
 
 	if (execution->binds_len >= PGT_BINDS_LEN - (int) sizeof(dots))

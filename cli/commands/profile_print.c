@@ -99,6 +99,11 @@ merge_group(PgtGroup *sum, const PgtGroup *group)
 static int
 make_columns(const PgtProfile *profile, PgtColumn *columns)
 {
+	static const PgtColumn key = {"name", NULL, false};
+	static const PgtColumn shares[] = {
+		{"seconds", "seconds", true}, {"percent", "%", true},
+		{"response_percent", "% resp", true},
+	};
 	static const PgtColumn durations[] = {
 		{"count", "count", true}, {"mean", "mean", true},
 		{"p50", "p50", true}, {"p95", "p95", true}, {"p99", "p99", true},
@@ -111,12 +116,11 @@ make_columns(const PgtProfile *profile, PgtColumn *columns)
 	};
 	int			n = 0;
 
-	columns[n++] = (PgtColumn) {"name", profile->key->title, false};
-	columns[n++] = (PgtColumn) {"seconds", "seconds", true};
-	columns[n++] = (PgtColumn) {"percent", "%", true};
-	if (is_by_wait(profile))
-		columns[n++] = (PgtColumn) {"response_percent", "% resp", true};
-	else
+	columns[n] = key;
+	columns[n++].title = profile->key->title;
+	for (int i = 0; i < (is_by_wait(profile) ? 3 : 2); i++)
+		columns[n++] = shares[i];
+	if (!is_by_wait(profile))
 	{
 		for (int i = 0; i < (is_by_statement(profile) ? 5 : 4); i++)
 			columns[n++] = parts[i];

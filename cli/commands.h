@@ -9,5 +9,6 @@
 
 extern const PgtCommand pgt_command_check;
 extern const PgtCommand pgt_command_profile;
+extern const PgtCommand pgt_command_report;
 
 #endif							/* PGT_CLI_COMMANDS_H */

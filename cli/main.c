@@ -18,6 +18,7 @@
 /* In the order in which --help shows them */
 static const PgtCommand *const commands[] = {
 	&pgt_command_profile,
+	&pgt_command_report,
 	&pgt_command_check,
 };
 

@@ -7,8 +7,10 @@
 
 #include "cli/options.h"
 
+extern const PgtCommand pgt_command_calls;
 extern const PgtCommand pgt_command_check;
 extern const PgtCommand pgt_command_profile;
 extern const PgtCommand pgt_command_report;
+extern const PgtCommand pgt_command_show;
 
 #endif							/* PGT_CLI_COMMANDS_H */

@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 
+extern const PgtCommand pgt_command_blockers;
 extern const PgtCommand pgt_command_calls;
 extern const PgtCommand pgt_command_check;
 extern const PgtCommand pgt_command_profile;

@@ -19,6 +19,7 @@
 static const PgtCommand *const commands[] = {
 	&pgt_command_profile,
 	&pgt_command_report,
+	&pgt_command_blockers,
 	&pgt_command_calls,
 	&pgt_command_show,
 	&pgt_command_check,

@@ -13,6 +13,7 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 
+#include "bgworker/files.h"
 #include "bgworker/rounds.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer/activity.h"
@@ -80,7 +81,7 @@ link_to_leader(PgtTracer *tracer)
 
 /* Returns false with a reason in error (PGT_ERROR_LEN bytes). */
 static bool
-try_begin(int slot, bool resume, char *error)
+try_begin(int slot, bool resume, const PgtWriter *file, char *error)
 {
 	PgtTracer  *tracer = &pgt_tracers[slot];
 	MemoryContext caller = CurrentMemoryContext;
@@ -88,8 +89,8 @@ try_begin(int slot, bool resume, char *error)
 
 	PG_TRY();
 	{
-		begun = pgt_tracer_begin(tracer, slot, resume, probes, probe_error,
-								 error, PGT_ERROR_LEN);
+		begun = pgt_tracer_begin(tracer, slot, resume, file, probes,
+								 probe_error, error, PGT_ERROR_LEN);
 		if (begun)
 		{
 			if (!tracer->gone)
@@ -116,7 +117,7 @@ pgt_traces_begin(int slot)
 {
 	char		error[PGT_ERROR_LEN];
 
-	if (!try_begin(slot, false, error))
+	if (!try_begin(slot, false, NULL, error))
 		refuse(slot, error);
 }
 
@@ -203,47 +204,6 @@ pgt_traces_handle_requests(void)
 	}
 }
 
-/*
- * The trace that was active in a slot can't be continued in its file: in its
- * place another one begins, in a file of its own, which says why.  That is in
- * another use of the slot, or another slot, so that the process, which knows
- * nothing of it yet, sends anew what the file needs, such as the statements
- * that its cursors stand for.
- */
-static void
-begin_another_file(int slot, const char *reason)
-{
-	PgtSession *session = &pgt_sessions[slot];
-	PgtSession	description;
-	char		note[PGT_ERROR_LEN + 64];
-	bool		locked;
-
-	ereport(LOG,
-			(errmsg("the trace of process %d can't be continued in its file: %s",
-					pgt_tracers[slot].pid, reason)));
-
-	/* first the flag, then the look at the writer: see emit.c */
-	pgt_tracer_clear_flag(&pgt_tracers[slot]);
-	locked = pgt_entry_lock(LW_EXCLUSIVE);
-	pgt_session_copy(&description, session);
-	/* the process may be in the middle of a statement */
-	description.remote = true;
-	session->state = PGT_SESSION_FREE;
-	session = locked ? pgt_session_allocate(&description) : NULL;
-	pgt_entry_unlock(locked);
-	pgt_entry_changed(slot);
-	if (session == NULL)
-		return;
-
-	slot = session - pgt_sessions;
-	pgt_traces_begin(slot);
-	if (!pgt_tracers[slot].in_use)
-		return;
-	snprintf(note, sizeof(note), "CONTINUED IN A NEW FILE: %s", reason);
-	pgt_format_note(&pgt_tracers[slot].format, note);
-	pgt_tracer_set_error(&pgt_tracers[slot], note);
-}
-
 void
 pgt_traces_resume(void)
 {
@@ -252,17 +212,10 @@ pgt_traces_resume(void)
 		PgtSessionState state = state_of(i);
 		char		error[PGT_ERROR_LEN];
 
-		/* one in the place of another may have begun already */
-		if (pgt_tracers[i].in_use ||
-			(state != PGT_SESSION_ACTIVE &&
-			 (state != PGT_SESSION_STOPPING ||
-			  pgt_sessions[i].trace_file[0] == '\0')))
-			continue;
-		if (try_begin(i, true, error))
-			continue;
-		if (state == PGT_SESSION_ACTIVE)
-			begin_another_file(i, error);
-		else
+		if ((state == PGT_SESSION_ACTIVE ||
+			 (state == PGT_SESSION_STOPPING &&
+			  pgt_sessions[i].trace_file[0] != '\0')) &&
+			!try_begin(i, true, NULL, error))
 			refuse(i, error);
 	}
 	/* what processes sent before they ended has been written now */
@@ -271,12 +224,73 @@ pgt_traces_resume(void)
 		pgt_traces_stop();
 }
 
+/* ----------
+ * Ending
+ * ----------
+ */
+
 static const char *
 last_line(const PgtTracer *tracer)
 {
 	if (tracer->spoilt)
 		return "TRACE ENDED: ITS ENTRY IN SHARED MEMORY IS CORRUPT";
-	return tracer->gone ? "TRACE ENDED: THE PROCESS HAS ENDED" : "TRACE ENDED";
+	if (tracer->gone)
+		return "TRACE ENDED: THE PROCESS HAS ENDED";
+	return tracer->successor != NULL ?
+		"TRACE ENDED: CONTINUED IN ANOTHER FILE" : "TRACE ENDED";
+}
+
+/* The file of the process that has been traced in that slot is another one now. */
+static void
+begin_in(PgtSession *session, PgtWriter *file, const PgtTracer *former)
+{
+	int			slot = session - pgt_sessions;
+	PgtTracer  *tracer = &pgt_tracers[slot];
+	uint64		untold = pgt_tracer_untold(former);
+	char		path[MAXPGPATH];
+	char		reason[PGT_ERROR_LEN];
+	char		note[MAXPGPATH + PGT_ERROR_LEN + 64];
+	char		error[PGT_ERROR_LEN];
+
+	/* it may be the same slot */
+	strlcpy(path, former->writer.path, sizeof(path));
+	strlcpy(reason, former->astray, sizeof(reason));
+	if (!try_begin(slot, false, file, error))
+	{
+		refuse(slot, error);
+		pgt_writer_discard(file);
+		return;
+	}
+	snprintf(note, sizeof(note), "CONTINUED FROM FILE %s: %s", path, reason);
+	pgt_format_note(&tracer->format, note);
+	/* what would have been in the former file and can't be any longer */
+	tracer->discarded = untold;
+	pgt_tracer_flush(tracer);
+	snprintf(note, sizeof(note), "CONTINUED IN A NEW FILE: %s", reason);
+	pgt_tracer_set_error(tracer, note);
+}
+
+static void
+end(PgtTracer *tracer)
+{
+	struct pgt_wait_state last = pgt_tracer_detach(tracer, probes);
+	PgtSession *next;
+	PgtWriter  *file;
+
+	pgt_rounds_drain_last(tracer);
+	next = pgt_tracer_end(tracer, &last, last_line(tracer));
+	file = tracer->successor;
+	ended_hits += tracer->hits;
+	ended_lost += tracer->lost_in_all;
+	if (next != NULL)
+	{
+		ended_lost -= Min(pgt_tracer_untold(tracer), ended_lost);
+		begin_in(next, file, tracer);
+	}
+	else if (file != NULL)
+		pgt_writer_discard(file);
+	if (file != NULL)
+		pfree(file);
 }
 
 int
@@ -287,8 +301,6 @@ pgt_traces_end(void)
 	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
 		 tracer = pgt_tracers_next(tracer))
 	{
-		struct pgt_wait_state last;
-
 		if (!tracer->gone && !tracer->stopping)
 			continue;
 		if (!pgt_tracer_can_end(tracer))
@@ -296,11 +308,7 @@ pgt_traces_end(void)
 			nwaiting++;
 			continue;
 		}
-		last = pgt_tracer_detach(tracer, probes);
-		pgt_rounds_drain_last(tracer);
-		ended_hits += tracer->hits;
-		ended_lost += pgt_tracer_lost(tracer);
-		pgt_tracer_end(tracer, &last, last_line(tracer));
+		end(tracer);
 	}
 	return nwaiting;
 }
@@ -395,7 +403,9 @@ follow_calls(void)
 long
 pgt_traces_follow(void)
 {
-	return earlier(maintain_probes(), follow_calls());
+	long		due_ms = pgt_files_follow();
+
+	return earlier(due_ms, earlier(maintain_probes(), follow_calls()));
 }
 
 void

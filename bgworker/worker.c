@@ -25,11 +25,11 @@
 #include "utils/timestamp.h"
 
 #include "bgworker/arrivals.h"
+#include "bgworker/files.h"
 #include "bgworker/probes/layout.h"
 #include "bgworker/probes/probes.h"
 #include "bgworker/rounds.h"
 #include "bgworker/status.h"
-#include "bgworker/trace/leftovers.h"
 #include "bgworker/tracers.h"
 #include "bgworker/traces.h"
 #include "bgworker/wakeup.h"
@@ -58,6 +58,7 @@
 
 /* Among the ids of what wakes the worker, what isn't a slot */
 #define RING_BUFFER_ID		(PGT_LOCKS_ID - 1)
+#define FILES_ID			(PGT_LOCKS_ID - 2)
 
 #define NO_CAPABILITIES \
 	"the worker lacks CAP_BPF and CAP_PERFMON"
@@ -255,12 +256,16 @@ static void
 initialize(void)
 {
 	char		capabilities[64];
+	int			files_fd;
 
 	has_capabilities = pgt_privilege_raise(capabilities,
 										   sizeof(capabilities));
 
 	pgt_tracers_init();
 	pgt_wakeup_init();
+	files_fd = pgt_files_init();
+	if (files_fd >= 0)
+		pgt_wakeup_watch(files_fd, FILES_ID);
 	pgt_status_started(capabilities);
 	before_shmem_exit(worker_exit, (Datum) 0);
 }
@@ -283,12 +288,12 @@ follow_settings(void)
 		open_probes();
 		opened_as = pgt_wait_probe;
 		if (!first)
-			pgt_leftovers_complete(pgt_tracers_write);
+			pgt_files_look_for_leftovers();
 	}
 	if (first)
 	{
 		pgt_traces_resume();
-		pgt_leftovers_complete(pgt_tracers_write);
+		pgt_files_look_for_leftovers();
 	}
 	first = false;
 	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");

@@ -205,9 +205,12 @@ reserve(uint32 len)
 	return record;
 }
 
+/* One that says what is missing stands for that. */
 static void
-count_lost(void)
+count_lost(PgtRecordType type)
 {
+	if (!pgt_record_is_event(type) && type != PGT_RECORD_LOST)
+		return;
 	lost_unreported++;
 	pg_atomic_fetch_add_u64(&pgt_trace.session->queue.lost, 1);
 }
@@ -273,7 +276,7 @@ pgt_emit_begin(PgtRecordType type, Size fixed_len,
 	record = lost_unreported > 0 && !report_lost() ? NULL : reserve(len);
 	if (record == NULL)
 	{
-		count_lost();
+		count_lost(type);
 		end_writing();
 		return NULL;
 	}
@@ -294,7 +297,7 @@ pgt_emit_commit(void)
 
 	/*
 	 * The worker knows the whole length from the first record; if a piece is
-	 * lost, it fills up.
+	 * lost, it fills up, and says how much.
 	 */
 	while (rest_len > 0)
 	{
@@ -303,10 +306,7 @@ pgt_emit_commit(void)
 		PgtRecord  *record = reserve(len);
 
 		if (record == NULL)
-		{
-			count_lost();
 			break;
-		}
 		fill_header(record, PGT_RECORD_TEXT, len, 0, 0, piece);
 		memcpy((char *) (record + 1), rest_of_text, piece);
 		publish();

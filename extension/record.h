@@ -64,6 +64,18 @@ typedef struct PgtRecord
 	uint32		text_len;		/* length of the text in this record */
 } PgtRecord;
 
+/*
+ * Has a record of that type a line of its own in the file, or is it a bind
+ * value?  Those are the events that are counted.
+ */
+static inline bool
+pgt_record_is_event(int type)
+{
+	return type != PGT_RECORD_PAD && type != PGT_RECORD_TEXT &&
+		type != PGT_RECORD_BEGIN && type != PGT_RECORD_LOST &&
+		type != PGT_RECORD_BIND_NAME;
+}
+
 typedef enum PgtCallKind
 {
 	PGT_CALL_PARSE,

@@ -132,6 +132,8 @@ initialize(PgtShared *shared)
 		pg_atomic_init_u64(&session->sql_events, 0);
 		pg_atomic_init_u64(&session->wait_events, 0);
 		pg_atomic_init_u64(&session->lost_events, 0);
+		pg_atomic_init_u64(&session->told_events, 0);
+		pg_atomic_init_u64(&session->told_queue, 0);
 		pg_atomic_init_u64(&session->tracer_wait_us, 0);
 		pg_atomic_init_u32(&session->libraries_wanted, 0);
 		pg_atomic_init_u32(&session->libraries_done, 0);
@@ -361,6 +363,8 @@ pgt_session_allocate(const PgtSession *description)
 		pg_atomic_write_u64(&session->sql_events, 0);
 		pg_atomic_write_u64(&session->wait_events, 0);
 		pg_atomic_write_u64(&session->lost_events, 0);
+		pg_atomic_write_u64(&session->told_events, 0);
+		pg_atomic_write_u64(&session->told_queue, 0);
 		pg_atomic_write_u64(&session->tracer_wait_us, 0);
 		pg_atomic_write_u32(&session->libraries_wanted, 0);
 		pg_atomic_write_u32(&session->libraries_done, 0);

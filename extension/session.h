@@ -82,7 +82,9 @@ typedef struct PgtSession
 	pg_atomic_uint64 bytes_written;
 	pg_atomic_uint64 sql_events;
 	pg_atomic_uint64 wait_events;
-	pg_atomic_uint64 lost_events;
+	pg_atomic_uint64 lost_events;	/* besides those of the queue */
+	pg_atomic_uint64 told_events;	/* of these, the file says so */
+	pg_atomic_uint64 told_queue;	/* and of those of the queue */
 	pg_atomic_uint64 tracer_wait_us;	/* what the process has waited for the
 										 * worker, as its file has it */
 	/* Looks at the process's libraries that it asked for, and that were done */

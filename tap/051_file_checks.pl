@@ -79,7 +79,7 @@ sub is_not_continued
 	my $records = PgTrace::File::parse($new);
 	is_deeply([ PgTrace::Problems::problems($records) ], [],
 		"$what: the new file is sound");
-	PgTrace::File::has_note($records, qr/^CONTINUED IN A NEW FILE: .*$why/,
+	PgTrace::File::has_note($records, qr/^CONTINUED FROM FILE \Q$file\E: .*$why/,
 		"$what: it says why it is there");
 	foreach my $text ('known to the first file', 'only to the second')
 	{

@@ -1,5 +1,5 @@
-# How much a trace takes, in numbers that no machine changes: records that an
-# execution sends, and lines and bytes that it has in the file.
+# How much a trace takes, in numbers that no machine changes: events of an
+# execution, and lines and bytes that it has in the file.
 
 use strict;
 use warnings;
@@ -30,7 +30,7 @@ sub counters
 		{
 			my %counter;
 
-			@counter{qw(records waits bytes)} = split /\|/, $now;
+			@counter{qw(events waits bytes)} = split /\|/, $now;
 			return \%counter;
 		}
 		$last = $now;
@@ -59,9 +59,8 @@ my $file = $node->safe_psql('postgres',
 	"SELECT trace_file FROM pg_trace_status WHERE pid = $pid");
 my %more = map { $_ => $after->{$_} - $before->{$_} } keys %$after;
 
-# BINDS, its value, and the end of a transaction; beginning and end of EXEC,
-# FETCH and CLOSE
-is($more{records}, 9 * EXECUTIONS, 'records of an execution');
+# BINDS, its value, EXEC, FETCH, CLOSE, and the end of a transaction
+is($more{events}, 6 * EXECUTIONS, 'events of an execution');
 cmp_ok($more{waits}, '<=', EXECUTIONS, 'and a wait for the client at most');
 my $bytes = $more{bytes} / EXECUTIONS;
 note("$bytes bytes in the file");

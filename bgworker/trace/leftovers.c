@@ -7,7 +7,8 @@
  * trace files, so the worker doesn't try to do anything then.  Or the worker
  * alone was restarted, and a process that it traced ended meanwhile.  The next
  * worker can't tell one from the other: it looks for files without a last line
- * whose process is gone, and says in them what may have happened.
+ * whose process is gone, and says in them what may have happened.  Where the
+ * disk is full, or the directory can't be used, it looks again later.
  */
 #include "postgres.h"
 
@@ -36,6 +37,24 @@ is_alive(int pid)
 	return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+/* What keeps a file from being completed now, and may not do so later */
+static bool try_again;
+
+/* Not a part of the line: there may be no room for all of it. */
+static void
+append(int fd, const char *line, off_t size)
+{
+	ssize_t		len = write(fd, line, strlen(line));
+
+	if (len == (ssize_t) strlen(line))
+		return;
+	try_again = true;
+	if (len > 0 && ftruncate(fd, size) != 0)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not truncate a trace file: %m")));
+}
+
 static void
 complete_file(int fd)
 {
@@ -56,10 +75,7 @@ complete_file(int fd)
 	/* the last line may be torn */
 	if (len > 0 && tail[len - 1] != '\n')
 		line = "\n" LAST_LINE;
-	if (write(fd, line, strlen(line)) < 0)
-		ereport(LOG,
-				(errcode_for_file_access(),
-				 errmsg("could not complete a trace file: %m")));
+	append(fd, line, st.st_size);
 }
 
 /*
@@ -67,7 +83,7 @@ complete_file(int fd)
  * may still be writing what that process has sent.
  */
 static void
-look_at_file(const PgtFileScan *file, PgtFileInUse in_use)
+look_at_file(const PgtFileScan *file, PgtFileInUse in_use, bool again)
 {
 	char		error[MAXPGPATH + 256];
 	int			fd;
@@ -79,16 +95,17 @@ look_at_file(const PgtFileScan *file, PgtFileInUse in_use)
 							  error, sizeof(error));
 	if (fd < 0)
 	{
-		ereport(LOG,
-				(errmsg("could not complete a trace file: %s", error)));
+		if (!again)
+			ereport(LOG,
+					(errmsg("could not complete a trace file: %s", error)));
 		return;
 	}
 	complete_file(fd);
 	close(fd);
 }
 
-void
-pgt_leftovers_complete(PgtFileInUse in_use)
+bool
+pgt_leftovers_complete(PgtFileInUse in_use, bool again)
 {
 	char		path[MAXPGPATH];
 	char		error[MAXPGPATH + 256];
@@ -97,10 +114,17 @@ pgt_leftovers_complete(PgtFileInUse in_use)
 	PgtFileScan scan;
 
 	if (directory_fd < 0)
-		return;					/* whoever starts a trace is told */
+		return false;			/* whoever starts a trace is told */
+	try_again = false;
 	pgt_file_scan_begin(&scan, directory_fd);
 	while (pgt_file_scan_next(&scan))
-		look_at_file(&scan, in_use);
+		look_at_file(&scan, in_use, again);
 	pgt_file_scan_end(&scan);
 	close(directory_fd);
+	if (try_again && !again)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not complete all trace files in \"%s\"", path),
+				 errdetail("It is tried again every few seconds.")));
+	return !try_again;
 }

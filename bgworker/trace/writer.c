@@ -7,6 +7,11 @@
  * so.  Files are created exclusively, 0600, and those of an earlier worker are
  * continued only if they are what that has left: see trace/directory.c.  A
  * file is locked as long as it is written (file_lock.h).
+ *
+ * The disk may be full, or gone.  A file never ends in the middle of a record
+ * then: it is cut back to where the last whole one ends, and what was to be
+ * written stays in the buffer for the next attempt.  Only of a record whose text
+ * is so long that it goes to the file in pieces, the rest isn't worth keeping.
  */
 #include "postgres.h"
 
@@ -23,21 +28,36 @@
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/role_files.h"
 #include "bgworker/trace/writer.h"
+#include "extension/clock.h"
 #include "extension/guc.h"
 
 /* Files of one process that begin in the same second */
 #define MAX_ATTEMPTS	1000
 
+/* How long after a write that has failed the next one is tried */
+#define RETRY_NS		UINT64CONST(1000000000)
+
+/* ----------
+ * Opening and closing
+ * ----------
+ */
+
+static void
+initialize(PgtWriter *writer)
+{
+	memset(writer, 0, sizeof(*writer));
+	writer->fd = -1;
+	initStringInfo(&writer->buffer);
+}
+
 /* What a file that is now open needs. */
 static void
-set_up(PgtWriter *writer, const char *directory, const char *folder,
-	   const char *name)
+set_up(PgtWriter *writer, int fd)
 {
 	ReserveExternalFD();
 	/* where there are no such locks, housekeeping leaves files alone */
-	(void) pgt_file_lock(writer->fd);
-	snprintf(writer->path, MAXPGPATH, "%s/%s/%s", directory, folder, name);
-	initStringInfo(&writer->buffer);
+	(void) pgt_file_lock(fd);
+	writer->fd = fd;
 }
 
 /* Create a file of a name that there isn't yet; -1 with errno. */
@@ -70,9 +90,9 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 	time_t		now = time(NULL);
 	int			directory_fd;
 	int			folder_fd;
+	int			fd = -1;
 
-	memset(writer, 0, sizeof(*writer));
-	writer->fd = -1;
+	initialize(writer);
 	directory_fd = pgt_trace_directory_open(directory, error, error_len);
 	if (directory_fd < 0)
 		return false;
@@ -87,16 +107,19 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 
 	folder_fd = pgt_folder_open_new(directory_fd, now, folder);
 	if (folder_fd >= 0)
-		writer->fd = create_file(folder_fd, pid, now, identifier, role, name);
-	if (writer->fd < 0)
+		fd = create_file(folder_fd, pid, now, identifier, role, name);
+	if (fd < 0)
 		snprintf(error, error_len, "could not create file \"%s/%s/%s\": %m",
 				 directory, folder, name);
 	else
-		set_up(writer, directory, folder, name);
+	{
+		set_up(writer, fd);
+		snprintf(writer->path, MAXPGPATH, "%s/%s/%s", directory, folder, name);
+	}
 	if (folder_fd >= 0)
 		close(folder_fd);
 	close(directory_fd);
-	return writer->fd >= 0;
+	return fd >= 0;
 }
 
 /* Cut a path in front of its last name, which is returned; NULL if none. */
@@ -138,9 +161,17 @@ open_again(int directory_fd, const char *directory, const char *path,
 	return fd;
 }
 
-bool
-pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
-				  char *error, size_t error_len)
+void
+pgt_writer_await(PgtWriter *writer, const char *path)
+{
+	initialize(writer);
+	snprintf(writer->path, sizeof(writer->path), "%.*s", MAXPGPATH - 1, path);
+	writer->failing = true;
+	writer->retry_ns = pgt_clock_now() + RETRY_NS;
+}
+
+PgtReopened
+pgt_writer_reopen(PgtWriter *writer, int pid, char *error, size_t error_len)
 {
 	char		path[MAXPGPATH];
 	char		directory[MAXPGPATH];
@@ -150,10 +181,10 @@ pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
 	PgtTraceName parsed;
 	PgtTraceFolder parsed_folder;
 	int			directory_fd;
+	int			fd;
 
-	memset(writer, 0, sizeof(*writer));
-	writer->fd = -1;
-	snprintf(path, sizeof(path), "%.*s", MAXPGPATH - 1, shared_path);
+	writer->retry_ns = pgt_clock_now() + RETRY_NS;
+	strlcpy(path, writer->path, sizeof(path));
 	name = cut_last_name(path);
 	if (name != NULL)
 		folder = cut_last_name(path);
@@ -162,22 +193,98 @@ pgt_writer_reopen(PgtWriter *writer, int pid, const char *shared_path,
 		parsed.compressed)
 	{
 		strlcpy(error, "its name is not known any longer", error_len);
-		return false;
+		return PGT_REOPENED_NEVER;
 	}
 	directory_fd = pgt_trace_directory_open(directory, error, error_len);
 	if (directory_fd < 0)
-		return false;
+		return PGT_REOPENED_LATER;
 
-	writer->fd = open_again(directory_fd, directory, path, folder, name,
-							error, error_len);
-	if (writer->fd >= 0)
+	fd = open_again(directory_fd, directory, path, folder, name,
+					error, error_len);
+	if (fd >= 0)
 	{
-		set_up(writer, directory, folder, name);
-		writer->bytes = fstat(writer->fd, &st) == 0 ? st.st_size : 0;
+		set_up(writer, fd);
+		writer->bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
+		writer->whole_bytes = writer->bytes;
+		writer->failing = false;
 	}
 	close(directory_fd);
-	return writer->fd >= 0;
+	return fd >= 0 ? PGT_REOPENED : PGT_REOPENED_NEVER;
 }
+
+bool
+pgt_writer_is_astray(const PgtWriter *writer, char *reason, size_t reason_len)
+{
+	struct stat own;
+	struct stat found;
+
+	reason[0] = '\0';
+	if (fstat(writer->fd, &own) != 0)
+	{
+		snprintf(reason, reason_len, "could not look at the trace file: %m");
+		return false;
+	}
+	if (own.st_nlink == 0)
+		strlcpy(reason, "the trace file was removed", reason_len);
+	else if (own.st_uid != geteuid())
+		strlcpy(reason, "the trace file has another owner", reason_len);
+	else if ((uint64) own.st_size < writer->whole_bytes)
+		strlcpy(reason, "the trace file was cut", reason_len);
+	else if (lstat(writer->path, &found) == 0)
+	{
+		if (found.st_dev != own.st_dev || found.st_ino != own.st_ino)
+			strlcpy(reason, "something else has the trace file's name",
+					reason_len);
+	}
+	else if (errno == ENOENT || errno == ENOTDIR)
+		strlcpy(reason, "the trace file was moved away", reason_len);
+	else
+	{
+		snprintf(reason, reason_len, "could not look at the trace file: %m");
+		return false;
+	}
+	return reason[0] != '\0';
+}
+
+bool
+pgt_writer_can_be_read(const PgtWriter *writer)
+{
+	struct stat st;
+
+	return writer->fd >= 0 && fstat(writer->fd, &st) == 0 &&
+		st.st_nlink > 0 && (uint64) st.st_size >= writer->whole_bytes;
+}
+
+void
+pgt_writer_close(PgtWriter *writer)
+{
+	if (writer->fd >= 0)
+	{
+		close(writer->fd);
+		ReleaseExternalFD();
+	}
+	writer->fd = -1;
+	if (writer->buffer.data != NULL)
+		pfree(writer->buffer.data);
+	writer->buffer.data = NULL;
+}
+
+void
+pgt_writer_discard(PgtWriter *writer)
+{
+	char		reason[128];
+
+	if (writer->fd >= 0 &&
+		!pgt_writer_is_astray(writer, reason, sizeof(reason)) &&
+		reason[0] == '\0')
+		(void) unlink(writer->path);
+	pgt_writer_close(writer);
+}
+
+/* ----------
+ * Room
+ * ----------
+ */
 
 bool
 pgt_writer_has_room(PgtWriter *writer)
@@ -192,6 +299,8 @@ pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
 
 	if (writer->limited)
 		return false;
+	if (writer->failing && writer->buffer.len + bytes > PGT_KEPT_SIZE)
+		return false;
 	if (limit == 0 || writer->bytes + writer->buffer.len + bytes < limit)
 		return true;
 
@@ -202,40 +311,142 @@ pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
 	return false;
 }
 
-bool
-pgt_writer_flush(PgtWriter *writer)
+/* ----------
+ * Writing
+ * ----------
+ */
+
+void
+pgt_writer_mark(PgtWriter *writer)
+{
+	if (writer->first_whole < 0)
+		writer->first_whole = writer->buffer.len;
+	writer->whole_len = writer->buffer.len;
+}
+
+/* All of the buffer is in the file. */
+static void
+written(PgtWriter *writer)
+{
+	bool		in_text = writer->whole_len < writer->buffer.len;
+
+	if (writer->first_whole >= 0)
+		writer->whole_bytes = writer->bytes -
+			(writer->buffer.len - writer->whole_len);
+	resetStringInfo(&writer->buffer);
+	writer->first_whole = in_text ? -1 : 0;
+	writer->whole_len = 0;
+	writer->failing = false;
+}
+
+/*
+ * Cut the file back to its whole records.  One that is shorter than that is
+ * not as it was left: pgt_writer_is_astray() says so.
+ */
+static bool
+cut_back(PgtWriter *writer)
+{
+	struct stat st;
+
+	if (fstat(writer->fd, &st) != 0)
+		return false;
+	if ((uint64) st.st_size > writer->whole_bytes &&
+		ftruncate(writer->fd, writer->whole_bytes) != 0)
+		return false;
+	writer->bytes = writer->whole_bytes;
+	writer->torn = false;
+	return true;
+}
+
+/*
+ * Leave whole records in the buffer.  Returns how many are lost: that in whose
+ * middle it begins, whose beginning is no longer in the file, and that in whose
+ * middle it ends, which may be the same.
+ */
+static int
+keep_whole_records(PgtWriter *writer)
+{
+	StringInfo	buffer = &writer->buffer;
+	int			nlost = 0;
+
+	if (writer->first_whole < 0)
+	{
+		nlost = 1;
+		resetStringInfo(buffer);
+	}
+	else
+	{
+		nlost = (writer->first_whole > 0) + (writer->whole_len < buffer->len);
+		buffer->len = writer->whole_len - writer->first_whole;
+		memmove(buffer->data, buffer->data + writer->first_whole, buffer->len);
+		buffer->data[buffer->len] = '\0';
+	}
+	writer->first_whole = 0;
+	writer->whole_len = buffer->len;
+	return nlost;
+}
+
+int
+pgt_writer_lose_file(PgtWriter *writer)
+{
+	close(writer->fd);
+	ReleaseExternalFD();
+	writer->fd = -1;
+	writer->failing = true;
+	return keep_whole_records(writer);
+}
+
+static bool
+write_buffer(PgtWriter *writer)
 {
 	const char *data = writer->buffer.data;
 	int			left = writer->buffer.len;
 
 	while (left > 0)
 	{
-		ssize_t		written = write(writer->fd, data, left);
+		ssize_t		len = write(writer->fd, data, left);
 
-		if (written < 0 && errno == EINTR)
+		if (len < 0 && errno == EINTR)
 			continue;
-		if (written <= 0)
+		if (len <= 0)
 		{
-			if (written == 0)
+			if (len == 0)
 				errno = ENOSPC;
-			resetStringInfo(&writer->buffer);
 			return false;
 		}
-		data += written;
-		left -= written;
-		writer->bytes += written;
+		data += len;
+		left -= len;
+		writer->bytes += len;
 	}
-	resetStringInfo(&writer->buffer);
 	return true;
 }
 
-void
-pgt_writer_close(PgtWriter *writer)
+bool
+pgt_writer_flush(PgtWriter *writer, int *nlost)
 {
-	if (writer->fd < 0)
-		return;
-	close(writer->fd);
-	ReleaseExternalFD();
-	writer->fd = -1;
-	pfree(writer->buffer.data);
+	int			error;
+
+	*nlost = 0;
+	errno = ENOENT;
+	if (writer->fd >= 0 && (!writer->torn || cut_back(writer)) &&
+		write_buffer(writer))
+	{
+		written(writer);
+		return true;
+	}
+	error = errno;
+	writer->torn = true;
+	if (writer->fd >= 0)
+		(void) cut_back(writer);
+	*nlost = keep_whole_records(writer);
+	writer->failing = true;
+	writer->retry_ns = pgt_clock_now() + RETRY_NS;
+	errno = error;
+	return false;
+}
+
+bool
+pgt_writer_is_due(const PgtWriter *writer)
+{
+	return !writer->failing || pgt_clock_now() >= writer->retry_ns;
 }

@@ -22,6 +22,7 @@
 #include "bgworker/tracer/activity.h"
 #include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/entry.h"
+#include "bgworker/tracer/file.h"
 #include "bgworker/tracer/libraries.h"
 #include "bgworker/tracer/lifecycle.h"
 #include "bgworker/tracer/records.h"
@@ -170,6 +171,12 @@ watch_process(PgtTracer *tracer, char *error, size_t error_len)
 	tracer->pidfd = tracer->pid > 0 ? pgt_pidfd_open(tracer->pid) : -1;
 
 	/* whoever has no PGPROC yet waits for us */
+	if (tracer->pidfd < 0 && tracer->pid > 0 && errno != ESRCH)
+	{
+		snprintf(error, error_len, "could not watch process %d: %m",
+				 tracer->pid);
+		return false;
+	}
 	if (tracer->pidfd < 0 || !pgt_entry_is_process(tracer->pid) ||
 		(tracer->proc_number >= 0 ? pgt_tracer_proc(tracer) == NULL :
 		 !tracer->own.forked))
@@ -234,18 +241,33 @@ write_backlog(PgtTracer *tracer)
 	} while (held);
 }
 
-/* The head of the file, or what has to be said where another worker goes on */
+/* As the file has them, they are those of all workers. */
+static void
+restore_counters(PgtTracer *tracer)
+{
+	PgtSession *session = tracer->session;
+	uint64		told = pg_atomic_read_u64(&session->told_events);
+
+	tracer->sql_events = pg_atomic_read_u64(&session->sql_events);
+	tracer->wait_events = pg_atomic_read_u64(&session->wait_events);
+	tracer->discarded = pg_atomic_read_u64(&session->lost_events);
+	tracer->told_discarded = Min(told, tracer->discarded);
+	tracer->told_queue = pg_atomic_read_u64(&session->told_queue);
+	tracer->own_waits_us[PGT_TRACER_NONE] =
+		pg_atomic_read_u64(&session->tracer_wait_us);
+}
+
+/* Behind the head: what has to be said where another worker goes on */
 static void
 begin_file(PgtTracer *tracer, bool resume)
 {
 	PgtFormat  *format = &tracer->format;
 
 	pgt_format_init(format, &tracer->writer.buffer);
+	format->wall_clock_ns = pgt_clock_now();
 	if (!resume)
-	{
-		pgt_format_header(format, &tracer->own, tracer->writer.path);
 		return;
-	}
+	restore_counters(tracer);
 	/* what was lost with the old worker's memory can't be counted */
 	pgt_format_note(format,
 					"TRACE CONTINUED AFTER A RESTART OF THE WORKER, EVENTS MAY BE MISSING HERE");
@@ -288,13 +310,26 @@ observe(PgtTracer *tracer, bool resume,
 		pgt_activity_show_wait(tracer);
 }
 
+/* The file that it is to have: file if there is one already. */
+static bool
+open_file(PgtTracer *tracer, bool resume, const PgtWriter *file,
+		  char *error)
+{
+	if (resume)
+		pgt_file_resume(tracer);
+	else if (file != NULL)
+		tracer->writer = *file;
+	else
+		return pgt_file_create(&tracer->writer, &tracer->own, error);
+	return true;
+}
+
 bool
 pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
+				 const PgtWriter *file,
 				 PgtProbes *probes, const char *probe_error,
 				 char *error, size_t error_len)
 {
-	bool		opened;
-
 	if (!take_entry(tracer, slot, error, error_len))
 		return false;
 	if (!watch_process(tracer, error, error_len))
@@ -304,22 +339,12 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 			return false;
 		tracer->gone = true;
 	}
-	if (resume)
-		opened = pgt_writer_reopen(&tracer->writer, tracer->pid,
-								   tracer->own.trace_file, error, error_len);
-	else
-		opened = pgt_writer_create(&tracer->writer, tracer->pid,
-								   tracer->own.options.identifier,
-								   tracer->own.owner, error, error_len);
-	if (!opened)
+	if (!open_file(tracer, resume, file, error))
 	{
 		stop_watching(tracer);
 		return false;
 	}
 	tracer->in_use = true;
-	if (resume)
-		tracer->own_waits_us[PGT_TRACER_NONE] =
-			pg_atomic_read_u64(&tracer->session->tracer_wait_us);
 
 	begin_file(tracer, resume);
 	/* else it is continued only for what is still to be written */
@@ -463,7 +488,12 @@ pgt_tracer_leave(PgtTracer *tracer)
 {
 	pgt_tracer_break_text(tracer, tracer->format.text_left);
 	pgt_format_note(&tracer->format, "THE WORKER STOPS");
+	tracer->writer.retry_ns = 0;
 	pgt_tracer_flush(tracer);
+	/* the next one says so, by the counters */
+	if (tracer->writer.failing)
+		pgt_tracer_give_up_pending(tracer);
+	pgt_tracer_show_counters(tracer);
 }
 
 struct pgt_wait_state
@@ -482,34 +512,48 @@ pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 	return last;
 }
 
-/* What the process has waited for the worker, in all and for each reason */
-static void
-note_own_waits(PgtTracer *tracer)
+/*
+ * The slot is free.  If the process goes on in another use of it, or of another
+ * one, as which it sends anew what the file needs, that is returned.
+ */
+static PgtSession *
+free_slot(PgtTracer *tracer, bool moves)
 {
-	const uint64 *us = tracer->own_waits_us;
-	char		note[192];
-	int			len;
+	PgtSession *session = tracer->session;
+	PgtSession *next = NULL;
+	PgtSession	description;
+	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
 
-	len = snprintf(note, sizeof(note), PGT_NOTE_TRACER UINT64_FORMAT " us",
-				   pgt_tracer_own_waits_us(tracer));
-	if (tracer->format.has_waits)
-		snprintf(note + len, sizeof(note) - len,
-				 " (attach=" UINT64_FORMAT " library=" UINT64_FORMAT
-				 " queue=" UINT64_FORMAT " stop=" UINT64_FORMAT ")",
-				 us[PGT_TRACER_ATTACH], us[PGT_TRACER_LIBRARY],
-				 us[PGT_TRACER_QUEUE], us[PGT_TRACER_STOP]);
-	pgt_format_note(&tracer->format, note);
+	pgt_session_copy(&description, session);
+	session->state = PGT_SESSION_FREE;
+	/* a parallel worker may have set it after pgt_tracer_can_end() */
+	if (tracer->proc_number < 0 &&
+		pgt_entry_proc(session->proc_number, tracer->pid) != NULL)
+		tracer->proc_number = session->proc_number;
+	pgt_tracer_clear_flag(tracer);
+	/* unless someone wants it to end right now */
+	if (moves && locked && description.state == PGT_SESSION_ACTIVE &&
+		description.pid == tracer->pid)
+	{
+		/* the process may be in the middle of a statement */
+		description.remote = true;
+		next = pgt_session_allocate(&description);
+	}
+	pgt_entry_unlock(locked);
+	pgt_entry_changed(tracer->slot);
+	return next;
 }
 
-void
+PgtSession *
 pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 			   const char *reason)
 {
-	PgtSession *session = tracer->session;
-	bool		locked;
+	bool		moves = tracer->successor != NULL && !tracer->gone &&
+		pgt_enabled;
 
 	pgt_tracer_break_text(tracer, tracer->format.text_left);
 	pgt_tracer_put_last_wait(tracer, last);
+	pgt_tracer_tell_last_losses(tracer);
 	if (tracer->own.options.waits)
 		pgt_format_note(&tracer->format, "TIMED EVENT TRACING STOPPED");
 	if (tracer->abandoned)
@@ -517,29 +561,22 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 						"EVENTS MAY BE MISSING: THE PROCESS STOPPED IN THE MIDDLE OF ONE");
 	tracer->format.wall_clock_ns = 0;
 	pgt_format_wall_clock(&tracer->format, pgt_clock_now());
-	note_own_waits(tracer);
+	pgt_tracer_note_own_waits(tracer);
 	pgt_format_note(&tracer->format, reason);
-	pgt_tracer_flush(tracer);
+	pgt_file_end(tracer);
+	tracer->lost_in_all = pgt_tracer_lost(tracer);
 
-	pgt_writer_close(&tracer->writer);
 	pgt_merge_free(&tracer->merge);
 	pgt_format_free(&tracer->format);
 	pgt_relations_forget(&tracer->relations);
+	if (tracer->cursors.data != NULL)
+		pfree(tracer->cursors.data);
 	if (!tracer->abandoned)
 		stop_watching(tracer);
 	tracer->in_use = false;
 
 	/* whoever was killed in the middle of a record will not complete it */
 	if (tracer->gone)
-		pg_atomic_write_u32(&session->writing, 0);
-
-	locked = pgt_entry_lock(LW_EXCLUSIVE);
-	session->state = PGT_SESSION_FREE;
-	/* a parallel worker may have set it after pgt_tracer_can_end() */
-	if (tracer->proc_number < 0 &&
-		pgt_entry_proc(session->proc_number, tracer->pid) != NULL)
-		tracer->proc_number = session->proc_number;
-	pgt_tracer_clear_flag(tracer);
-	pgt_entry_unlock(locked);
-	pgt_entry_changed(tracer->slot);
+		pg_atomic_write_u32(&tracer->session->writing, 0);
+	return free_slot(tracer, moves);
 }

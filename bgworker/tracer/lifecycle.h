@@ -10,12 +10,12 @@
 
 /*
  * Begin the trace that is asked for in a slot; or, if resume is set, continue
- * the one that was active when the worker was restarted.  probes is NULL if
- * waits can't be observed; probe_error says why.  Returns false with a reason
- * in error.
+ * the one that was active when the worker was restarted.  file is the new file
+ * if there is one already, else NULL.  probes is NULL if waits can't be
+ * observed; probe_error says why.  Returns false with a reason in error.
  */
 extern bool pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
-							 PgtProbes *probes, const char *probe_error,
+							 const PgtWriter *file, PgtProbes *probes, const char *probe_error,
 							 char *error, size_t error_len);
 
 /* The process's hooks are to send no records any longer. */
@@ -64,9 +64,13 @@ extern void pgt_tracer_release(PgtTracer *tracer);
 /* The worker stops; its successor continues the file. */
 extern void pgt_tracer_leave(PgtTracer *tracer);
 
-/* Complete and close the file.  reason is the last line's text. */
-extern void pgt_tracer_end(PgtTracer *tracer,
-						   const struct pgt_wait_state *last,
-						   const char *reason);
+/*
+ * Complete and close the file.  reason is the last line's text.  If
+ * tracer->successor is set, returns the slot in which the process is to go on
+ * with that, or NULL if it isn't to, or there is none.
+ */
+extern PgtSession *pgt_tracer_end(PgtTracer *tracer,
+								  const struct pgt_wait_state *last,
+								  const char *reason);
 
 #endif							/* PGT_TRACER_LIFECYCLE_H */

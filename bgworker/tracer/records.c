@@ -11,6 +11,9 @@
 #include "bgworker/tracer/records.h"
 #include "bgworker/tracer/waits.h"
 
+/* So much of statements' texts is kept while the file can't be written. */
+#define CURSORS_MAX		(1024 * 1024)
+
 /* Bytes that a record's text may take in the file */
 static uint64
 space_needed(const PgtRecord *record)
@@ -33,25 +36,65 @@ wake_at_half(const PgtTracer *tracer)
 		pgt_tracer_wake(tracer);
 }
 
+/*
+ * Room for the record in the buffer; or, if the file can't be written now, for
+ * the statement that a cursor stands for, which the lines after the gap need.
+ */
+static bool
+find_room(PgtTracer *tracer, const PgtRecord *record)
+{
+	PgtWriter  *writer = &tracer->writer;
+	uint64		space = space_needed(record);
+
+	if (pgt_writer_has_room_for(writer, space))
+		return true;
+	if (record->type != PGT_RECORD_CURSOR || !writer->failing ||
+		writer->limited || tracer->cursors.len + space > CURSORS_MAX)
+		return false;
+	if (tracer->cursors.data == NULL)
+		initStringInfo(&tracer->cursors);
+	tracer->format.out = &tracer->cursors;
+	return true;
+}
+
 void
 pgt_tracer_put_record(void *arg, const PgtRecord *record)
 {
 	PgtTracer  *tracer = (PgtTracer *) arg;
+	bool		is_event = pgt_record_is_event(record->type);
+	bool		has_room = true;
+	int			len;
 
 	pgt_tracer_put_own_wait(tracer);
 	wake_at_half(tracer);
-	tracer->sql_events++;
-	/* a text that has begun has room for its end, so that len= is true */
-	if (record->type != PGT_RECORD_TEXT &&
-		!pgt_writer_has_room_for(&tracer->writer, space_needed(record)))
+	if (record->type == PGT_RECORD_TEXT)
 	{
-		tracer->discarded++;
+		/* one that has begun has room for its end, so that len= is true */
+		if (tracer->format.text_left == 0)
+			return;
+	}
+	else
+	{
+		pgt_tracer_tell_losses(tracer);
+		has_room = find_room(tracer, record);
+	}
+	len = tracer->format.out->len;
+	pgt_format_record(&tracer->format, record);
+	if (!has_room)
+	{
+		pgt_tracer_discard(tracer, len, is_event ? 1 : 0);
 		return;
 	}
-	if (record->type == PGT_RECORD_TEXT && tracer->format.text_left == 0)
-		return;
-	pgt_format_record(&tracer->format, record);
-	pgt_tracer_count_event(tracer);
+	if (tracer->format.text_left == 0)
+		tracer->format.out = &tracer->writer.buffer;
+	if (is_event)
+		pgt_tracer_count_sql(tracer);
+	else if (record->type == PGT_RECORD_LOST)
+	{
+		tracer->told_queue += ((const PgtLostRecord *) record)->count;
+		tracer->pending_told += ((const PgtLostRecord *) record)->count;
+	}
+	pgt_tracer_flush_if_much(tracer);
 }
 
 /* In pieces, since the text may be much larger than what is here at a time */
@@ -69,6 +112,7 @@ pgt_tracer_break_text(PgtTracer *tracer, uint64 left)
 		pgt_tracer_flush_if_much(tracer);
 	}
 	pgt_format_text_missing(&tracer->format, missing);
+	tracer->format.out = &tracer->writer.buffer;
 }
 
 void
@@ -92,7 +136,9 @@ pgt_tracer_queue_corrupt(void *arg)
 {
 	PgtTracer  *tracer = (PgtTracer *) arg;
 
+	/* the line below is all that can be said of it */
 	tracer->discarded++;
+	tracer->told_discarded++;
 	if (pgt_writer_has_room(&tracer->writer))
 		pgt_format_note(&tracer->format,
 						"LOST AN UNKNOWN NUMBER OF EVENTS: THE SESSION'S QUEUE WAS CORRUPT");

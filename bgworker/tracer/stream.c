@@ -38,26 +38,6 @@ pgt_tracer_note_counters(PgtTracer *tracer, struct pgt_wait_state state)
 	tracer->format.has_multi_nodes = state.sees_multi_nodes;
 }
 
-/* Waits that the BPF program or the merge had no room for */
-static void
-report_lost_waits(PgtTracer *tracer)
-{
-	uint64		lost;
-	char		note[192];
-
-	lost = tracer->bpf_lost + tracer->merge.dropped;
-	if (lost <= tracer->lost_waits || tracer->format.text_left > 0)
-		return;
-	snprintf(note, sizeof(note),
-			 "LOST " UINT64_FORMAT " TIMED EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE",
-			 lost - tracer->lost_waits);
-	if (pgt_writer_has_room(&tracer->writer))
-		pgt_format_note(&tracer->format, note);
-	tracer->lost_waits = lost;
-	/* what relations have which files may be among what was lost */
-	pgt_relations_forget(&tracer->relations);
-}
-
 int
 pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 				 bool *held)
@@ -84,7 +64,7 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 	if (tracer->client_waited)
 		pgt_activity_check(tracer);
 	tracer->client_waited = false;
-	report_lost_waits(tracer);
+	pgt_tracer_tell_lost_waits(tracer);
 
 	/* whoever waits for room has some now */
 	pg_atomic_write_u32(&session->half_full, 0);

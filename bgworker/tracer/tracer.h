@@ -76,7 +76,6 @@ typedef struct PgtTracer
 								 * 0 */
 	bool		silence_noted;
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
-	uint64		lost_waits;		/* lost waits reported in the file */
 
 	PgtTracerWaitSeen own_wait; /* not written yet */
 	uint64		own_waits_us[PGT_TRACER_REASONS];	/* written; those of a
@@ -98,11 +97,30 @@ typedef struct PgtTracer
 	PgtMerge	merge;
 	PgtFormat	format;
 	PgtWriter	writer;
-	uint64		sql_events;
+	StringInfoData cursors;		/* statements that a gap in the file would
+								 * hide, to be written after it */
+
+	/* Events: what has a line of its own, and each bind value */
+	uint64		sql_events;		/* in the file, or to be */
 	uint64		wait_events;
-	uint64		unflushed;		/* events in the writer's buffer */
-	uint64		discarded;		/* events not written, in all */
-	bool		write_failed;	/* the last flush did; say so in the file */
+	uint64		pending_sql;	/* of these, not written yet */
+	uint64		pending_waits;
+	uint64		discarded;		/* found no room */
+	uint64		told_discarded; /* of these, the file says so */
+	uint64		told_waits;		/* of waits that the probes have lost */
+	uint64		told_queue;		/* of what the queue has lost */
+	uint64		pending_told;	/* of all these, it isn't written yet */
+	uint64		told_in_vain;	/* nor will it be */
+
+	uint64		lost_in_all;	/* when the trace has ended */
+
+	bool		write_failed;	/* the last flush did, and the log says so */
+	bool		unreachable;	/* the file's path couldn't be followed */
+	char		astray[PGT_ERROR_LEN];	/* why the file has to be left, or
+										 * empty */
+	PgtWriter  *successor;		/* for another one, in which the process goes
+								 * on when this trace has ended */
+	uint64		successor_due_ns;	/* when to try again to begin it */
 } PgtTracer;
 
 /* The process's PGPROC, NULL if it has none yet or no longer */
@@ -111,20 +129,47 @@ extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
 /* Show in the views what went wrong last. */
 extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
 
-/* Something was formatted; write it if that has become much. */
-extern void pgt_tracer_count_event(PgtTracer *tracer);
+/* An event was formatted. */
+extern void pgt_tracer_count_sql(PgtTracer *tracer);
+extern void pgt_tracer_count_wait(PgtTracer *tracer);
+
+/*
+ * So many have found no room: take back what was appended for them beyond len,
+ * now that the format knows of them.
+ */
+extern void pgt_tracer_discard(PgtTracer *tracer, int len, uint64 nevents);
+
+/*
+ * Before the next event: if some are missing here, say so, when that is
+ * possible.  Waits that the probes have lost come after those that are known.
+ */
+extern void pgt_tracer_tell_losses(PgtTracer *tracer);
+extern void pgt_tracer_tell_lost_waits(PgtTracer *tracer);
+
+/* The same at the end of the trace, for all */
+extern void pgt_tracer_tell_last_losses(PgtTracer *tracer);
+
+/* Write what was formatted if that has become much. */
 extern void pgt_tracer_flush_if_much(PgtTracer *tracer);
+
+/* The file is of no use any longer: do without, and keep what fits. */
+extern void pgt_tracer_lose_file(PgtTracer *tracer);
+
+/* What isn't written yet never will be. */
+extern void pgt_tracer_give_up_pending(PgtTracer *tracer);
 
 /* If the process waits for room in its queue, have it look again. */
 extern void pgt_tracer_wake(const PgtTracer *tracer);
 
-/* Write out what was formatted, and show the counters. */
+/* Write out what was formatted, if that is possible, and show the counters. */
 extern void pgt_tracer_flush(PgtTracer *tracer);
+extern void pgt_tracer_show_counters(PgtTracer *tracer);
 
 /* How long the process has waited for the worker, as the file has it */
 extern uint64 pgt_tracer_own_waits_us(const PgtTracer *tracer);
 
-/* Records and waits that are missing in the file. */
+/* Events that are missing in the file, and those of which it doesn't say so */
 extern uint64 pgt_tracer_lost(const PgtTracer *tracer);
+extern uint64 pgt_tracer_untold(const PgtTracer *tracer);
 
 #endif							/* PGT_TRACER_TRACER_H */

@@ -36,14 +36,14 @@
 static void
 put_wait(PgtTracer *tracer, PgtWait *wait)
 {
-	tracer->wait_events++;
+	bool		has_room;
+	int			len;
+
 	tracer->client_waited |= wait->name->for_client;
 	tracer->last_start_ns = wait->start_ns;
-	if (!pgt_writer_has_room(&tracer->writer))
-	{
-		tracer->discarded++;
-		return;
-	}
+	pgt_tracer_tell_losses(tracer);
+	has_room = pgt_writer_has_room(&tracer->writer);
+	len = tracer->format.out->len;
 	wait->relations = &tracer->relations;
 	for (int i = 0; i < PGT_KEPT_BLOCKERS; i++)
 	{
@@ -52,16 +52,24 @@ put_wait(PgtTracer *tracer, PgtWait *wait)
 			wait->blockers = &tracer->blockers[i];
 	}
 	pgt_format_wait(&tracer->format, wait);
-	pgt_tracer_count_event(tracer);
+	if (!has_room)
+	{
+		pgt_tracer_discard(tracer, len, 1);
+		return;
+	}
+	pgt_tracer_count_wait(tracer);
+	pgt_tracer_flush_if_much(tracer);
 }
 
 /* What of the time in the run queue was before the wait */
 static void
 put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
 {
+	/* without a line, it is not to be in a later one */
 	if (!pgt_writer_has_room(&tracer->writer))
-		return;
-	if (event->flags & PGT_WAIT_FIRST)
+		pgt_format_run_queue_in_wait(&tracer->format,
+									 event->run_delay_start_ns);
+	else if (event->flags & PGT_WAIT_FIRST)
 	{
 		/* before the first hit it may have run or waited, but not both */
 		if (tracer->first_value == 0)
@@ -174,6 +182,24 @@ take_own_wait(PgtTracer *tracer, const struct pgt_wait_event *event,
 	seen->end_ns = event->end_ns;
 	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
 	return true;
+}
+
+void
+pgt_tracer_note_own_waits(PgtTracer *tracer)
+{
+	const uint64 *us = tracer->own_waits_us;
+	char		note[192];
+	int			len;
+
+	len = snprintf(note, sizeof(note), PGT_NOTE_TRACER UINT64_FORMAT " us",
+				   pgt_tracer_own_waits_us(tracer));
+	if (tracer->format.has_waits)
+		snprintf(note + len, sizeof(note) - len,
+				 " (attach=" UINT64_FORMAT " library=" UINT64_FORMAT
+				 " queue=" UINT64_FORMAT " stop=" UINT64_FORMAT ")",
+				 us[PGT_TRACER_ATTACH], us[PGT_TRACER_LIBRARY],
+				 us[PGT_TRACER_QUEUE], us[PGT_TRACER_STOP]);
+	pgt_format_note(&tracer->format, note);
 }
 
 /* ----------

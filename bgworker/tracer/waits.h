@@ -47,4 +47,7 @@ extern void pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns);
 extern void pgt_tracer_put_last_wait(PgtTracer *tracer,
 									 const struct pgt_wait_state *last);
 
+/* What the process has waited for the worker, in all and for each reason */
+extern void pgt_tracer_note_own_waits(PgtTracer *tracer);
+
 #endif							/* PGT_TRACER_WAITS_H */

@@ -261,7 +261,7 @@ my $note = qr/
 	| LOST\ AN\ UNKNOWN\ NUMBER\ OF\ EVENTS:\ THE\ SESSION'S\ QUEUE\ WAS\ CORRUPT
 	| THE\ WORKER\ STOPS
 	| TRACE\ CONTINUED\ AFTER\ A\ RESTART\ OF\ THE\ WORKER,\ EVENTS\ MAY\ BE\ MISSING\ HERE
-	| CONTINUED\ IN\ A\ NEW\ FILE:\ .+
+	| CONTINUED\ FROM\ FILE\ .+:\ .+
 	| DUMP\ FILE\ SIZE\ IS\ LIMITED\ TO\ \d+\ BYTES\ \*\*\*
 /x;
 
@@ -283,7 +283,8 @@ sub parse_stars
 	  /^(SESSION ID|CLIENT ID|SERVICE NAME|MODULE NAME|ACTION NAME|USER ID):\((.*)\) ($iso)$/;
 	return add($parser, 'LOST', text => $text,
 		fields => { what => lc $2, count => $1 })
-	  if $text =~ /^LOST (\d+) (EVENTS): THE SESSION'S QUEUE WAS FULL$/
+	  if $text =~
+	  /^LOST (\d+) (EVENTS): THE (?:SESSION'S QUEUE WAS FULL|FILE COULD NOT BE WRITTEN|FILE'S SIZE IS LIMITED)$/
 	  || $text =~ /^LOST (\d+) (CALLS): ALL CURSOR NUMBERS ARE IN USE$/
 	  || $text =~
 	  /^LOST (\d+) (TIMED EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/
@@ -311,7 +312,7 @@ sub parse_stars
 	return add($parser, 'EXIT', fields => { code => $1 })
 	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
 	return add($parser, 'ENDED', text => $text)
-	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: ITS ENTRY IN SHARED MEMORY IS CORRUPT|: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
+	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: CONTINUED IN ANOTHER FILE|: ITS ENTRY IN SHARED MEMORY IS CORRUPT|: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
 	return add($parser, 'NOTE', text => $text) if $text =~ /^$note$/;
 	refuse($parser, "unknown note: $text");
 	return;

@@ -86,7 +86,8 @@ nothing follows TRACE ENDED.
 
 =back
 
-A microsecond is allowed for, since times are cut to those.
+A microsecond is allowed for, since times are cut to those.  Where a LOST line
+says that lines are missing, what they would have had to say is not missed.
 
 =cut
 
@@ -108,6 +109,7 @@ sub problems
 			push @{ $state{problems} }, "line $record->{line}: $_[0]";
 		};
 
+		forget(\%state) if $record->{type} eq 'LOST';
 		$say->('after the end') if $state{ended};
 		$state{ended} = 1 if $record->{type} eq 'ENDED';
 		check_order(\%state, $record, $say);
@@ -118,6 +120,19 @@ sub problems
 		  if $record->{type} =~ /^(PARSE|EXEC|FETCH|CLOSE)$/;
 	}
 	return @{ $state{problems} };
+}
+
+# Lines are missing here: among them may be the end of a wait or of a call, and
+# the CLOSE that gives a cursor back.
+sub forget
+{
+	my ($state) = @_;
+
+	$state->{waits} = [];
+	$state->{inner} = [];
+	$state->{again} = { %{ $state->{cursors} } };
+	$state->{limited} = 1;
+	return;
 }
 
 sub check_order
@@ -141,7 +156,8 @@ sub check_cursor
 	if ($record->{type} eq 'CURSOR')
 	{
 		$say->("cursor #$cursor is in use already")
-		  if $state->{cursors}{$cursor};
+		  if $state->{cursors}{$cursor} && !$state->{again}{$cursor};
+		delete $state->{again}{$cursor};
 		$state->{cursors}{$cursor} = 1;
 		return;
 	}
@@ -173,9 +189,7 @@ sub check_held
 
 	$state->{held} += $fields->{ela}
 	  if $record->{type} eq 'WAIT' && $fields->{nam} eq 'pg_trace';
-	# lines are missing
-	$state->{limited} = 1
-	  if ($record->{text} // '') =~ /^DUMP FILE SIZE|^LOST/;
+	$state->{limited} = 1 if ($record->{text} // '') =~ /^DUMP FILE SIZE/;
 	$say->("held up for $fields->{us}, not " . ($state->{held} // 0))
 	  if $record->{type} eq 'HELD'
 	  && !$state->{limited}

@@ -6,13 +6,16 @@ BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
 comma = ,
 RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
 
-.PHONY: bench bench-hits bench-stages
+.PHONY: bench bench-hits bench-nodes bench-stages
 
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
 
 bench-hits: .build/hit_cost
 	@.build/hit_cost $(BENCH_OPTIONS)
+
+bench-nodes:
+	@bench/node_times $(BENCH_OPTIONS)
 
 bench-stages: $(BENCH_LIBRARY)
 	@bench/stages $(BENCH_OPTIONS)

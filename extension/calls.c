@@ -65,7 +65,7 @@ is_over(const PgtCall *call, const char *stack)
 }
 
 static void leave(PgtCall *call);
-static void end(PgtCall *call, uint64 rows, bool missed);
+static uint64 end(PgtCall *call, uint64 rows, bool missed);
 static void sweep(const char *stack, int sqlstate);
 static void fail_all_within(const PgtCall *call, int sqlstate);
 
@@ -298,8 +298,8 @@ ends_statement(const PgtCall *call)
 	return call->kind == PGT_CALL_CLOSE;
 }
 
-/* Its line, once it has been left */
-static void
+/* Its line, once it has been left; returns its elapsed time */
+static uint64
 end(PgtCall *call, uint64 rows, bool missed)
 {
 	PgtEndRecord *record;
@@ -307,19 +307,21 @@ end(PgtCall *call, uint64 rows, bool missed)
 	int64		blocks_got;
 	int64		blocks_dirtied;
 	uint64		run_delay_ns;
+	uint64		elapsed_ns;
 
 	/* the trace may have ended, or another begun, in the meantime */
 	if (call->generation != pgt_trace.generation || !pgt_emit_active())
-		return;
+		return 0;
 
 	run_delay_ns = read_run_delay();
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
 							call->cursor->number, call->depth);
 	if (record == NULL)
-		return;
+		return pgt_clock_now() - call->begin_ns;
 	read_counters(&blocks_read, &blocks_got, &blocks_dirtied);
-	record->elapsed_ns = record->header.time_ns - call->begin_ns;
-	call->cursor->time_ns += record->elapsed_ns;
+	elapsed_ns = record->header.time_ns - call->begin_ns;
+	record->elapsed_ns = elapsed_ns;
+	call->cursor->time_ns += elapsed_ns;
 	record->cpu_ns = cpu_clock(record->header.time_ns) - call->begin_cpu_ns;
 	record->run_delay_ns = run_delay_ns;
 	record->blocks_read = blocks_read - call->blocks_read;
@@ -336,15 +338,16 @@ end(PgtCall *call, uint64 rows, bool missed)
 	if (call->kind == PGT_CALL_CLOSE)
 		record->close_type = PGT_CLOSE_CACHED;
 	pgt_emit_commit();
+	return elapsed_ns;
 }
 
-void
+uint64
 pgt_call_end(PgtCall *call, uint64 rows, bool missed)
 {
 	if (!call->entered)
-		return;
+		return 0;
 	pgt_call_leave(call);
-	end(call, rows, missed);
+	return end(call, rows, missed);
 }
 
 /* The innermost call is over by an error. */
@@ -356,7 +359,7 @@ fail_innermost(int sqlstate)
 	struck = NULL;
 	leave(call);
 	/* whatever planning has come to, it was no plan from the cache */
-	end(call, 0, call->kind == PGT_CALL_PARSE);
+	(void) end(call, 0, call->kind == PGT_CALL_PARSE);
 	if (call->generation == pgt_trace.generation &&
 		pgt_emit_error(call->cursor->number, call->depth, sqlstate,
 					   call->hides_values))

@@ -104,8 +104,11 @@ extern bool pgt_call_is_innermost(const PgtCall *call);
  */
 extern void pgt_call_detach(PgtCall *call);
 
-/* End a call: its line with figures up to now.  missed: planned anew. */
-extern void pgt_call_end(PgtCall *call, uint64 rows, bool missed);
+/*
+ * End a call: its line with figures up to now.  missed: planned anew.  Returns
+ * the elapsed time, as in the line.
+ */
+extern uint64 pgt_call_end(PgtCall *call, uint64 rows, bool missed);
 
 /*
  * The same for a call that an error ends, and for those within it; to be called

@@ -12,6 +12,7 @@
 
 #include <time.h>
 
+#define NS_IN_US	1000
 #define NS_IN_MS	1000000
 
 static inline uint64

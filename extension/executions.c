@@ -13,9 +13,11 @@
 #include "common/hashfn.h"
 #include "nodes/execnodes.h"
 
+#include "extension/clock.h"
 #include "extension/emit.h"
 #include "extension/executions.h"
 #include "extension/nesting.h"
+#include "extension/plan_watch.h"
 
 #define NBUCKETS	8192		/* a power of two */
 
@@ -85,8 +87,7 @@ context_deleted(void *arg)
 static void
 call_failed(PgtCall *call)
 {
-	abort_execution((PgtExecution *)
-					((char *) call - offsetof(PgtExecution, call)));
+	abort_execution(pgt_execution_of(call));
 }
 
 void
@@ -94,6 +95,7 @@ pgt_execution_begin(PgtExecution *execution, PgtCallKind kind,
 					const char *stack)
 {
 	pgt_call_begin(&execution->call, kind, execution->cursor, stack);
+	pgt_plan_node = (uint64) execution->number << 32;
 	execution->call.plan_hash = execution->plan_hash;
 	execution->call.failed = call_failed;
 }
@@ -103,6 +105,35 @@ pgt_execution_enter(PgtExecution *execution, const char *stack)
 {
 	execution->call.failed = call_failed;
 	pgt_call_enter(&execution->call, stack);
+	pgt_plan_node = (uint64) execution->number << 32;
+}
+
+void
+pgt_execution_add_time(PgtExecution *execution, uint64 begin_ns,
+					   uint64 elapsed_ns)
+{
+	uint64		stopped_ns;
+
+	if (!execution->want_stat || execution->query == NULL)
+		return;
+	stopped_ns = pgt_plan_watch_stopped_ns(execution->query);
+	if (stopped_ns != 0 && !execution->stopped)
+	{
+		execution->stopped = true;
+		execution->exact_ns = execution->elapsed_ns +
+			(stopped_ns > begin_ns ? stopped_ns - begin_ns : 0);
+	}
+	/* so that it is the sum of what lines say */
+	execution->elapsed_ns += elapsed_ns / NS_IN_US * NS_IN_US;
+}
+
+void
+pgt_execution_end_call(PgtExecution *execution, uint64 rows)
+{
+	uint64		begin_ns = execution->call.begin_ns;
+
+	pgt_execution_add_time(execution, begin_ns,
+						   pgt_call_end(&execution->call, rows, false));
 }
 
 PgtExecution *

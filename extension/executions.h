@@ -25,6 +25,13 @@ typedef struct PgtExecution
 	bool		has_run;
 	WalUsage	wal_start;		/* the process's, when it began */
 	uint32		number;			/* pgt_plan_watch_begin()'s, or 0 */
+
+	/* If STAT lines are to be sent */
+	uint64		elapsed_ns;		/* by its lines so far, in whole us */
+	bool		stopped;		/* nodes are no longer timed by clocks */
+	uint64		exact_ns;		/* of elapsed_ns, until then */
+	uint64		start_ns;		/* what the executor's start has taken of it */
+	uint64		finish_ns;		/* and its end */
 	bool		call_open;		/* call has begun and isn't ended */
 	PgtCall		call;			/* EXEC of DML; FETCH and CLOSE of the rest */
 	MemoryContextCallback callback;
@@ -46,6 +53,20 @@ extern PgtExecution *pgt_execution_find(const QueryDesc *query);
 extern void pgt_execution_begin(PgtExecution *execution, PgtCallKind kind,
 								const char *stack);
 extern void pgt_execution_enter(PgtExecution *execution, const char *stack);
+
+/* The execution that a call is of, if that was begun by the above */
+#define pgt_execution_of(call) \
+	((PgtExecution *) ((char *) (call) - offsetof(PgtExecution, call)))
+
+/*
+ * As pgt_call_end() for its call, which is one of those that make up its
+ * elapsed time.
+ */
+extern void pgt_execution_end_call(PgtExecution *execution, uint64 rows);
+
+/* So much has passed since begin_ns, and is part of its elapsed time. */
+extern void pgt_execution_add_time(PgtExecution *execution, uint64 begin_ns,
+								   uint64 elapsed_ns);
 
 /* It has ended in the ordinary way. */
 extern void pgt_execution_remove(PgtExecution *execution);

@@ -25,6 +25,7 @@
 
 #include "extension/activation.h"
 #include "extension/calls.h"
+#include "extension/clock.h"
 #include "extension/command.h"
 #include "extension/compat.h"
 #include "extension/emit.h"
@@ -151,17 +152,8 @@ can_watch_nodes(void)
 static bool
 can_count(const QueryDesc *query)
 {
-	return pgt_trace.options.node_timing != PGT_NODE_TIMING_EXACT &&
-		can_watch_nodes() && query->instrument_options == 0 &&
+	return query->instrument_options == 0 &&
 		!query->plannedstmt->parallelModeNeeded;
-}
-
-static int
-instrument_options(void)
-{
-	return INSTRUMENT_ROWS | INSTRUMENT_BUFFERS |
-		(pgt_trace.options.node_timing == PGT_NODE_TIMING_EXACT ?
-		 INSTRUMENT_TIMER : 0);
 }
 
 static pg_noinline void
@@ -184,8 +176,8 @@ trace_executor_start(QueryDesc *query, int eflags)
 	want_stat = wants_stat(cursor);
 	rows_only = want_stat && can_count(query);
 	if (want_stat)
-		query->instrument_options |= rows_only ? INSTRUMENT_ROWS :
-			instrument_options();
+		query->instrument_options |= INSTRUMENT_ROWS |
+			(rows_only ? 0 : INSTRUMENT_BUFFERS);
 	if (pgt_trace.options.binds)
 		pgt_emit_binds(query->params, cursor);
 
@@ -242,6 +234,23 @@ adopt_execution(QueryDesc *query)
 	return cursor != NULL ? pgt_execution_add(query, cursor) : NULL;
 }
 
+static void
+begin_first_run(PgtExecution *execution)
+{
+	PgtWatchOptions options = {
+		.shown = can_watch_nodes(),
+		.with_sums = execution->want_stat,
+		.rows_only = execution->rows_only,
+		.timing = execution->want_stat ? pgt_trace.options.node_timing :
+		PGT_NODE_TIMING_OFF,
+	};
+
+	if (options.shown || execution->want_stat)
+		execution->number = pgt_plan_watch_begin(execution->query, &options);
+	if (execution->want_stat && execution->call_open)
+		execution->start_ns = pgt_clock_now() - execution->call.begin_ns;
+}
+
 /* Enter the call that this run is, or is a part of. */
 static pg_noinline bool
 begin_run(QueryDesc *query)
@@ -255,9 +264,8 @@ begin_run(QueryDesc *query)
 		return false;
 
 	/* here, since a parallel worker changes nodes between Start and Run */
-	if (!execution->has_run && (can_watch_nodes() || execution->rows_only))
-		execution->number = pgt_plan_watch_begin(query, execution->want_stat,
-												 execution->rows_only);
+	if (!execution->has_run)
+		begin_first_run(execution);
 	execution->has_run = true;
 
 	if (execution->call_open)
@@ -281,7 +289,8 @@ end_run(QueryDesc *query)
 	if (call == NULL)
 		return;
 	if (call->kind == PGT_CALL_FETCH)
-		pgt_call_end(call, query->estate->es_processed, false);
+		pgt_execution_end_call(pgt_execution_of(call),
+							   query->estate->es_processed);
 	else
 		pgt_call_leave(call);
 }
@@ -316,6 +325,24 @@ hook_executor_run(PGT_EXECUTOR_RUN_PARAMS)
 		next_executor_run(PGT_EXECUTOR_RUN_ARGS);
 }
 
+static bool
+changes_data(const QueryDesc *query)
+{
+	return query->operation != CMD_SELECT ||
+		query->plannedstmt->hasModifyingCTE;
+}
+
+/* Of a query, no other line has that. */
+static void
+end_finish(PgtExecution *execution)
+{
+	uint64		begin_ns = execution->finish_ns;
+
+	execution->finish_ns = pgt_clock_now() - begin_ns;
+	if (!execution->is_dml)
+		pgt_execution_add_time(execution, begin_ns, execution->finish_ns);
+}
+
 static pg_noinline void
 trace_executor_finish(QueryDesc *query)
 {
@@ -335,13 +362,18 @@ trace_executor_finish(QueryDesc *query)
 		pgt_execution_begin(execution, PGT_CALL_CLOSE, pgt_stack());
 	execution->call_open = true;
 
+	/* until the end of this, nodes work and triggers are fired */
+	if (execution->want_stat && changes_data(query))
+		execution->finish_ns = pgt_clock_now();
 	pgt_call_watch(&execution->call, query);
 	next_executor_finish(query);
 	(void) pgt_call_unwatch(query);
+	if (execution->finish_ns != 0)
+		end_finish(execution);
 
 	if (execution->is_dml)
 	{
-		pgt_call_end(&execution->call, query->estate->es_processed, false);
+		pgt_execution_end_call(execution, query->estate->es_processed);
 		execution->call_open = false;
 	}
 	else
@@ -349,8 +381,7 @@ trace_executor_finish(QueryDesc *query)
 
 	if (execution->want_stat && pgt_emit_active())
 	{
-		pgt_emit_plan(query, execution->cursor, execution->number,
-					  &execution->wal_start);
+		pgt_emit_plan(query, execution);
 		pgt_cursor_note_stat(execution->cursor, execution->plan_hash);
 	}
 }

@@ -13,6 +13,7 @@
 #include "jit/jit.h"
 #include "utils/tuplesort.h"
 
+#include "extension/clock.h"
 #include "extension/plan_details.h"
 
 typedef struct Details
@@ -140,9 +141,11 @@ add_jit(Details *details, const JitInstrumentation *jit)
 }
 
 int
-pgt_plan_details_of_query(const QueryDesc *query, const WalUsage *wal_start,
+pgt_plan_details_of_query(const QueryDesc *query,
+						  const PgtExecution *execution,
 						  int n, PgtStatDetail list[PGT_MAX_DETAILS])
 {
+	const WalUsage *wal_start = &execution->wal_start;
 	Details		details = {.list = list, .n = n};
 
 	if (query->estate->es_jit != NULL)
@@ -157,5 +160,7 @@ pgt_plan_details_of_query(const QueryDesc *query, const WalUsage *wal_start,
 		add(&details, PGT_DETAIL_WAL_BYTES,
 			pgWalUsage.wal_bytes - wal_start->wal_bytes);
 	}
+	add(&details, PGT_DETAIL_START_TIME, execution->start_ns / NS_IN_US);
+	add(&details, PGT_DETAIL_FINISH_TIME, execution->finish_ns / NS_IN_US);
 	return details.n;
 }

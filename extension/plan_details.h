@@ -9,6 +9,7 @@
 #include "executor/instrument.h"
 #include "nodes/execnodes.h"
 
+#include "extension/executions.h"
 #include "extension/record.h"
 
 /*
@@ -20,7 +21,7 @@ extern int	pgt_plan_details(PlanState *state,
 
 /* Add what is known of the whole execution, for the top node: n are there. */
 extern int	pgt_plan_details_of_query(const QueryDesc *query,
-									  const WalUsage *wal_start, int n,
+									  const PgtExecution *execution, int n,
 									  PgtStatDetail details[PGT_MAX_DETAILS]);
 
 #endif							/* PGT_PLAN_DETAILS_H */

@@ -6,8 +6,9 @@
  * Each node of a traced execution gets a wrapper around the function that
  * yields its rows.  It stores the node's id in a word of this process, calls
  * the function, and restores the word.  The BPF programs read the word when a
- * wait begins, and about every millisecond of CPU time.  No clock is read, and
- * nothing is sent.
+ * wait begins, and about every millisecond of CPU time.  Nothing is sent.  For
+ * STAT lines, the clock is read as well, as long as that is cheap
+ * (node_clock.c).
  *
  * The wrapper takes the place of PlanState.ExecProcNodeReal, so that what the
  * executor puts around that function (a check of the stack at the first call,
@@ -39,53 +40,21 @@
 #include "utils/memutils.h"
 
 #include "bpf/pg_trace.h"
+#include "extension/guc.h"
+#include "extension/node_blocks.h"
+#include "extension/node_clock.h"
 #include "extension/plan_watch.h"
+#include "extension/watched_plan.h"
 
 /* The planner counts from 0; but not every plan is made by it. */
 #define MAX_PLAN_NODE_ID	1000000
 
-typedef struct Blocks
-{
-	int64		read;
-	int64		got;
-	int64		written;
-} Blocks;
-
-/* It begins as struct pgt_watched_node in bpf/pg_trace.h does. */
-typedef struct WatchedNode
-{
-	PlanState  *state;			/* NULL: none is wrapped */
-	uint64		multi_word;		/* word, if MultiExecProcNode() executes it */
-	ExecProcNodeMtd function;	/* what the wrapper stands for */
-	ExecProcNodeMtd wrapper;
-	uint64		word;			/* for pgt_plan_node */
-	uint64		parent_word;	/* that of the node above */
-	uint64		caller_word;	/* below Hash: that of the join */
-	uint64		outer_word;		/* what to restore when it has yielded a row */
-	struct WatchedPlan *plan;	/* that it is in */
-	uint32		last_id;		/* of the nodes below */
-	bool		stale;			/* below Gather: wrappers have to be renewed */
-
-	/* If it counts */
-	Blocks		blocks;
-	Blocks		before;			/* when the node was last called */
-	int64		total_before;
-} WatchedNode;
-
-typedef struct WatchedPlan
-{
-	EState	   *estate;
-	MemoryContextCallback callback;
-	bool		counting;
-	int			nnodes;
-	WatchedNode nodes[FLEXIBLE_ARRAY_MEMBER];	/* by plan_node_id */
-} WatchedPlan;
-
 /* A walk over a plan to wrap its nodes */
 typedef struct Walk
 {
-	WatchedPlan *plan;
-	uint64		execution;		/* its number, in the upper half */
+	PgtWatchedPlan *plan;
+	uint64		execution;		/* its number, in the upper half of words, */
+	bool		shown;			/* if there are words */
 	uint32		last_id;		/* given out so far */
 	const PlanState *parent;
 	uint32		parent_id;
@@ -103,7 +72,7 @@ static uint32 last_unsummed = 0;
 static struct
 {
 	EState	   *estate;
-	WatchedNode *nodes;
+	PgtWatchedNode *nodes;
 }			current = {NULL};
 
 static bool renew_wrappers(PlanState *state, void *context);
@@ -117,32 +86,31 @@ static bool renew_wrappers(PlanState *state, void *context);
 static void
 forget_plan(void *arg)
 {
-	if (((WatchedPlan *) arg)->estate == current.estate)
+	if (((PgtWatchedPlan *) arg)->estate == current.estate)
 	{
 		current.estate = NULL;
 		current.nodes = NULL;
 	}
 }
 
-/* NULL if no node of it has a wrapper */
-static WatchedPlan *
-find_plan(const EState *estate)
+PgtWatchedPlan *
+pgt_watched_plan(const EState *estate)
 {
 	MemoryContextCallback *callback = estate->es_query_cxt->reset_cbs;
 
 	while (callback != NULL && callback->func != forget_plan)
 		callback = callback->next;
-	return callback != NULL ? (WatchedPlan *) callback->arg : NULL;
+	return callback != NULL ? (PgtWatchedPlan *) callback->arg : NULL;
 }
 
 static pg_noinline void
 change_plan(EState *estate)
 {
-	current.nodes = find_plan(estate)->nodes;
+	current.nodes = pgt_watched_plan(estate)->nodes;
 	current.estate = estate;
 }
 
-static inline WatchedNode *
+static inline PgtWatchedNode *
 find_node(const PlanState *state)
 {
 	if (unlikely(state->state != current.estate))
@@ -150,98 +118,44 @@ find_node(const PlanState *state)
 	return &current.nodes[state->plan->plan_node_id];
 }
 
-/* The same for a node that may have no wrapper; then the result is NULL. */
-static WatchedNode *
-look_up(const WatchedPlan *plan, const PlanState *state)
+PgtWatchedNode *
+pgt_watched_node(const PgtWatchedPlan *plan, const PlanState *state)
 {
 	int			node_id = state->plan->plan_node_id;
-	const WatchedNode *node;
+	const PgtWatchedNode *node;
 
 	if (node_id < 0 || node_id >= plan->nnodes)
 		return NULL;
 	node = &plan->nodes[node_id];
-	return node->state == state ? unconstify(WatchedNode *, node) : NULL;
-}
-
-/* All that STAT lines have of the counters: it changes whenever they do. */
-static inline int64
-total_blocks(void)
-{
-	const BufferUsage *usage = &pgBufferUsage;
-
-	return usage->shared_blks_hit + usage->shared_blks_read +
-		usage->shared_blks_written + usage->local_blks_hit +
-		usage->local_blks_read + usage->local_blks_written +
-		usage->temp_blks_read + usage->temp_blks_written;
-}
-
-static Blocks
-read_blocks(void)
-{
-	const BufferUsage *usage = &pgBufferUsage;
-	int64		buffers_read = usage->shared_blks_read +
-		usage->local_blks_read;
-	Blocks		blocks;
-
-	blocks.read = buffers_read + usage->temp_blks_read;
-	blocks.got = buffers_read + usage->shared_blks_hit +
-		usage->local_blks_hit;
-	blocks.written = usage->shared_blks_written + usage->local_blks_written +
-		usage->temp_blks_written;
-	return blocks;
-}
-
-static pg_noinline void
-note_blocks(WatchedNode *node, int64 total)
-{
-	node->total_before = total;
-	node->before = read_blocks();
-}
-
-static pg_noinline void
-count_blocks(WatchedNode *node)
-{
-	Blocks		now = read_blocks();
-
-	node->blocks.read += now.read - node->before.read;
-	node->blocks.got += now.got - node->before.got;
-	node->blocks.written += now.written - node->before.written;
-}
-
-/*
- * As ExecProcNodeInstr() does, but for the blocks: most rows are yielded
- * without touching one, so one sum tells whether there is something to count.
- */
-static inline void
-begin_counting(WatchedNode *node)
-{
-	int64		total = total_blocks();
-
-	if (unlikely(total != node->total_before))
-		note_blocks(node, total);
-}
-
-static inline void
-end_counting(WatchedNode *node, TupleTableSlot *slot)
-{
-	Instrumentation *instrument = node->state->instrument;
-
-	if (unlikely(total_blocks() != node->total_before))
-		count_blocks(node);
-	instrument->running = true;
-	if (!TupIsNull(slot))
-		instrument->tuplecount += 1;
+	return node->state == state ? unconstify(PgtWatchedNode *, node) : NULL;
 }
 
 static pg_attribute_always_inline TupleTableSlot *
-call_and_count(PlanState *state, WatchedNode *node)
+call_and_count(PlanState *state, PgtWatchedNode *node)
 {
 	TupleTableSlot *slot;
 
-	begin_counting(node);
+	pgt_node_blocks_begin(node);
 	slot = node->function(state);
-	end_counting(node, slot);
+	pgt_node_blocks_end(node, slot);
 	return slot;
+}
+
+static inline void
+begin_work(PgtWatchedNode *node)
+{
+	if (unlikely(node->plan->clock_on))
+		pgt_node_clock_enter(node);
+	node->outer_word = pgt_plan_node;
+	pgt_plan_node = node->word;
+}
+
+static inline void
+end_work(PgtWatchedNode *node)
+{
+	if (unlikely(node->plan->clock_on))
+		pgt_node_clock_leave(node);
+	pgt_plan_node = node->outer_word;
 }
 
 /*
@@ -252,39 +166,37 @@ call_and_count(PlanState *state, WatchedNode *node)
 static TupleTableSlot *
 run_node(PlanState *state)
 {
-	WatchedNode *node = find_node(state);
+	PgtWatchedNode *node = find_node(state);
 	TupleTableSlot *slot;
 
-	node->outer_word = pgt_plan_node;
-	pgt_plan_node = node->word;
+	begin_work(node);
 	slot = node->function(state);
-	pgt_plan_node = node->outer_word;
+	end_work(node);
 	return slot;
 }
 
-static pg_noinline WatchedNode *
+static pg_noinline PgtWatchedNode *
 begin_row(PlanState *state)
 {
-	WatchedNode *node = find_node(state);
+	PgtWatchedNode *node = find_node(state);
 
-	node->outer_word = pgt_plan_node;
-	pgt_plan_node = node->word;
-	begin_counting(node);
+	begin_work(node);
+	pgt_node_blocks_begin(node);
 	return node;
 }
 
 static pg_noinline TupleTableSlot *
-end_row(WatchedNode *node, TupleTableSlot *slot)
+end_row(PgtWatchedNode *node, TupleTableSlot *slot)
 {
-	end_counting(node, slot);
-	pgt_plan_node = node->outer_word;
+	pgt_node_blocks_end(node, slot);
+	end_work(node);
 	return slot;
 }
 
 static TupleTableSlot *
 count_node(PlanState *state)
 {
-	WatchedNode *node = begin_row(state);
+	PgtWatchedNode *node = begin_row(state);
 
 	return end_row(node, node->function(node->state));
 }
@@ -296,13 +208,14 @@ count_node(PlanState *state)
 static pg_attribute_always_inline TupleTableSlot *
 run_for_hash(PlanState *state, bool counting)
 {
-	WatchedNode *node = find_node(state);
+	PgtWatchedNode *node = find_node(state);
 	TupleTableSlot *slot;
 
 	if (pgt_plan_node != node->parent_word)
 		node->caller_word = pgt_plan_node;
-	pgt_plan_node = node->word;
+	begin_work(node);
 	slot = counting ? call_and_count(state, node) : node->function(state);
+	end_work(node);
 	pgt_plan_node = TupIsNull(slot) ? node->caller_word : node->parent_word;
 	return slot;
 }
@@ -323,7 +236,7 @@ count_below_hash(PlanState *state)
 static TupleTableSlot *
 count_first(PlanState *state)
 {
-	WatchedNode *node = find_node(state);
+	PgtWatchedNode *node = find_node(state);
 
 	check_stack_depth();
 	state->ExecProcNode = node->wrapper;
@@ -347,8 +260,8 @@ has_launched(const PlanState *gather)
 static TupleTableSlot *
 run_gather(PlanState *state)
 {
-	WatchedPlan *plan = find_node(state)->plan;
-	WatchedNode *below = look_up(plan, outerPlanState(state));
+	PgtWatchedPlan *plan = find_node(state)->plan;
+	PgtWatchedNode *below = pgt_watched_node(plan, outerPlanState(state));
 	TupleTableSlot *slot;
 
 	if (has_launched(state))
@@ -363,7 +276,7 @@ run_gather(PlanState *state)
 static TupleTableSlot *
 run_below_gather(PlanState *state)
 {
-	WatchedNode *node = find_node(state);
+	PgtWatchedNode *node = find_node(state);
 
 	if (node->stale)
 	{
@@ -395,7 +308,7 @@ choose_wrapper(const PlanState *state, const PlanState *parent, bool counting)
 }
 
 static void
-put_wrapper(WatchedNode *node)
+put_wrapper(PgtWatchedNode *node)
 {
 	PlanState  *state = node->state;
 
@@ -425,12 +338,15 @@ watch_node(PlanState *state, void *context)
 	Walk	   *walk = (Walk *) context;
 	Walk		below = *walk;
 	int			node_id = state->plan->plan_node_id;
-	WatchedNode *node = NULL;
+	PgtWatchedNode *node = NULL;
 
+	/* a subplan may be found twice, and has its lines once */
+	if (pgt_watched_node(walk->plan, state) != NULL)
+		return false;
 	below.parent = state;
 	below.parent_id = ++below.last_id;
 
-	/* a subplan may be found twice, and a made up plan have any ids */
+	/* a made up plan may have any ids */
 	if (node_id >= 0 && node_id < walk->plan->nnodes &&
 		walk->plan->nodes[node_id].state == NULL &&
 		state->state == walk->plan->estate)
@@ -441,9 +357,13 @@ watch_node(PlanState *state, void *context)
 		node->wrapper = choose_wrapper(state, walk->parent,
 									   walk->plan->counting &&
 									   state->instrument != NULL);
-		node->word = walk->execution | below.parent_id;
-		node->multi_word = is_multi(state) ? node->word : 0;
-		node->parent_word = walk->execution | walk->parent_id;
+		node->id = below.parent_id;
+		if (walk->shown)
+		{
+			node->word = walk->execution | below.parent_id;
+			node->multi_word = is_multi(state) ? node->word : 0;
+			node->parent_word = walk->execution | walk->parent_id;
+		}
 		put_wrapper(node);
 	}
 
@@ -457,7 +377,7 @@ watch_node(PlanState *state, void *context)
 static bool
 renew_wrappers(PlanState *state, void *context)
 {
-	WatchedNode *node = look_up((WatchedPlan *) context, state);
+	PgtWatchedNode *node = pgt_watched_node((PgtWatchedPlan *) context, state);
 
 	if (node != NULL && state->ExecProcNodeReal != node->wrapper)
 		put_wrapper(node);
@@ -466,7 +386,7 @@ renew_wrappers(PlanState *state, void *context)
 
 /* Watched in a former trace: its number means nothing in this one. */
 static void
-watch_again(WatchedPlan *plan)
+watch_again(PgtWatchedPlan *plan)
 {
 	for (int i = 0; i < plan->nnodes; i++)
 	{
@@ -474,6 +394,8 @@ watch_again(WatchedPlan *plan)
 		plan->nodes[i].multi_word = (uint32) plan->nodes[i].multi_word;
 		plan->nodes[i].parent_word = (uint32) plan->nodes[i].parent_word;
 	}
+	plan->execution = 0;
+	pgt_node_clock_stop(plan);
 }
 
 static bool
@@ -494,79 +416,116 @@ count_other_blocks(PlanState *state, void *context)
 	return planstate_tree_walker(state, count_other_blocks, context);
 }
 
+/* The number of an execution that begins, in the upper half of its words */
+static uint32
+next_number(bool with_sums)
+{
+	if (!with_sums)
+		return ++last_unsummed | PGT_EXECUTION_UNSUMMED;
+	last_execution = Max(1, (last_execution + 1) % PGT_EXECUTION_UNSUMMED);
+	return last_execution;
+}
+
 uint32
-pgt_plan_watch_begin(QueryDesc *query, bool with_sums, bool rows_only)
+pgt_plan_watch_begin(QueryDesc *query, const PgtWatchOptions *options)
 {
 	MemoryContext context = query->estate->es_query_cxt;
 	int			max_id = 0;
-	WatchedPlan *plan = find_plan(query->estate);
+	PgtWatchedPlan *plan = pgt_watched_plan(query->estate);
 	Walk		walk = {NULL};
-	uint32		number;
 
 	if (plan != NULL)
 	{
 		watch_again(plan);
 		return 0;
 	}
-	if (rows_only)
+	if (options->rows_only)
 		(void) count_other_blocks(query->planstate, NULL);
 	(void) find_max_node_id(query->planstate, &max_id);
 	max_id = Min(max_id, MAX_PLAN_NODE_ID);
 	plan = MemoryContextAllocExtended(context,
-									  offsetof(WatchedPlan, nodes) +
-									  sizeof(WatchedNode) * (max_id + 1),
+									  offsetof(PgtWatchedPlan, nodes) +
+									  sizeof(PgtWatchedNode) * (max_id + 1),
 									  MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
 	if (plan == NULL)
 		return 0;
 	plan->estate = query->estate;
-	plan->counting = rows_only &&
+	plan->counting = options->rows_only &&
 		query->instrument_options == INSTRUMENT_ROWS;
 	plan->nnodes = max_id + 1;
 	plan->callback.func = forget_plan;
 	plan->callback.arg = plan;
 	MemoryContextRegisterResetCallback(context, &plan->callback);
 
-	if (with_sums)
-		number = last_execution = Max(1, (last_execution + 1) %
-									  PGT_EXECUTION_UNSUMMED);
-	else
-		number = ++last_unsummed | PGT_EXECUTION_UNSUMMED;
 	walk.plan = plan;
-	walk.execution = (uint64) number << 32;
+	walk.shown = options->shown;
+	if (walk.shown)
+		walk.execution = (uint64) next_number(options->with_sums) << 32;
+	if (walk.shown && options->with_sums)
+		plan->execution = walk.execution >> 32;
 	(void) watch_node(query->planstate, &walk);
-	return with_sums ? number : 0;
+	if (options->timing != PGT_NODE_TIMING_OFF)
+		pgt_node_clock_start(plan, options->timing == PGT_NODE_TIMING_SAMPLED);
+	return plan->execution;
+}
+
+uint64
+pgt_plan_watch_stopped_ns(const QueryDesc *query)
+{
+	const PgtWatchedPlan *plan = pgt_watched_plan(query->estate);
+
+	return plan != NULL ? plan->stopped_ns : 0;
 }
 
 void
-pgt_plan_watch_counts(const PlanState *state, uint32 execution,
-					  PgtNodeCounts *counts)
+pgt_plan_watch_sum(QueryDesc *query)
 {
-	const WatchedPlan *plan = find_plan(state->state);
-	const WatchedNode *node = plan != NULL ? look_up(plan, state) : NULL;
+	PgtWatchedPlan *plan = pgt_watched_plan(query->estate);
 
-	if (node == NULL || node->word >> 32 != execution)
+	if (plan != NULL)
+		pgt_node_clock_sum(query, plan);
+}
+
+void
+pgt_plan_watch_counts(const PlanState *state, PgtNodeCounts *counts)
+{
+	const PgtWatchedPlan *plan = pgt_watched_plan(state->state);
+	const PgtWatchedNode *node = plan != NULL ? pgt_watched_node(plan, state) : NULL;
+
+	if (node == NULL)
 		return;
-	counts->first_id = (uint32) node->word;
+	counts->id = node->id;
 	counts->last_id = node->last_id;
-	counts->shown = !state->async_capable;
 	counts->multi = is_multi(state);
+	counts->timed = plan->timed && !state->async_capable;
+	counts->stopped = plan->stopped_ns != 0;
+	counts->exact_ns = node->exact_ns;
 	counts->blocks_read = node->blocks.read;
 	counts->blocks_got = node->blocks.got;
 	counts->blocks_written = node->blocks.written;
 }
 
 void
+pgt_plan_watch_report(QueryDesc *query)
+{
+	PgtWatchedPlan *plan = pgt_watched_plan(query->estate);
+
+	if (plan != NULL)
+		pgt_node_clock_report(plan);
+}
+
+void
 pgt_plan_watch_describe(struct pgt_layout *layout)
 {
-	StaticAssertDecl(offsetof(WatchedNode, state) ==
+	StaticAssertDecl(offsetof(PgtWatchedNode, state) ==
 					 offsetof(struct pgt_watched_node, state) &&
-					 offsetof(WatchedNode, multi_word) ==
+					 offsetof(PgtWatchedNode, multi_word) ==
 					 offsetof(struct pgt_watched_node, multi_word) &&
 					 sizeof(current) == sizeof(struct pgt_watched_plan),
 					 "structures in bpf/pg_trace.h");
 
 	layout->watched_plan = (uintptr_t) &current;
-	layout->watched_node_size = sizeof(WatchedNode);
+	layout->watched_node_size = sizeof(PgtWatchedNode);
 	layout->plan_state_plan = offsetof(PlanState, plan);
 	layout->plan_state_state = offsetof(PlanState, state);
 	layout->plan_node_id = offsetof(Plan, plan_node_id);

@@ -50,7 +50,8 @@ typedef enum PgtRecordType
 	PGT_RECORD_CONTEXT,			/* a *** line */
 	PGT_RECORD_LOST,			/* records before this one are missing */
 	PGT_RECORD_EXIT,			/* the process ends */
-	PGT_RECORD_BIND_NAME		/* text: the name of the value that follows */
+	PGT_RECORD_BIND_NAME,		/* text: the name of the value that follows */
+	PGT_RECORD_SAMPLED			/* nodes are no longer timed by clocks */
 } PgtRecordType;
 
 /* Every record starts with this. */
@@ -188,11 +189,13 @@ typedef enum PgtStatDetailName
 	PGT_DETAIL_JIT_TIME,		/* us */
 	PGT_DETAIL_WAL_RECORDS,
 	PGT_DETAIL_WAL_FPI,
-	PGT_DETAIL_WAL_BYTES
+	PGT_DETAIL_WAL_BYTES,
+	PGT_DETAIL_START_TIME,		/* us, of the executor's start, */
+	PGT_DETAIL_FINISH_TIME		/* and of what is after all rows */
 } PgtStatDetailName;
 
-#define PGT_DETAIL_NAMES	(PGT_DETAIL_WAL_BYTES + 1)
-#define PGT_MAX_DETAILS		10
+#define PGT_DETAIL_NAMES	(PGT_DETAIL_FINISH_TIME + 1)
+#define PGT_MAX_DETAILS		12
 
 typedef struct PgtStatDetail
 {
@@ -200,6 +203,15 @@ typedef struct PgtStatDetail
 	uint32		reserved;
 	uint64		value;
 } PgtStatDetail;
+
+/* How a node's time is known */
+typedef enum PgtStatTiming
+{
+	PGT_STAT_UNKNOWN,
+	PGT_STAT_OFF,				/* nobody wants to know */
+	PGT_STAT_EXACT,				/* by clocks */
+	PGT_STAT_MIXED				/* by clocks, and then by waits and samples */
+} PgtStatTiming;
 
 typedef struct PgtStatRecord
 {
@@ -209,7 +221,10 @@ typedef struct PgtStatRecord
 	uint64		blocks_read;	/* pr */
 	uint64		blocks_got;		/* cr */
 	uint64		blocks_written; /* pw, temporary files included */
-	uint64		time_ns;		/* exact, inclusive of the nodes below */
+	uint64		total_ns;		/* of the whole execution */
+	uint64		exact_total_ns; /* of that, as long as nodes were timed by
+								 * clocks, */
+	uint64		exact_ns;		/* and of that, in this one and those below */
 	double		cost;
 	double		plan_rows;		/* card */
 	uint64		plan_bytes;		/* size */
@@ -217,17 +232,28 @@ typedef struct PgtStatRecord
 	uint32		parent;			/* id of the parent, 0 for the top node */
 	uint32		position;		/* among the parent's children, from 1 */
 	Oid			object;			/* relation or index, 0 is none */
-	uint32		timing;			/* PgtNodeTiming */
-	uint32		first_id;		/* as in PgtNodeCounts, if sampled */
-	uint32		last_id;
+	uint32		timing;			/* PgtStatTiming */
+	uint32		last_id;		/* of the nodes below */
 	uint32		multi;			/* as in PgtNodeCounts */
 	uint32		gathers;		/* it runs parallel workers, namely: */
 	uint32		workers_planned;
 	uint32		workers_launched;	/* in its last loop */
+	uint32		nprocs;			/* that have executed it, below such a node;
+								 * of all of these is what is above but times, */
+	uint32		workers_timed;
+	uint64		workers_ns;		/* of all but this one, if workers_timed, */
+	uint64		own_rows;		/* and of this one alone */
+	uint64		own_loops;
 	uint32		execution;		/* pgt_plan_watch_begin()'s number, or 0 */
 	uint32		ndetails;
 	PgtStatDetail details[PGT_MAX_DETAILS];
 } PgtStatRecord;
+
+typedef struct PgtSampledRecord
+{
+	PgtRecord	header;
+	uint32		execution;		/* pgt_plan_watch_begin()'s number */
+} PgtSampledRecord;
 
 typedef struct PgtXactRecord
 {

@@ -191,7 +191,8 @@ foreach my $kind (qw(uprobe_shared watchpoint))
 	if ($kind eq 'watchpoint')
 	{
 		is($or->{fields}{$_}, -1, "$kind: $_ is unknown")
-		  foreach qw(wait waits time);
+		  foreach qw(wait waits);
+		is($or->{fields}{timing}, 'exact', "$kind: but clocks know the time");
 		is_deeply(
 			[
 				map { $_->{fields}{waits} }

@@ -1,5 +1,6 @@
 # pg_trace.node_timing: times in STAT lines by sampling are those that clocks
-# would measure, as far as the number of samples allows for; and they say so.
+# would measure, as far as the number of samples allows for.  What is true of all
+# times, 148 has.
 
 use strict;
 use warnings;
@@ -54,10 +55,10 @@ sub own_times
 	# second.  So the nodes take turns many times, rather than have a second
 	# each: in a plan that is executed again and again.
 	my $sql =
-	  'SELECT max((SELECT max(md5(md5(md5(md5(h)))))'
-	  . ' FROM (SELECT md5(md5(md5(md5(md5(md5(filler)))))) AS h FROM few'
-	  . ' WHERE md5(md5(filler)) > g::text ORDER BY 1) s))'
-	  . ' FROM generate_series(-13, -1) g';
+	  'SELECT max((SELECT max(md5(h))'
+	  . ' FROM (SELECT md5(filler) AS h FROM few'
+	  . ' WHERE id > g ORDER BY 1) s))'
+	  . ' FROM generate_series(-60, -1) g';
 	my (%stats, %share, %cpu, %away);
 
 	# The clocks count the time for which another process has the CPU, too: of
@@ -79,8 +80,9 @@ sub own_times
 		$share{$timing} =
 		  { map { $_ => $own{$_} / $stats[0]{fields}{time} } keys %own };
 		is_deeply([ map { $_->{fields}{timing} // '' } @stats ],
-			[ ($timing eq 'exact' ? '' : $timing) x @stats ],
+			[ ($timing eq 'exact' ? 'exact' : 'mixed') x @stats ],
 			"lines say that they are $timing");
+		is($stats[0]{fields}{time}, $fetch->{fields}{e}, 'all of the time is there');
 		note join ' ', $timing, %own;
 	}
 	my ($top) = @{ $stats{sampled} };
@@ -89,17 +91,15 @@ sub own_times
 	# of about a millisecond each; the first is a longer one
 	cmp_ok($samples, '>', $cpu{sampled} / 1000 * 0.8, 'as many samples as expected');
 	cmp_ok($samples, '<', $cpu{sampled} / 1000 * 1.05, 'and not more');
-	cmp_ok(abs($top->{fields}{time} - $cpu{sampled}),
-		'<', $cpu{sampled} * 0.05, 'all of the CPU time is there')
-	  or diag("$top->{fields}{time} of $cpu{sampled}");
 	is(join(' ', sort keys %{ $share{sampled} }),
 		'Aggregate Function Seq Sort', 'nodes');
 	foreach my $name (sort keys %{ $share{exact} })
 	{
 		my $exact = $share{exact}{$name};
 		my $sampled = $share{sampled}{$name};
-		my $bound = max(0.05, 3 * sqrt($exact * (1 - $exact) / $samples)) +
-		  max($away{exact}, 0);
+		# the clocks themselves take some time, and are everywhere
+		my $bound = max(0.08, 3 * sqrt($exact * (1 - $exact) / $samples)) +
+		  max($away{exact}, 0) + max($away{sampled}, 0);
 
 		cmp_ok(abs($sampled - $exact), '<=', $bound,
 			sprintf('%s: %.3f of the time by samples, %.3f by the clock',
@@ -128,10 +128,8 @@ sub own_times
 	my ($fetch) = calls_of($trace, qr/^SELECT nested\(/, 'FETCH');
 	my ($inner) = stats($trace, qr/^\(SELECT sum/);
 
-	cmp_ok(abs($outer->{fields}{time} - $fetch->{fields}{c}),
-		'<', $fetch->{fields}{c} * 0.05 + 3000,
-		'the statements that a function runs')
-	  or diag("$outer->{fields}{time} of $fetch->{fields}{c}");
+	is($outer->{fields}{time}, $fetch->{fields}{e},
+		'the statements that a function runs');
 	# the first of two executions has STAT lines
 	cmp_ok($inner->{fields}{time}, '<', $outer->{fields}{time} * 0.6,
 		'of which each has its own time');
@@ -147,9 +145,7 @@ sub own_times
 	cmp_ok($scan->{fields}{wait}, '>=', 200_000, 'is all of it');
 
 	my ($short) = stats($trace, qr/^SELECT 1$/);
-	is($short->{fields}{timing}, 'sampled', 'a short execution');
-	is($short->{fields}{samples}, 0, 'has no samples');
-	is($short->{fields}{time}, $short->{fields}{wait}, 'but its waits');
+	is($short->{fields}{timing}, 'exact', 'a short execution needs no samples');
 }
 
 # what the executor runs in another way
@@ -168,7 +164,7 @@ sub own_times
 	my ($heap, $index) = @below[ -2, -1 ];
 
 	is($index->{text}, 'Bitmap Index Scan on many_id', 'a bitmap index scan');
-	is($index->{fields}{timing}, 'sampled', 'is sampled');
+	is($index->{fields}{timing}, 'mixed', 'is sampled');
 	cmp_ok($index->{fields}{samples},
 		'>', $top->{fields}{samples} / 20, 'while it is executing');
 	is($heap->{text}, 'Bitmap Heap Scan on many', 'below another one');
@@ -236,23 +232,23 @@ SQL
 			'SELECT count(*) FROM many');
 		my @stats = stats($trace, qr/^SELECT count/);
 
-		is_deeply([ map { $_->{fields}{time} } @stats ], [ -1, -1 ], $name);
+		is($stats[1]{fields}{time}, -1, $name);
 		is_deeply([ map { $_->{fields}{cnt} } @stats ],
 			[ 1, 250000 ], 'rows are known');
 		cmp_ok($stats[1]{fields}{cr}, '>', 0, 'and blocks');
-		is_deeply([ grep { defined $_->{fields}{timing} } @stats ], [],
+		is_deeply([ grep { defined $_->{fields}{samples} } @stats ], [],
 			'nothing is sampled');
 	}
 
-	# auto_explain's clocks serve for both
+	# auto_explain has clocks of its own
 	my $trace = trace($node,
 		"LOAD 'auto_explain'",
 		'SET auto_explain.log_min_duration = 0',
 		'SET auto_explain.log_analyze = on',
-		'SELECT count(*) FROM many');
+		'SELECT count(*) FROM many WHERE id <= 100');
 	my @stats = stats($trace, qr/^SELECT count/);
-	is_deeply([ grep { defined $_->{fields}{timing} } @stats ], [],
-		'exact times if there are any');
+	is_deeply([ map { $_->{fields}{timing} } @stats ], [ 'exact', 'exact' ],
+		'with auto_explain');
 	cmp_ok($stats[1]{fields}{time}, '>', 0, 'above 0');
 	cmp_ok($stats[1]{fields}{cr}, '>', 0, 'and blocks');
 }
@@ -271,17 +267,18 @@ SQL
 				parallel_leader_participation => 'off'
 			}
 		},
-		'SELECT max(md5(md5(md5(filler)))) FROM many');
+		'SELECT max(id) FROM many, generate_series(1, 30)');
 	my @files = map { /^PARALLEL WORKER.* FILE (\S+)$/ ? $1 : () }
 	  map { $_->{text} } PgTrace::File::of_type($trace, 'NOTE');
-	my @stats = stats($trace, qr/^SELECT max/);
+	my ($scan) = grep { $_->{text} =~ /Scan on many/ } stats($trace, qr/^SELECT max/);
 	my @own = map { stats(read_trace($node, $_), qr/^SELECT max/) } @files;
 
-	is($stats[-1]{fields}{cnt}, 250000, 'rows of all workers');
-	cmp_ok($stats[-1]{fields}{time}, '<', 20_000, 'but the leader was not at it');
+	is($scan->{fields}{cnt}, 250000, 'rows of all workers');
+	is("@{$scan->{fields}}{qw(time procs procs_time leader_cnt leader_str)}",
+		'0 ' . @files . ' -1 0 0', 'but the leader was not at it');
 	cmp_ok(sum0(map { $_->{fields}{samples} } @own),
 		'>', 50, 'each samples itself');
-	is_deeply([ grep { $_->{fields}{timing} ne 'sampled' } @own ],
+	is_deeply([ grep { $_->{fields}{timing} ne 'mixed' } @own ],
 		[], 'in its own file');
 }
 

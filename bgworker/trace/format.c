@@ -435,6 +435,10 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 							 PGT_STARS PGT_NOTE_EXIT "%d\n",
 							 ((const PgtExitRecord *) record)->code);
 			break;
+		case PGT_RECORD_SAMPLED:
+			pgt_node_sums_begin_samples(&format->sums,
+										((const PgtSampledRecord *) record)->execution);
+			break;
 		case PGT_RECORD_PAD:
 			break;
 	}

@@ -216,7 +216,14 @@
 #define PGT_FIELD_WAL_BYTES		"wal_bytes"
 #define PGT_FIELD_WAIT			"wait"
 #define PGT_FIELD_WAITS			"waits"
+#define PGT_FIELD_START_TIME	"start_time"
+#define PGT_FIELD_FINISH_TIME	"finish_time"
+#define PGT_FIELD_PROCS			"procs"
+#define PGT_FIELD_PROCS_TIME	"procs_time"
+#define PGT_FIELD_LEADER_CNT	"leader_cnt"
+#define PGT_FIELD_LEADER_STR	"leader_str"
 #define PGT_FIELD_TIMING		"timing"
+#define PGT_FIELD_EXACT			"exact"
 #define PGT_FIELD_SAMPLES		"samples"
 
 /* What a process waits for because it is traced, and reason= of it */

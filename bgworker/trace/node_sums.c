@@ -117,7 +117,8 @@ add(PgtNodeSum *to, const PgtNodeSum *sum)
 {
 	to->wait_ns += sum->wait_ns;
 	to->waits += sum->waits;
-	to->time_ns += sum->time_ns;
+	to->waited_ns += sum->waited_ns;
+	to->sampled_ns += sum->sampled_ns;
 	to->samples += sum->samples;
 }
 
@@ -128,7 +129,7 @@ pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node, const PgtNodeSum *sum)
 	uint32		node = (uint32) plan_node;
 	PgtExecutionSums *entry;
 
-	if (execution == 0 || (execution & PGT_EXECUTION_UNSUMMED) != 0 || node == 0)
+	if (execution == 0 || (execution & PGT_EXECUTION_UNSUMMED) != 0)
 		return;
 	entry = find(sums, execution);
 	if (entry == NULL)
@@ -141,6 +142,42 @@ pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node, const PgtNodeSum *sum)
 		return;
 	}
 	add(&entry->nodes[node], sum);
+	add(&entry->total, sum);
+}
+
+static void
+forget_times(PgtNodeSum *sum)
+{
+	sum->waited_ns = sum->sampled_ns = sum->samples = 0;
+}
+
+void
+pgt_node_sums_begin_samples(PgtNodeSums *sums, uint32 execution)
+{
+	PgtExecutionSums *entry;
+
+	if (execution == 0)
+		return;
+	entry = find(sums, execution);
+	if (entry == NULL)
+		entry = add_execution(sums, execution);
+	if (entry == NULL)
+		return;
+	entry->sampled = true;
+	forget_times(&entry->total);
+	for (uint32 node = 0; node < entry->nnodes; node++)
+		forget_times(&entry->nodes[node]);
+}
+
+bool
+pgt_node_sums_total(PgtNodeSums *sums, uint32 execution, PgtNodeSum *sum)
+{
+	PgtExecutionSums *entry = execution != 0 ? find(sums, execution) : NULL;
+
+	if (entry == NULL || !entry->sampled)
+		return false;
+	*sum = entry->total;
+	return true;
 }
 
 bool

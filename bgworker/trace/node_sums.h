@@ -12,8 +12,13 @@ typedef struct PgtNodeSum
 {
 	uint64		wait_ns;		/* its own waits */
 	uint64		waits;
-	uint64		time_ns;		/* these, CPU time by samples, and both of
-								 * statements that ran nested in it */
+
+	/*
+	 * With what ran nested in it; if the execution's nodes were timed by
+	 * clocks at first, since then.
+	 */
+	uint64		waited_ns;
+	uint64		sampled_ns;		/* CPU time that samples stand for */
 	uint64		samples;
 } PgtNodeSum;
 
@@ -21,9 +26,12 @@ typedef struct PgtExecutionSums
 {
 	uint32		execution;		/* its number, 0 is none */
 	bool		reported;		/* STAT lines are being written */
+	bool		sampled;		/* clocks are no longer read */
 	uint64		last_used;
+	PgtNodeSum	total;			/* of all nodes */
 	uint32		nnodes;
-	PgtNodeSum *nodes;			/* [nnodes], by STAT id */
+	PgtNodeSum *nodes;			/* [nnodes], by STAT id; 0: while none was
+								 * executing */
 } PgtExecutionSums;
 
 typedef struct PgtNodeSums
@@ -44,6 +52,13 @@ extern void pgt_node_sums_free(PgtNodeSums *sums);
  */
 extern void pgt_node_sums_add(PgtNodeSums *sums, uint64 plan_node,
 							  const PgtNodeSum *sum);
+
+/* An execution whose nodes were timed by clocks no longer is. */
+extern void pgt_node_sums_begin_samples(PgtNodeSums *sums, uint32 execution);
+
+/* The sums since then; false if they aren't known. */
+extern bool pgt_node_sums_total(PgtNodeSums *sums, uint32 execution,
+								PgtNodeSum *sum);
 
 /* The sum of nodes first to last; false if it isn't known. */
 extern bool pgt_node_sums_get(PgtNodeSums *sums, uint32 execution,

@@ -37,8 +37,8 @@ pgt_record_cost(const PgtRecord *record)
 		const PgtStatRecord *stat = (const PgtStatRecord *) record;
 
 		/* nodes that are summed up */
-		if (stat->last_id > stat->first_id)
-			cost += stat->last_id - stat->first_id;
+		if (stat->last_id > stat->id)
+			cost += stat->last_id - stat->id;
 	}
 	return cost;
 }
@@ -78,6 +78,8 @@ fixed_size(const PgtRecord *record)
 			return sizeof(PgtExitRecord);
 		case PGT_RECORD_BIND_NAME:
 			return sizeof(PgtRecord);
+		case PGT_RECORD_SAMPLED:
+			return sizeof(PgtSampledRecord);
 		default:
 			return 0;
 	}
@@ -114,7 +116,7 @@ values_are_sound(const PgtRecord *record)
 				memchr(NameStr(((const PgtBindRecord *) record)->type_name),
 					   '\0', NAMEDATALEN) != NULL;
 		case PGT_RECORD_STAT:
-			return ((const PgtStatRecord *) record)->timing <= PGT_NODE_TIMING_EXACT &&
+			return ((const PgtStatRecord *) record)->timing <= PGT_STAT_MIXED &&
 				details_are_sound((const PgtStatRecord *) record);
 		case PGT_RECORD_CONTEXT:
 			return ((const PgtContextRecord *) record)->kind <= PGT_CONTEXT_OPTIONS;

@@ -102,6 +102,7 @@ publish_record(Input *input)
 		[PGT_RECORD_LOST] = sizeof(PgtLostRecord),
 		[PGT_RECORD_EXIT] = sizeof(PgtExitRecord),
 		[PGT_RECORD_BIND_NAME] = sizeof(PgtRecord),
+		[PGT_RECORD_SAMPLED] = sizeof(PgtSampledRecord),
 	};
 	int			type = take_number(input, 1) % lengthof(fixed);
 	uint32		text_len = take_number(input, 1);

@@ -265,7 +265,7 @@ test_soundness(void)
 	{
 		memset(&r, 0, sizeof(r));
 		soundness(type, &r.header, sizeof(r), type >= PGT_RECORD_TEXT &&
-				  type <= PGT_RECORD_BIND_NAME, "types");
+				  type <= PGT_RECORD_SAMPLED, "types");
 		soundness(type, &r.header, 16, false, "no room for the fixed part");
 		r.header.text_len = sizeof(r);
 		soundness(type, &r.header, sizeof(r), false, "no room for the text");
@@ -288,8 +288,8 @@ test_soundness(void)
 	VALUE(PGT_RECORD_END, end.kind, UINT32_MAX, false);
 	VALUE(PGT_RECORD_BIND, bind.state, PGT_BIND_OMITTED, true);
 	VALUE(PGT_RECORD_BIND, bind.state, PGT_BIND_OMITTED + 1, false);
-	VALUE(PGT_RECORD_STAT, stat.timing, 2, true);
-	VALUE(PGT_RECORD_STAT, stat.timing, 3, false);
+	VALUE(PGT_RECORD_STAT, stat.timing, 3, true);
+	VALUE(PGT_RECORD_STAT, stat.timing, 4, false);
 	VALUE(PGT_RECORD_STAT, stat.ndetails, PGT_MAX_DETAILS, true);
 	VALUE(PGT_RECORD_STAT, stat.ndetails, PGT_MAX_DETAILS + 1, false);
 	VALUE(PGT_RECORD_CONTEXT, context.kind, PGT_CONTEXT_OPTIONS, true);
@@ -341,7 +341,7 @@ test_limits(void)
 	nrecords = 0;
 	for (int i = 0; i < 20; i++)
 	{
-		PgtStatRecord stat = {.first_id = 1, .last_id = 4 * 1024 * 1024};
+		PgtStatRecord stat = {.id = 1, .last_id = 4 * 1024 * 1024};
 
 		send(PGT_RECORD_STAT, &stat.header, sizeof(stat), 0);
 	}

@@ -476,6 +476,32 @@ sub parse_wait
 	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
 }
 
+# What ends each line of STAT: how its time is known
+my $timing = qr/ timing=(?:exact|unknown|off|mixed exact=\d\d?% samples=\d+)/;
+
+sub parse_stat
+{
+	my ($parser) = @_;
+	my ($cursor, $rest, $op) =
+	  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
+	my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
+	my ($text, @measured) = unescape($op) =~
+	  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:-1|[\w-]+))*$timing)\)$/s
+	  or refuse($parser, "operation: $op");
+	my $more = pop @measured;
+
+	@$fields{qw(cr pr pw str time cost size card)} = @measured;
+	while ($more =~ / (\w+)=(\S+)/g)
+	{
+		refuse($parser, "twice: $1") if defined $fields->{$1};
+		$fields->{$1} = $2;
+	}
+	refuse($parser, "time=$fields->{time} timing=$fields->{timing}")
+	  if ($fields->{time} == -1) != ($fields->{timing} =~ /^(?:unknown|off)$/);
+	return add($parser, 'STAT', cursor => $cursor, fields => $fields,
+		text => $text);
+}
+
 my @error_details = qw(schema table column constraint);
 
 sub parse_record
@@ -506,17 +532,7 @@ sub parse_record
 	}
 	if ($word eq 'STAT')
 	{
-		my ($cursor, $rest, $op) =
-		  take($parser, qr/STAT #(\d+) (id=.+) op=$quoted/, 'STAT');
-		my $fields = fields($parser, $rest, ' ', qw(id cnt pid pos obj));
-		my ($text, @measured) = unescape($op) =~
-		  /^(.+) \(cr=(\d+) pr=(\d+) pw=(\d+) str=(\d+) time=(\d+|-1) us cost=(\d+) size=(\d+) card=(\d+)((?: \w+=(?:-1|[\w-]+))*)\)$/s
-		  or refuse($parser, "operation: $op");
-		my $more = pop @measured;
-		@$fields{qw(cr pr pw str time cost size card)} = @measured;
-		$fields->{$1} = $2 while $more =~ / (\w+)=(\S+)/g;
-		return add($parser, 'STAT', cursor => $cursor, fields => $fields,
-			text => $text);
+		return parse_stat($parser);
 	}
 	if ($word eq 'XCTEND')
 	{

@@ -82,6 +82,11 @@ what the process has waited for the worker is the sum of these waits;
 
 =item *
 
+the time of a statement's top plan node is that of its calls, and no nodes below
+a node have taken more than that, each for itself and all together;
+
+=item *
+
 nothing follows TRACE ENDED.
 
 =back
@@ -116,6 +121,8 @@ sub problems
 		check_cursor(\%state, $record, $say);
 		check_wait(\%state, $record, $say) if $record->{type} eq 'WAIT';
 		check_held(\%state, $record, $say);
+		check_execution(\%state, $record);
+		check_node(\%state, $record, $say) if $record->{type} eq 'STAT';
 		check_call(\%state, $record, $say)
 		  if $record->{type} =~ /^(PARSE|EXEC|FETCH|CLOSE)$/;
 	}
@@ -224,6 +231,98 @@ sub check_call
 	$state->{inner}[ $depth + 1 ] = [];
 	push @{ $state->{inner}[$depth] }, [ $begin, $end, $record->{line} ]
 	  if $depth > 0 && !$state->{orphans}{ $record->{line} };
+	return;
+}
+
+# What the calls of each cursor have taken, while executions of it are open.
+# Where there are several, an error has ended one, or lines are missing, it can't
+# be told which calls are which execution's.
+sub check_execution
+{
+	my ($state, $record) = @_;
+	my $type = $record->{type};
+
+	$state->{gaps} = 1
+	  if ($record->{text} // '') =~ /^DUMP FILE SIZE|^LOST|MISSING|CONTINUED/
+	  && $type =~ /^(?:NOTE|LOST|ENDED)$/;
+	return unless $record->{cursor};
+	my $calls = $state->{calls}{ $record->{cursor} } //= { open => 0 };
+
+	if ($type eq 'CURSOR')
+	{
+		delete $state->{calls}{ $record->{cursor} };
+	}
+	elsif ($type eq 'EXEC')
+	{
+		@$calls{qw(EXEC FETCH several)} = (0, 0, 0)
+		  if $calls->{open} == 0 && !$calls->{unclear};
+		$calls->{several} = 1 if $calls->{open}++ > 0;
+	}
+	elsif ($type eq 'CLOSE')
+	{
+		$calls->{open}-- if $calls->{open} > 0;
+	}
+	elsif ($type eq 'ERROR')
+	{
+		$calls->{unclear} = 1;
+	}
+	$calls->{$type} += $record->{fields}{e} if $type =~ /^(?:EXEC|FETCH)$/;
+	return;
+}
+
+sub check_node
+{
+	my ($state, $record, $say) = @_;
+	my $fields = $record->{fields};
+	my ($id, $time) = @$fields{qw(id time)};
+	my $nodes = $state->{nodes}{ $record->{cursor} } //= {};
+
+	if ($fields->{pid} == 0)
+	{
+		check_top_node($state, $record, $say);
+		$nodes = $state->{nodes}{ $record->{cursor} } = {};
+		$nodes->{$id} = { limit => $time, below => 0 };
+		return;
+	}
+	my $above = $nodes->{ $fields->{pid} };
+	if (!defined $above)
+	{
+		$say->("node $id is below node $fields->{pid}, which isn't there")
+		  unless $state->{gaps};
+		return;
+	}
+	$nodes->{$id} =
+	  { limit => $time == -1 ? $above->{limit} : $time, below => 0 };
+	return if $time == -1;
+	$above->{below} += $time;
+	$say->("time=$time of node $id, and $above->{limit} above it")
+	  if $time > $above->{limit};
+	$say->("time=$above->{below} of all nodes below node $fields->{pid}, and $above->{limit} in it"
+	) if $time <= $above->{limit} && $above->{below} > $above->{limit} + 1;
+	return;
+}
+
+sub check_top_node
+{
+	my ($state, $record, $say) = @_;
+	my $time = $record->{fields}{time};
+	my $calls = $state->{calls}{ $record->{cursor} };
+	my $changes = $record->{text} =~ /^(?:Insert|Update|Delete|Merge) on /;
+	my $elapsed =
+	  $changes
+	  ? $calls->{EXEC}
+	  : ($calls->{FETCH} // 0) + ($record->{fields}{finish_time} // 0);
+
+	return if $state->{gaps};
+	if (!defined $elapsed)
+	{
+		$say->('STAT without a call');
+	}
+	elsif ($calls->{unclear} || $calls->{several}
+		? $time > $elapsed : $time != $elapsed)
+	{
+		$say->("time=$time of the top node, but $elapsed of its calls");
+	}
 	return;
 }
 

@@ -60,7 +60,7 @@ SANITIZED_UNIT_TESTS = .build/unit/redact .build/unit/sites
 .build/sites_mutants: $(call sanitized,tap/programs/sites_mutants.c $(SITES_SOURCES))
 .build/sites_mutants: UNIT_LIBS = -lcapstone -lelf
 
-include tap/unit/trace.mk
+include tap/unit/trace.mk tap/unit/cli.mk
 
 $(SANITIZED_UNIT_TESTS) .build/sites_mutants:
 	@mkdir -p $(@D)

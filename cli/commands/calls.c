@@ -42,6 +42,8 @@ static int	nodes;				/* kept now */
 static CallNode *top;			/* ended, but its error may follow */
 static CallNode *last;			/* the last call that has ended, and isn't */
 static uint64_t last_cursor;	/* printed yet; NULL: that isn't to be shown */
+static char *errors;			/* outside of calls, since the last gap was
+								 * shown */
 static bool follow;
 static int64_t min_us;
 static uint64_t shown;
@@ -283,19 +285,11 @@ note_call(void *arg, PgtFlowCall *call)
 
 /* What went on between calls, if it was as long as a call would have to be */
 static void
-note_gap(void *arg, const PgtFlowGap *gap)
+show_gap(const PgtFlowGap *gap)
 {
 	char		time[PGT_TIME_LEN];
 	char	   *waits;
 
-	(void) arg;
-	flush();
-	for (int i = 0; i < gap->nitems; i++)
-	{
-		/* calls of one that has no line */
-		if (gap->items[i].event == NULL)
-			print_nodes(gap->items[i].data, 1);
-	}
 	if (gap->end - gap->begin < (gap->waits > 0 ? min_us :
 								 Max(min_us, SHORT_GAP)) ||
 		!pgt_filter_session(&source.session) ||
@@ -308,6 +302,24 @@ note_gap(void *arg, const PgtFlowGap *gap)
 		   (gap->end - gap->begin) / 1e6, "", waits);
 	shown++;
 	pg_free(waits);
+}
+
+static void
+note_gap(void *arg, const PgtFlowGap *gap)
+{
+	(void) arg;
+	flush();
+	for (int i = 0; i < gap->nitems; i++)
+	{
+		/* calls of one that has no line */
+		if (gap->items[i].event == NULL)
+			print_nodes(gap->items[i].data, 1);
+	}
+	show_gap(gap);
+	if (errors != NULL)
+		printf("%s", errors);
+	pg_free(errors);
+	errors = NULL;
 }
 
 /* An error follows the line of the call that it ended. */
@@ -337,9 +349,14 @@ note_error(const PgtEntry *entry)
 	{
 		char		time[PGT_TIME_LEN];
 
-		flush();
+		char	   *longer;
+
+		/* what it comes after is shown when the next call has ended */
 		pgt_tim_format(&source.session, entry->tim, time);
-		printf("%-26.26s %21s  %s\n", time, "", text);
+		longer = psprintf("%s%-26.26s %21s  %s\n",
+						  errors != NULL ? errors : "", time, "", text);
+		pg_free(errors);
+		errors = longer;
 		shown++;
 	}
 	pg_free(text);

@@ -304,7 +304,9 @@ note_call(void *arg, PgtFlowCall *call)
 	(void) arg;
 	if (executions != NULL)
 		execution = pgt_executions_call(executions, call);
-	if (!counts(call->statement, call->end))
+	/* a CLOSE without any time has only given a cursor's number back */
+	if (!counts(call->statement, call->end) ||
+		(call->entry->kind == PGT_ENTRY_CLOSE && call->begin == call->end))
 		return;
 	switch (profile.key->level)
 	{

@@ -329,9 +329,13 @@ pgt_reader_next(PgtReader *reader, PgtEntry *entry)
 	bool		has_end;
 	uint64_t	lines;
 	const char *begin;
-	Found		found = skip_rest(reader);
+	Found		found = FOUND;
 
 	pgt_entry_init(entry);
+	if (reader->buffer == NULL)
+		found = make_room(reader);
+	if (found == FOUND)
+		found = skip_rest(reader);
 	if (found == FOUND)
 		found = find_line(reader, 0, &len);
 	begin = reader->buffer + reader->begin;

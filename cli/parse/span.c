@@ -73,9 +73,13 @@ pgt_span_unescape(PgtSpan span, char *out)
 	{
 		if (*p != '\\' || end - p < 2)
 			out[n++] = *p++;
-		else if (p[1] == 'x' && end - p >= 4 &&
-				 hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0)
+		else if (p[1] == 'x')
 		{
+			if (end - p < 4 || hex_digit(p[2]) < 0 || hex_digit(p[3]) < 0)
+			{
+				out[n++] = *p++;
+				continue;
+			}
 			out[n++] = (char) (hex_digit(p[2]) << 4 | hex_digit(p[3]));
 			p += 4;
 		}

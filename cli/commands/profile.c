@@ -59,14 +59,13 @@ group_of_part(PgtPart part, bool is_think)
 		[PGT_PART_REST_BETWEEN] = "unaccounted for between calls",
 	};
 
-	if (is_think)
-	{
-		PgtGroup   *think = group_named("client: think time");
+	static PgtGroup *groups[PGT_PARTS + 1];
+	PgtGroup  **group = &groups[is_think ? PGT_PARTS : part];
 
-		think->is_think = true;
-		return think;
-	}
-	return group_named(names[part]);
+	if (*group == NULL)
+		*group = group_named(is_think ? "client: think time" : names[part]);
+	(*group)->is_think = is_think;
+	return *group;
 }
 
 /* The key of an entry, of the level that the profile is by; NULL: it has none */
@@ -349,14 +348,14 @@ note_execution(void *arg, const PgtExecution *execution)
 		return;
 	if (profile.key->level == PGT_KEY_OF_SESSION)
 	{
-		pgt_entry_init(&entry);
+		memset(&entry, 0, sizeof(entry));
 		entry.tim = execution->begin;
 		group = group_by_key(&entry, execution->statement);
 	}
 	else
 	{
 		memset(&call, 0, sizeof(call));
-		pgt_entry_init(&entry);
+		memset(&entry, 0, sizeof(entry));
 		call.entry = &entry;
 		call.statement = execution->statement;
 		group = group_of_call(&call, execution);
@@ -381,7 +380,7 @@ note_gap(void *arg, const PgtFlowGap *gap)
 		add_items(gap->items, gap->nitems, NULL);
 	else if (profile.key->level == PGT_KEY_OF_SESSION)
 	{
-		pgt_entry_init(&entry);
+		memset(&entry, 0, sizeof(entry));
 		entry.tim = gap->end;
 		group = group_by_key(&entry, NULL);
 	}

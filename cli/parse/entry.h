@@ -277,7 +277,7 @@ pgt_entry_first_end(const PgtEntry *entry)
 	return end != NULL ? end : entry->raw.at + entry->raw.len;
 }
 
-/* An empty entry, for the reader */
+/* An empty entry of no kind yet, with none of the members of "of" */
 extern void pgt_entry_init(PgtEntry *entry);
 
 #define PGT_ENTRY_NO_TIM	INT64_MIN

@@ -14,13 +14,42 @@ take_quoted(const char *p, const char *end, PgtField *field)
 	char		quote = *p++;
 	const char *begin = p;
 
-	while (p < end && *p != quote)
-		p += *p == '\\' && end - p > 1 ? 2 : 1;
+	for (;;)
+	{
+		const char *close = p < end ? memchr(p, quote, end - p) : NULL;
+		const char *escape = close;
+
+		if (close == NULL)
+		{
+			field->value = pgt_span(begin, end - begin);
+			return end;
+		}
+		/* an odd number of backslashes before it: it is escaped */
+		while (escape > begin && escape[-1] == '\\')
+			escape--;
+		if ((close - escape) % 2 == 0)
+		{
+			field->value = pgt_span(begin, close - begin);
+			field->quote = quote;
+			return close + 1;
+		}
+		p = close + 1;
+	}
+}
+
+/* A value, behind the "="; returns what is behind it. */
+static inline const char *
+take_value(const char *p, const char *end, char separator, PgtField *field)
+{
+	const char *begin = p;
+
+	field->quote = '\0';
+	if (p < end && (*p == '\'' || *p == '"'))
+		return take_quoted(p, end, field);
+	while (p < end && *p != separator && *p != '\n')
+		p++;
 	field->value = pgt_span(begin, p - begin);
-	if (p == end)
-		return p;
-	field->quote = quote;
-	return p + 1;
+	return p;
 }
 
 bool
@@ -46,24 +75,56 @@ pgt_field_next(const char **position, const char *end, char separator,
 		/* "ela= 5" */
 		if (end - p > 1 && *p == ' ' && (unsigned char) (p[1] - '0') <= 9)
 			p++;
-		if (p < end && (*p == '\'' || *p == '"'))
-			p = take_quoted(p, end, field);
-		else
-		{
-			begin = p;
-			while (p < end && *p != separator && *p != '\n')
-				p++;
-			field->value = pgt_span(begin, p - begin);
-		}
+		p = take_value(p, end, separator, field);
 	}
 	*position = p;
 	return true;
 }
 
+/* Is that the field at p? */
 static inline bool
-is_name(const PgtFieldRule *rule, PgtSpan name)
+is_at(const PgtFieldRule *rule, const char *p, const char *end)
 {
-	return rule->len == name.len && memcmp(rule->name, name.at, name.len) == 0;
+	/* most names differ in their first letter, or in their length */
+	if (end - p <= rule->len || p[0] != rule->name[0] || p[rule->len] != '=')
+		return false;
+	for (int i = 1; i < rule->len; i++)
+	{
+		if (p[i] != rule->name[i])
+			return false;
+	}
+	return true;
+}
+
+/* All rules once, beginning with the one that comes next; nrules: none */
+static inline int
+find_rule(const PgtFieldRule *rules, int nrules, int expected, const char *p,
+		  const char *end)
+{
+	for (int i = expected; i < nrules; i++)
+	{
+		if (is_at(&rules[i], p, end))
+			return i;
+	}
+	for (int i = 0; i < expected; i++)
+	{
+		if (is_at(&rules[i], p, end))
+			return i;
+	}
+	return nrules;
+}
+
+/* The number behind "="; returns what is behind it, or NULL if there is none. */
+static inline const char *
+take_number(const char *p, const char *end, char separator, int64_t *number)
+{
+	/* "ela= 5" */
+	if (end - p > 1 && *p == ' ')
+		p++;
+	if (!pgt_take_int64(&p, end, number) ||
+		(p < end && *p != separator && *p != '\n'))
+		return NULL;
+	return p;
 }
 
 void
@@ -73,31 +134,40 @@ pgt_fields_take(PgtEntry *entry, const char *p, const char *end,
 	int			expected = 0;
 	PgtField	field;
 
-	while (pgt_field_next(&p, end, separator, &field))
+	for (;;)
 	{
-		int			i = expected;
+		int			i;
+		const char *next = NULL;
 		void	   *target;
 
-		/* all rules once, beginning with the one that comes next */
-		while (i < nrules && !is_name(&rules[i], field.name))
-			i++;
+		while (p < end && (*p == ' ' || *p == ',' || *p == '\n'))
+			p++;
+		if (p == end)
+			return;
+		i = find_rule(rules, nrules, expected, p, end);
 		if (i == nrules)
 		{
-			for (i = 0; i < expected && !is_name(&rules[i], field.name); i++)
-				;
-			if (i == expected)
-			{
-				entry->unknown_fields++;
-				continue;
-			}
+			/* not known, or a word that is no field */
+			(void) pgt_field_next(&p, end, separator, &field);
+			entry->unknown_fields += field.value.at != NULL;
+			continue;
 		}
 		expected = i + 1;
+		p += rules[i].len + 1;
 		target = (char *) entry + rules[i].offset;
-		if (rules[i].type == PGT_FIELD_SPAN)
-			*(PgtSpan *) target = field.value;
-		else if (rules[i].type == PGT_FIELD_INT64 &&
-				 !pgt_span_int64(field.value, target))
-			entry->problem = "a field isn't the number that it should be";
+		if (rules[i].type == PGT_FIELD_INT64)
+		{
+			next = take_number(p, end, separator, target);
+			if (next == NULL)
+				entry->problem = "a field isn't the number that it should be";
+		}
+		if (next == NULL)
+		{
+			next = take_value(p, end, separator, &field);
+			if (rules[i].type == PGT_FIELD_SPAN)
+				*(PgtSpan *) target = field.value;
+		}
+		p = next;
 	}
 }
 

@@ -320,7 +320,6 @@ take_figures(PgtEntry *entry)
 		PGT_RULE_INT64(PGT_FIELD_PW, of.stat.pw),
 		PGT_RULE_INT64(PGT_FIELD_STR, of.stat.str),
 		PGT_RULE_INT64(PGT_FIELD_TIME, of.stat.time),
-		PGT_RULE_KNOWN("us"),
 		PGT_RULE_INT64(PGT_FIELD_COST, of.stat.cost),
 		PGT_RULE_INT64(PGT_FIELD_SIZE, of.stat.size),
 		PGT_RULE_INT64(PGT_FIELD_CARD, of.stat.card),
@@ -344,6 +343,13 @@ take_figures(PgtEntry *entry)
 		PGT_RULE_INT64(PGT_FIELD_WAITS, of.stat.waits),
 		PGT_RULE_SPAN(PGT_FIELD_TIMING, of.stat.timing),
 		PGT_RULE_INT64(PGT_FIELD_SAMPLES, of.stat.samples),
+		PGT_RULE_KNOWN(PGT_FIELD_START_TIME),
+		PGT_RULE_KNOWN(PGT_FIELD_FINISH_TIME),
+		PGT_RULE_KNOWN(PGT_FIELD_PROCS),
+		PGT_RULE_KNOWN(PGT_FIELD_PROCS_TIME),
+		PGT_RULE_KNOWN(PGT_FIELD_LEADER_CNT),
+		PGT_RULE_KNOWN(PGT_FIELD_LEADER_STR),
+		PGT_RULE_KNOWN(PGT_FIELD_EXACT),
 	};
 	PgtEntryStat *stat = &entry->of.stat;
 	PgtSpan		op = stat->op;

@@ -19,30 +19,32 @@ typedef struct Keyword
 	char		behind;			/* what stands behind the cursor's number; 0:
 								 * there is no number */
 	ParseLine	parse;
+	uint16_t	size;			/* of its member of PgtEntry.of */
 } Keyword;
 
-#define KEYWORD(word, kind, behind, parse) \
-	{word, sizeof(word) - 1, kind, behind, parse}
+#define SIZE_OF(member)	sizeof(((PgtEntry *) NULL)->of.member)
+#define KEYWORD(word, kind, behind, parse, member) \
+	{word, sizeof(word) - 1, kind, behind, parse, SIZE_OF(member)}
 
 /* Those with the same first letter stand together; the frequent ones first. */
 static const Keyword keywords[] = {
-	KEYWORD(PGT_LINE_BIND, PGT_ENTRY_BIND, '\0', pgt_parse_bind),
-	KEYWORD(PGT_STARS, PGT_ENTRY_NOTE, '\0', pgt_parse_stars),
-	KEYWORD(PGT_LINE_BINDS " #", PGT_ENTRY_BINDS, ':', NULL),
-	KEYWORD(PGT_LINE_CLOSE " #", PGT_ENTRY_CLOSE, ':', pgt_parse_call),
-	KEYWORD(PGT_LINE_EXEC " #", PGT_ENTRY_EXEC, ':', pgt_parse_call),
-	KEYWORD(PGT_LINE_ERROR " #", PGT_ENTRY_ERROR, ':', pgt_parse_error),
-	KEYWORD(PGT_LINE_FETCH " #", PGT_ENTRY_FETCH, ':', pgt_parse_call),
-	KEYWORD("LOB", PGT_ENTRY_LOB, '\0', pgt_parse_lob),
-	KEYWORD(PGT_LINE_PARSE " #", PGT_ENTRY_PARSE, ':', pgt_parse_call),
-	KEYWORD(PGT_LINE_CURSOR " #", PGT_ENTRY_CURSOR, '\0', pgt_parse_cursor),
+	KEYWORD(PGT_LINE_BIND, PGT_ENTRY_BIND, '\0', pgt_parse_bind, bind),
+	KEYWORD(PGT_STARS, PGT_ENTRY_NOTE, '\0', pgt_parse_stars, stars),
+	KEYWORD(PGT_LINE_BINDS " #", PGT_ENTRY_BINDS, ':', NULL, call),
+	KEYWORD(PGT_LINE_CLOSE " #", PGT_ENTRY_CLOSE, ':', pgt_parse_call, call),
+	KEYWORD(PGT_LINE_EXEC " #", PGT_ENTRY_EXEC, ':', pgt_parse_call, call),
+	KEYWORD(PGT_LINE_ERROR " #", PGT_ENTRY_ERROR, ':', pgt_parse_error, error),
+	KEYWORD(PGT_LINE_FETCH " #", PGT_ENTRY_FETCH, ':', pgt_parse_call, call),
+	KEYWORD("LOB", PGT_ENTRY_LOB, '\0', pgt_parse_lob, call),
+	KEYWORD(PGT_LINE_PARSE " #", PGT_ENTRY_PARSE, ':', pgt_parse_call, call),
+	KEYWORD(PGT_LINE_CURSOR " #", PGT_ENTRY_CURSOR, '\0', pgt_parse_cursor, cursor_of),
 	KEYWORD(PGT_LINE_PARSE_ERROR " #", PGT_ENTRY_PARSE_ERROR, ':',
-			pgt_parse_error),
-	KEYWORD(PGT_LINE_STAT " #", PGT_ENTRY_STAT, '\0', pgt_parse_stat),
-	KEYWORD("SORT UNMAP #", PGT_ENTRY_UNMAP, ':', pgt_parse_call),
-	KEYWORD("UNMAP #", PGT_ENTRY_UNMAP, ':', pgt_parse_call),
-	KEYWORD(PGT_LINE_WAIT " #", PGT_ENTRY_WAIT, ':', pgt_parse_wait),
-	KEYWORD(PGT_LINE_XCTEND " ", PGT_ENTRY_XCTEND, '\0', pgt_parse_xctend),
+			pgt_parse_error, error),
+	KEYWORD(PGT_LINE_STAT " #", PGT_ENTRY_STAT, '\0', pgt_parse_stat, stat),
+	KEYWORD("SORT UNMAP #", PGT_ENTRY_UNMAP, ':', pgt_parse_call, call),
+	KEYWORD("UNMAP #", PGT_ENTRY_UNMAP, ':', pgt_parse_call, call),
+	KEYWORD(PGT_LINE_WAIT " #", PGT_ENTRY_WAIT, ':', pgt_parse_wait, wait),
+	KEYWORD(PGT_LINE_XCTEND " ", PGT_ENTRY_XCTEND, '\0', pgt_parse_xctend, xctend),
 };
 
 #define NKEYWORDS	(sizeof(keywords) / sizeof(keywords[0]))
@@ -128,6 +130,7 @@ pgt_entry_parse(PgtEntry *entry)
 		if (!take_cursor(entry, keyword, &p, end))
 			break;
 		entry->kind = keyword->kind;
+		memset(&entry->of, 0, keyword->size);
 		if (keyword->kind == PGT_ENTRY_LOB)
 			p = entry->raw.at;
 		if (keyword->parse != NULL)

@@ -325,6 +325,7 @@ PgtReadResult
 pgt_reader_next(PgtReader *reader, PgtEntry *entry)
 {
 	size_t		len = 0;
+	size_t		first;
 	uint64_t	text_len;
 	bool		has_end;
 	uint64_t	lines;
@@ -339,6 +340,7 @@ pgt_reader_next(PgtReader *reader, PgtEntry *entry)
 	if (found == FOUND)
 		found = find_line(reader, 0, &len);
 	begin = reader->buffer + reader->begin;
+	first = len;
 	if (found == FOUND_LONG)
 		entry->cut = reader->skip_line = true;
 	else if (found == FOUND_TORN)
@@ -358,7 +360,9 @@ pgt_reader_next(PgtReader *reader, PgtEntry *entry)
 	entry->raw = pgt_span(begin, len);
 	entry->offset = reader->offset;
 	entry->line = reader->line;
-	lines = count_lines(begin, len);
+	/* most are one line, whose end is known */
+	lines = len == first && begin[len - 1] == '\n' ? 1 :
+		count_lines(begin, len);
 	entry->lines = lines + (begin[len - 1] != '\n');
 	pgt_entry_parse(entry);
 	advance(reader, len, lines);

@@ -5,45 +5,6 @@
 #include "cli/parse/span.h"
 
 bool
-pgt_take_uint64(const char **p, const char *end, uint64_t *number)
-{
-	const char *digit = *p;
-	uint64_t	result = 0;
-
-	while (digit < end && (unsigned char) (*digit - '0') <= 9)
-	{
-		unsigned	value = *digit - '0';
-
-		/* more than 19 digits may not fit */
-		if (digit - *p >= 19 &&
-			(result > UINT64_MAX / 10 || result * 10 > UINT64_MAX - value))
-			return false;
-		result = result * 10 + value;
-		digit++;
-	}
-	if (digit == *p)
-		return false;
-	*p = digit;
-	*number = result;
-	return true;
-}
-
-bool
-pgt_take_int64(const char **p, const char *end, int64_t *number)
-{
-	const char *digits = *p;
-	bool		negative = digits < end && *digits == '-';
-	uint64_t	magnitude;
-
-	digits += negative;
-	if (!pgt_take_uint64(&digits, end, &magnitude) || magnitude > INT64_MAX)
-		return false;
-	*p = digits;
-	*number = negative ? -(int64_t) magnitude : (int64_t) magnitude;
-	return true;
-}
-
-bool
 pgt_span_int64(PgtSpan span, int64_t *number)
 {
 	const char *p = span.at;

@@ -265,7 +265,7 @@ test_sums_of_many(void)
 
 	for (int i = 0; i < 70000; i++)
 	{
-		pgt_entry_init(&entry);
+		memset(&entry, 0, sizeof(entry));
 		entry.kind = i % 2 == 0 ? PGT_ENTRY_WAIT : PGT_ENTRY_EXEC;
 		entry.has_cursor = entry.has_tim = true;
 		entry.cursor = i % 2 + 1;
@@ -284,7 +284,7 @@ test_sums_of_many(void)
 		}
 		pgt_flow_note(flow, &entry);
 	}
-	pgt_entry_init(&entry);
+	memset(&entry, 0, sizeof(entry));
 	entry.kind = PGT_ENTRY_EXEC;
 	entry.has_cursor = entry.has_tim = true;
 	entry.cursor = 1;

@@ -23,7 +23,7 @@ PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(CURDIR) -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-DPGT_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wextra
-SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread
+SHLIB_LINK = -lbpf -lcap -lelf -lcapstone -lpthread -lzstd
 
 REGRESS = extension settings control privileges
 REGRESS_OPTS = --inputdir=regress --outputdir=regress \

@@ -14,6 +14,7 @@
 #include "storage/latch.h"
 
 #include "bgworker/files.h"
+#include "bgworker/housekeeping.h"
 #include "bgworker/rounds.h"
 #include "bgworker/status.h"
 #include "bgworker/tracer/activity.h"
@@ -96,6 +97,7 @@ try_begin(int slot, bool resume, const PgtWriter *file, char *error)
 			if (!tracer->gone)
 				pgt_wakeup_watch(tracer->pidfd, slot);
 			link_to_leader(tracer);
+			pgt_housekeeping_wanted();
 		}
 	}
 	PG_CATCH();
@@ -309,6 +311,7 @@ pgt_traces_end(void)
 			continue;
 		}
 		end(tracer);
+		pgt_housekeeping_wanted();
 	}
 	return nwaiting;
 }
@@ -350,15 +353,6 @@ pgt_traces_look_for_ended(void)
  * ----------
  */
 
-/* The earlier one of two times from now, of which -1 is never. */
-static long
-earlier(long a, long b)
-{
-	if (a < 0 || b < 0)
-		return Max(a, b);
-	return Min(a, b);
-}
-
 /* Exchange probes.  Returns when to do so again, in ms; -1: no need. */
 static long
 maintain_probes(void)
@@ -372,7 +366,7 @@ maintain_probes(void)
 		 tracer = pgt_tracers_next(tracer))
 	{
 		pgt_tracer_show_probe(tracer, probes);
-		again_ms = earlier(again_ms, pgt_tracer_look_for_silence(tracer));
+		again_ms = pgt_earlier(again_ms, pgt_tracer_look_for_silence(tracer));
 	}
 	return again_ms;
 }
@@ -392,10 +386,10 @@ follow_calls(void)
 	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
 		 tracer = pgt_tracers_next(tracer))
 	{
-		due_ms = earlier(due_ms,
-						 pgt_activity_follow(tracer, probes, drained_ns));
-		due_ms = earlier(due_ms,
-						 pgt_sampling_follow(tracer, probes, drained_ns));
+		due_ms = pgt_earlier(due_ms,
+							 pgt_activity_follow(tracer, probes, drained_ns));
+		due_ms = pgt_earlier(due_ms,
+							 pgt_sampling_follow(tracer, probes, drained_ns));
 	}
 	return due_ms;
 }
@@ -405,7 +399,7 @@ pgt_traces_follow(void)
 {
 	long		due_ms = pgt_files_follow();
 
-	return earlier(due_ms, earlier(maintain_probes(), follow_calls()));
+	return pgt_earlier(due_ms, pgt_earlier(maintain_probes(), follow_calls()));
 }
 
 void

@@ -8,6 +8,15 @@
 /* The id under which pgt_wakeup_ready() knows the waits for locks */
 #define PGT_LOCKS_ID	PG_UINT32_MAX
 
+/* The earlier one of two times from now, of which -1 is never. */
+static inline long
+pgt_earlier(long a, long b)
+{
+	if (a < 0 || b < 0)
+		return Max(a, b);
+	return Min(a, b);
+}
+
 /* Once, before all else. */
 extern void pgt_wakeup_init(void);
 

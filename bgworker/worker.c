@@ -26,6 +26,7 @@
 
 #include "bgworker/arrivals.h"
 #include "bgworker/files.h"
+#include "bgworker/housekeeping.h"
 #include "bgworker/probes/layout.h"
 #include "bgworker/probes/probes.h"
 #include "bgworker/rounds.h"
@@ -266,6 +267,7 @@ initialize(void)
 	files_fd = pgt_files_init();
 	if (files_fd >= 0)
 		pgt_wakeup_watch(files_fd, FILES_ID);
+	pgt_housekeeping_start();
 	pgt_status_started(capabilities);
 	before_shmem_exit(worker_exit, (Datum) 0);
 }
@@ -296,6 +298,7 @@ follow_settings(void)
 		pgt_files_look_for_leftovers();
 	}
 	first = false;
+	pgt_housekeeping_wanted();
 	pgt_status_set_state(pgt_enabled ? "enabled" : "disabled");
 }
 
@@ -365,7 +368,8 @@ pgt_worker_main(Datum arg pg_attribute_unused())
 		pgt_traces_look_for_ended();
 		nwaiting = pgt_traces_end();
 		busy = pgt_rounds_drain() > 0;
-		due_ms = pgt_traces_follow();
+		due_ms = pgt_earlier(pgt_traces_follow(),
+							 pgt_housekeeping_follow(pgt_traces_any()));
 		pgt_traces_show_counters();
 
 		if (nwaiting > 0)

@@ -40,6 +40,12 @@ typedef enum PgtWaitProbe
 	PGT_WAIT_PROBE_PERF_UPROBE
 } PgtWaitProbe;
 
+typedef enum PgtCompression
+{
+	PGT_COMPRESSION_OFF,
+	PGT_COMPRESSION_ZSTD
+} PgtCompression;
+
 extern bool pgt_enabled;
 extern bool pgt_session;
 extern Oid	pgt_session_owner;	/* who has set it; InvalidOid: a superuser */
@@ -59,6 +65,10 @@ extern int	pgt_max_sessions;
 extern int	pgt_superuser_reserved_sessions;
 extern int	pgt_max_file_size;	/* MB */
 extern int	pgt_max_files_per_role; /* 0 is no limit */
+extern int	pgt_max_total_size; /* MB; 0 is no limit */
+extern int	pgt_retention;		/* minutes; 0 is no limit */
+extern int	pgt_min_free_space; /* MB; 0: it doesn't matter */
+extern int	pgt_compression;
 extern char *pgt_output_directory;
 extern char *pgt_debug_failing_probes;	/* list of kinds of probes */
 extern int	pgt_debug_adaptive_time;	/* in ms */

@@ -52,6 +52,12 @@ static const struct config_enum_entry wait_probe_options[] = {
 	{NULL, 0, false}
 };
 
+static const struct config_enum_entry compression_options[] = {
+	{"off", PGT_COMPRESSION_OFF, false},
+	{"zstd", PGT_COMPRESSION_ZSTD, false},
+	{NULL, 0, false}
+};
+
 static void
 assign_recheck(bool newval pg_attribute_unused(),
 			   void *extra pg_attribute_unused())
@@ -318,21 +324,10 @@ define_internal_settings(void)
 							&pgt_leader_length, NULL);
 }
 
+/* What limits the files, and thereby the disk */
 static void
-define_server_settings(void)
+define_file_settings(void)
 {
-	DefineCustomBoolVariable("pg_trace.enabled",
-							 "Allows sessions to be traced.",
-							 "Turning it off ends all tracing and detaches every probe.",
-							 &pgt_enabled, false,
-							 PGC_SIGHUP, 0,
-							 NULL, assign_recheck, NULL);
-	DefineCustomEnumVariable("pg_trace.wait_probe",
-							 "How waits are observed.",
-							 NULL,
-							 &pgt_wait_probe, PGT_WAIT_PROBE_AUTO,
-							 wait_probe_options,
-							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("pg_trace.output_directory",
 							   "Directory of the trace files.",
 							   "A relative name is relative to the data directory.",
@@ -349,6 +344,44 @@ define_server_settings(void)
 							"Files that are in the directory count.",
 							&pgt_max_files_per_role, 1000, 0, INT_MAX,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.max_total_size",
+							"Largest size of all trace files together; 0 is no limit.",
+							"The oldest ones that are complete are removed.",
+							&pgt_max_total_size, 10 * 1024, 0, INT_MAX / 2,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.retention",
+							"Trace files are removed so long after they are complete; 0 is never.",
+							NULL,
+							&pgt_retention, 0, 0, INT_MAX / 60,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.min_free_space",
+							"Nothing is traced while less space is free for the trace files or the data directory; 0 is no limit.",
+							NULL,
+							&pgt_min_free_space, 1024, 0, INT_MAX / 2,
+							PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomEnumVariable("pg_trace.compression",
+							 "How trace files that are complete are compressed.",
+							 NULL,
+							 &pgt_compression, PGT_COMPRESSION_OFF,
+							 compression_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
+
+static void
+define_server_settings(void)
+{
+	DefineCustomBoolVariable("pg_trace.enabled",
+							 "Allows sessions to be traced.",
+							 "Turning it off ends all tracing and detaches every probe.",
+							 &pgt_enabled, false,
+							 PGC_SIGHUP, 0,
+							 NULL, assign_recheck, NULL);
+	DefineCustomEnumVariable("pg_trace.wait_probe",
+							 "How waits are observed.",
+							 NULL,
+							 &pgt_wait_probe, PGT_WAIT_PROBE_AUTO,
+							 wait_probe_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pg_trace.max_sessions",
 							"Most processes that can be traced at the same time.",
 							NULL,
@@ -423,6 +456,7 @@ pgt_guc_define(void)
 	define_context_settings();
 	define_internal_settings();
 	define_server_settings();
+	define_file_settings();
 	define_developer_settings();
 	limit_reserved_sessions();
 	MarkGUCPrefixReserved("pg_trace");

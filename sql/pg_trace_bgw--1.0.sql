@@ -78,6 +78,29 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_trace_worker'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
+CREATE FUNCTION pg_trace_files(
+    OUT name text,
+    OUT pid int,
+    OUT started_at timestamptz,
+    OUT ended_at timestamptz,
+    OUT bytes bigint,
+    OUT state text,
+    OUT owner text,
+    OUT datname text,
+    OUT usename text,
+    OUT application_name text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_trace_files'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION pg_trace_remove(file text)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pg_trace_remove'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION pg_trace_remove(text) IS
+    'remove a trace file that is complete; returns its size';
+
 CREATE VIEW pg_trace_status AS
     SELECT * FROM pg_trace_status();
 
@@ -89,15 +112,24 @@ CREATE VIEW pg_trace_worker AS
 COMMENT ON VIEW pg_trace_worker IS
     'the background worker that observes waits and writes trace files';
 
+CREATE VIEW pg_trace_files AS
+    SELECT * FROM pg_trace_files();
+
+COMMENT ON VIEW pg_trace_files IS 'the trace files that there are';
+
 REVOKE ALL ON FUNCTION
     pg_trace_session(int, bool, bool, bool, text),
     pg_trace_start_trace(),
     pg_trace_stop_trace(),
     pg_trace_status(),
-    pg_trace_worker()
+    pg_trace_worker(),
+    pg_trace_files(),
+    pg_trace_remove(text)
 FROM PUBLIC;
 
-REVOKE ALL ON pg_trace_status, pg_trace_worker FROM PUBLIC;
+REVOKE ALL ON pg_trace_status, pg_trace_worker, pg_trace_files FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION pg_trace_status(), pg_trace_worker() TO pg_monitor;
-GRANT SELECT ON pg_trace_status, pg_trace_worker TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_trace_status(), pg_trace_worker(),
+    pg_trace_files() TO pg_monitor;
+GRANT SELECT ON pg_trace_status, pg_trace_worker, pg_trace_files
+    TO pg_monitor;

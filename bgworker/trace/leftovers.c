@@ -19,16 +19,12 @@
 #include <unistd.h>
 
 #include "bgworker/trace/directory.h"
+#include "bgworker/trace/ending.h"
 #include "bgworker/trace/folders.h"
-#include "bgworker/trace/grammar.h"
 #include "bgworker/trace/leftovers.h"
 
-#define END_OF_TRACE	"\n" PGT_STARS PGT_NOTE_ENDED
 #define LAST_LINE \
 	PGT_STARS PGT_NOTE_ENDED ": THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING\n"
-
-/* The last line of a complete file is within this many bytes of its end. */
-#define TAIL_LEN		128
 
 /* Another server that writes to the same directory may have it open. */
 static bool
@@ -42,14 +38,16 @@ static bool try_again;
 
 /* Not a part of the line: there may be no room for all of it. */
 static void
-append(int fd, const char *line, off_t size)
+append(int fd, const char *line)
 {
-	ssize_t		len = write(fd, line, strlen(line));
+	struct stat st;
+	bool		known = fstat(fd, &st) == 0;
+	ssize_t		len = known ? write(fd, line, strlen(line)) : -1;
 
 	if (len == (ssize_t) strlen(line))
 		return;
 	try_again = true;
-	if (len > 0 && ftruncate(fd, size) != 0)
+	if (len > 0 && ftruncate(fd, st.st_size) != 0)
 		ereport(LOG,
 				(errcode_for_file_access(),
 				 errmsg("could not truncate a trace file: %m")));
@@ -58,24 +56,11 @@ append(int fd, const char *line, off_t size)
 static void
 complete_file(int fd)
 {
-	struct stat st;
-	char		tail[TAIL_LEN + 1];
-	ssize_t		len;
-	const char *line = LAST_LINE;
+	bool		torn;
 
-	if (fstat(fd, &st) != 0)
+	if (pgt_trace_is_complete(fd, &torn))
 		return;
-	len = pread(fd, tail, TAIL_LEN, Max(st.st_size - TAIL_LEN, 0));
-	if (len < 0)
-		return;
-	tail[len] = '\0';
-	if (strstr(tail, END_OF_TRACE) != NULL)
-		return;
-
-	/* the last line may be torn */
-	if (len > 0 && tail[len - 1] != '\n')
-		line = "\n" LAST_LINE;
-	append(fd, line, st.st_size);
+	append(fd, torn ? "\n" LAST_LINE : LAST_LINE);
 }
 
 /*

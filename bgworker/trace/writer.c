@@ -25,6 +25,7 @@
 #include "bgworker/trace/directory.h"
 #include "bgworker/trace/file_lock.h"
 #include "bgworker/trace/folders.h"
+#include "bgworker/trace/free_space.h"
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/role_files.h"
 #include "bgworker/trace/writer.h"
@@ -93,6 +94,11 @@ pgt_writer_create(PgtWriter *writer, int pid, const char *identifier,
 	int			fd = -1;
 
 	initialize(writer);
+	if (pgt_free_space_is_short())
+	{
+		strlcpy(error, PGT_FREE_SPACE_REASON, error_len);
+		return false;
+	}
 	directory_fd = pgt_trace_directory_open(directory, error, error_len);
 	if (directory_fd < 0)
 		return false;
@@ -402,6 +408,11 @@ write_buffer(PgtWriter *writer)
 	const char *data = writer->buffer.data;
 	int			left = writer->buffer.len;
 
+	if (pgt_free_space_is_short())
+	{
+		errno = ENOSPC;
+		return false;
+	}
 	while (left > 0)
 	{
 		ssize_t		len = write(writer->fd, data, left);

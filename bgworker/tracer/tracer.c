@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "bgworker/trace/free_space.h"
 #include "bgworker/trace/grammar.h"
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/tracer.h"
@@ -53,16 +54,20 @@ lose_records(PgtTracer *tracer, int nlost)
 static void
 write_failed(PgtTracer *tracer)
 {
+	bool		is_short = pgt_free_space_is_short();
+	const char *reason = is_short ? PGT_FREE_SPACE_REASON : strerror(errno);
 	char		error[PGT_ERROR_LEN];
 
-	snprintf(error, sizeof(error), "could not write to the trace file: %m");
+	tracer->paused |= is_short;
+	snprintf(error, sizeof(error), "could not write to the trace file: %s",
+			 reason);
 	if (tracer->write_failed || tracer->writer.fd < 0)
 		return;
 	tracer->write_failed = true;
 	ereport(LOG,
 			(errcode_for_file_access(),
-			 errmsg("could not write to trace file \"%s\": %m",
-					tracer->writer.path),
+			 errmsg("could not write to trace file \"%s\": %s",
+					tracer->writer.path, reason),
 			 errdetail("It is tried again each second; events for which there is no room in memory until then are lost.")));
 	pgt_tracer_set_error(tracer, error);
 }
@@ -184,6 +189,16 @@ tell(PgtTracer *tracer, uint64 nlost, const char *what)
 	pgt_format_note(&tracer->format, note);
 }
 
+static const char *
+why_discarded(const PgtTracer *tracer)
+{
+	if (tracer->writer.limited)
+		return "EVENTS: THE FILE'S SIZE IS LIMITED";
+	return tracer->paused ?
+		"EVENTS: LESS THAN PG_TRACE.MIN_FREE_SPACE WAS FREE" :
+		"EVENTS: THE FILE COULD NOT BE WRITTEN";
+}
+
 void
 pgt_tracer_tell_losses(PgtTracer *tracer)
 {
@@ -192,7 +207,8 @@ pgt_tracer_tell_losses(PgtTracer *tracer)
 	if (!tracer->writer.limited)
 	{
 		tell(tracer, tracer->discarded - tracer->told_discarded,
-			 "EVENTS: THE FILE COULD NOT BE WRITTEN");
+			 why_discarded(tracer));
+		tracer->paused = false;
 		tracer->told_discarded = tracer->discarded;
 	}
 	if (tracer->cursors.len > 0)
@@ -226,8 +242,7 @@ pgt_tracer_tell_last_losses(PgtTracer *tracer)
 		pg_atomic_read_u64(&tracer->session->queue.lost);
 
 	tell(tracer, tracer->discarded - tracer->told_discarded,
-		 tracer->writer.limited ? "EVENTS: THE FILE'S SIZE IS LIMITED" :
-		 "EVENTS: THE FILE COULD NOT BE WRITTEN");
+		 why_discarded(tracer));
 	if (probes_lost > tracer->told_waits)
 		tell(tracer, probes_lost - tracer->told_waits,
 			 "TIMED EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE");

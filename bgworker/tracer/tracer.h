@@ -114,6 +114,7 @@ typedef struct PgtTracer
 
 	uint64		lost_in_all;	/* when the trace has ended */
 
+	bool		paused;			/* some were, for want of free space */
 	bool		write_failed;	/* the last flush did, and the log says so */
 	bool		unreachable;	/* the file's path couldn't be followed */
 	char		astray[PGT_ERROR_LEN];	/* why the file has to be left, or

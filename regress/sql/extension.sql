@@ -10,17 +10,19 @@ ORDER BY pg_describe_object(classid, objid, 0) COLLATE "C";
 
 \d pg_trace_status
 \d pg_trace_worker
+\d pg_trace_files
 
 SELECT proname, pg_get_function_arguments(oid) AS arguments,
     pg_get_function_result(oid) AS result, provolatile, proisstrict,
     proparallel
 FROM pg_proc
 WHERE proname IN ('pg_trace_session', 'pg_trace_start_trace',
-    'pg_trace_stop_trace')
+    'pg_trace_stop_trace', 'pg_trace_remove')
 ORDER BY proname COLLATE "C";
 
 SELECT count(*) AS rows FROM pg_trace_status;
 SELECT count(*) AS rows FROM pg_trace_worker;
+SELECT count(*) AS rows FROM pg_trace_files;
 
 DROP EXTENSION pg_trace_bgw;
 SELECT count(*) FROM pg_proc WHERE proname LIKE 'pg\_trace\_%';

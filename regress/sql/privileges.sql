@@ -113,6 +113,48 @@ SELECT * FROM dblink('regress_trace_app',
     'SELECT pg_trace_stop_trace() IS NOT NULL') AS d (stopped bool);
 SELECT dblink_exec('regress_trace_app', 'SET pg_trace.session = off');
 
+-- Files: who was granted it sees and removes those of traces that its roles began.
+SET ROLE regress_trace_nobody;
+SELECT * FROM pg_trace_files;
+SELECT * FROM pg_trace_files();
+SELECT pg_trace_remove('x');
+SET ROLE regress_trace_monitor;
+SELECT owner, usename, state FROM pg_trace_files
+WHERE usename LIKE 'regress\_trace\_%'
+GROUP BY owner, usename, state
+ORDER BY owner COLLATE "C", usename COLLATE "C", state COLLATE "C";
+SELECT pg_trace_remove('x');
+RESET ROLE;
+SELECT name AS super_file FROM pg_trace_files
+WHERE owner IS NULL AND state = 'closed' LIMIT 1 \gset
+SELECT name AS other_file FROM pg_trace_files
+WHERE owner = 'regress_trace_other' LIMIT 1 \gset
+GRANT SELECT ON pg_trace_files TO regress_trace_dba;
+GRANT EXECUTE ON FUNCTION pg_trace_files, pg_trace_remove TO regress_trace_dba;
+SET ROLE regress_trace_dba;
+SELECT owner, usename, datname = current_database() AS datname, state,
+    started_at <= ended_at AS times, bytes > 1000 AS bytes
+FROM pg_trace_files;
+SELECT pg_trace_remove(:'super_file');
+SELECT pg_trace_remove(:'other_file');
+SELECT pg_trace_remove(name) > 1000 AS removed FROM pg_trace_files;
+SELECT count(*) FROM pg_trace_files;
+RESET ROLE;
+SELECT pg_trace_remove(:'other_file') > 1000 AS other,
+    pg_trace_remove(current_setting('data_directory') || '/pg_trace/' ||
+        :'super_file') > 1000 AS super;
+-- Nothing else can be removed.
+SELECT pg_trace_remove('');
+SELECT pg_trace_remove('postgresql.conf');
+SELECT pg_trace_remove('pg_trace_1_20260101T000000.trc');
+SELECT pg_trace_remove('/etc/passwd');
+SELECT pg_trace_remove('../pgsql_tmp_20260101/pg_trace_1_20260101T000000.trc');
+SELECT pg_trace_remove('pgsql_tmp_20260101/../pg_trace_1_20260101T000000.trc');
+SELECT pg_trace_remove('pgsql_tmp_20260101/pg_trace_1_20260101T000000.trc/');
+SELECT pg_trace_remove('/tmp/pgsql_tmp_20260101/pg_trace_1_20260101T000000.trc');
+SELECT pg_trace_remove('pgsql_tmp_20260101/pg_trace_1_20260101T000000.trc');
+SELECT pg_trace_remove(NULL);
+
 SELECT dblink_disconnect('regress_trace_app');
 SELECT dblink_disconnect('regress_trace_other');
 SELECT dblink_disconnect('regress_trace_super');

@@ -55,6 +55,10 @@ SET pg_trace.max_file_size = '1MB';
 SET pg_trace.max_sessions = 1;
 SET pg_trace.superuser_reserved_sessions = 1;
 SET pg_trace.max_files_per_role = 1;
+SET pg_trace.max_total_size = '1MB';
+SET pg_trace.retention = '1d';
+SET pg_trace.min_free_space = '1MB';
+SET pg_trace.compression = 'zstd';
 SET pg_trace.queue_size = '1MB';
 SET pg_trace.ring_buffer_size = '1MB';
 
@@ -65,6 +69,11 @@ ALTER SYSTEM SET pg_trace.output_directory = 'base';
 ALTER SYSTEM SET pg_trace.output_directory = 'pg_wal/traces';
 ALTER SYSTEM SET pg_trace.max_files_per_role = -1;
 ALTER SYSTEM SET pg_trace.max_file_size = -1;
+ALTER SYSTEM SET pg_trace.max_total_size = -1;
+ALTER SYSTEM SET pg_trace.retention = -1;
+ALTER SYSTEM SET pg_trace.retention = '36000000min';
+ALTER SYSTEM SET pg_trace.min_free_space = -1;
+ALTER SYSTEM SET pg_trace.compression = 'gzip';
 ALTER SYSTEM SET pg_trace.max_sessions = 0;
 ALTER SYSTEM SET pg_trace.max_sessions = 4097;
 ALTER SYSTEM SET pg_trace.queue_size = '32kB';
@@ -73,7 +82,8 @@ ALTER SYSTEM SET pg_trace.queue_size = '2GB';
 ALTER SYSTEM SET pg_trace.ring_buffer_size = '32kB';
 ALTER SYSTEM SET pg_trace.ring_buffer_size = '100kB';
 SELECT count(*) FROM pg_file_settings
-WHERE name LIKE 'pg\_trace.%' OR error IS NOT NULL;
+WHERE name LIKE 'pg\_trace.%' AND name <> 'pg_trace.min_free_space' OR
+    error IS NOT NULL;
 
 -- What is traced is decided by superusers.
 SET ROLE regress_trace_reader;

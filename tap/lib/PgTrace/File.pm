@@ -47,7 +47,10 @@ my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
 
 =item parse(file, [incomplete => 1])
 
-Reference to the list of a trace file's records, each a hash with
+=item parse_text(name, contents, [incomplete => 1])
+
+Reference to the list of a trace file's records (of one that is compressed as
+well, or of such a file's contents), each a hash with
 
   type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
            'WAITING', 'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
@@ -69,9 +72,29 @@ does that is being written; that record is left out then.
 sub parse
 {
 	my ($file, %options) = @_;
+
+	return parse_text($file, contents($file), %options);
+}
+
+# What is in a file, which may be compressed
+sub contents
+{
+	my ($file) = @_;
+
+	return PostgreSQL::Test::Utils::slurp_file($file) if $file !~ /\.zst$/;
+	open(my $zstd, '-|', 'zstd', '-dcq', '--', $file) or die "zstd: $!";
+	local $/;
+	my $contents = <$zstd>;
+	close $zstd or die "$file: zstd can't decompress it";
+	return $contents;
+}
+
+sub parse_text
+{
+	my ($file, $content, %options) = @_;
 	my $parser = {
 		file => $file,
-		content => PostgreSQL::Test::Utils::slurp_file($file),
+		content => $content,
 		line => 1,
 		records => []
 	};
@@ -284,7 +307,7 @@ sub parse_stars
 	return add($parser, 'LOST', text => $text,
 		fields => { what => lc $2, count => $1 })
 	  if $text =~
-	  /^LOST (\d+) (EVENTS): THE (?:SESSION'S QUEUE WAS FULL|FILE COULD NOT BE WRITTEN|FILE'S SIZE IS LIMITED)$/
+	  /^LOST (\d+) (EVENTS): (?:THE SESSION'S QUEUE WAS FULL|THE FILE COULD NOT BE WRITTEN|THE FILE'S SIZE IS LIMITED|LESS THAN PG_TRACE\.MIN_FREE_SPACE WAS FREE)$/
 	  || $text =~ /^LOST (\d+) (CALLS): ALL CURSOR NUMBERS ARE IN USE$/
 	  || $text =~
 	  /^LOST (\d+) (TIMED EVENTS): THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE$/

@@ -53,7 +53,7 @@ use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 =item create_node(name, \%init, %settings)
 
 A node that has the library and pg_trace.enabled = on in its configuration and
-isn't started yet.  C<%init> goes to the node's init(), except for install_path,
+isn't started yet; the disk may be small, so pg_trace.min_free_space = 0.  C<%init> goes to the node's init(), except for install_path,
 where another server than the usual one is installed.  The environment variable
 PGT_FAILING_PROBES becomes its pg_trace.debug_failing_probes.
 
@@ -69,6 +69,7 @@ sub create_node
 	%settings = (
 		'shared_preload_libraries' => 'pg_trace_bgw',
 		'pg_trace.enabled' => 'on',
+		'pg_trace.min_free_space' => '0',
 		'pg_trace.debug_failing_probes' => $ENV{PGT_FAILING_PROBES} // '',
 		%settings);
 	init($node, %init);
@@ -433,7 +434,7 @@ sub trace_files
 
 	$pid = '*' unless defined $pid;
 	foreach my $file (
-		glob($node->data_dir . "/pg_trace/*/pg_trace_${pid}_*.trc"))
+		glob($node->data_dir . "/pg_trace/*/pg_trace_${pid}_*.trc{,.zst}"))
 	{
 		my ($of, $time, $number) =
 		  $file =~ /pg_trace_(\d+)_(\w+T\d+)(?:_(\d+))?[^\/]*$/;

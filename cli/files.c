@@ -10,6 +10,7 @@
 #include "common/logging.h"
 
 #include "cli/input.h"
+#include "cli/source.h"
 
 /* Folders in folders: a trace directory has one for each day. */
 #define MAX_DEPTH	4
@@ -90,7 +91,7 @@ find_directory(PgtFiles *files, const char *name)
 		qsort(files->names + first, files->n - first, sizeof(char *),
 			  compare_names);
 	else
-		files->missing++;
+		pgt_source_note_missing();
 }
 
 void

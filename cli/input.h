@@ -16,10 +16,9 @@ typedef struct PgtFiles
 {
 	char	  **names;
 	int			n;
-	int			missing;		/* arguments that stand for none */
 } PgtFiles;
 
-/* Says on stderr which arguments stand for no file. */
+/* Says on stderr which directories have no trace files. */
 extern void pgt_files_find(PgtFiles *files, char **arguments, int n);
 extern void pgt_files_free(PgtFiles *files);
 

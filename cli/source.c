@@ -101,6 +101,12 @@ pgt_source_abandon(PgtSource *source)
 	pgt_input_close(source->input);
 }
 
+void
+pgt_source_note_missing(void)
+{
+	any_damaged = true;
+}
+
 int
 pgt_source_exit_code(bool answered)
 {

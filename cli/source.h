@@ -52,6 +52,9 @@ extern void pgt_source_abandon(PgtSource *source);
 /* What is wrong with an entry, or NULL */
 extern const char *pgt_entry_wrong(const PgtEntry *entry);
 
+/* Something that was asked for could not be read: said elsewhere. */
+extern void pgt_source_note_missing(void);
+
 /*
  * The exit code of a command, by what was wrong with all files until now.
  * answered: has it shown anything?

@@ -80,7 +80,13 @@ like(exits_with(2, 'a torn file', 'profile', "$tempdir/torn.trc"),
 like(exits_with(3, 'no file', 'profile', "$tempdir/missing.trc"),
 	qr/could not open/, 'it says which');
 exits_with(3, 'no trace in a directory', 'profile', "$tempdir/none");
-exits_with(3, 'nothing in a file', 'show', "$tempdir/empty.trc");
+exits_with(3, "nothing in a file: $_", $_, "$tempdir/empty.trc")
+  foreach qw(profile calls show check);
+exits_with(3, "nothing that counts: $_", $_, '--module=other', 'nested.trc')
+  foreach qw(profile calls show check);
+exits_with(2, 'one of two is missing', 'profile', "$tempdir/missing.trc",
+	'nested.trc');
+exits_with(2, 'one of two has none', 'profile', "$tempdir/none", 'nested.trc');
 exits_with(2, 'an end is missing', 'check', "$tempdir/torn.trc");
 
 ###############################################################################
@@ -108,6 +114,14 @@ is(interval('--until=13:00:01.003000', 'nested.trc'), 0.0028,
 	'up to a time');
 is(interval('--until=14:00:01.003000', '--timezone=Europe/Berlin', 'nested.trc'),
 	0.0028, 'in another zone');
+
+# parallel workers' time is beside their leader's
+append_to_file("$tempdir/worker.trc",
+	$text =~ s/image: client backend/image: parallel worker/r);
+is(interval('nested.trc', "$tempdir/worker.trc"), 0.091, 'without workers');
+is(interval('--workers', 'nested.trc', "$tempdir/worker.trc"), 0.182,
+	'with workers');
+is(interval("$tempdir/worker.trc"), 0.091, 'a worker alone');
 
 ###############################################################################
 # Real traces

@@ -15,6 +15,7 @@
 /* Entries of each kind, and fields that aren't known, of all files */
 static uint64_t counts[PGT_ENTRY_KINDS];
 static uint64_t unknown_fields;
+static uint64_t entries;
 static uint64_t problems;
 static bool incomplete;
 
@@ -97,6 +98,7 @@ check_entry(const PgtSource *source, const PgtEntry *entry)
 	const char *wrong = pgt_entry_wrong(entry);
 
 	counts[entry->kind]++;
+	entries++;
 	unknown_fields += entry->unknown_fields;
 	if (wrong != NULL)
 		pgt_check_say(source, entry->line, "%s", wrong);
@@ -144,7 +146,8 @@ show_summary(int files)
 static void
 check_end(const PgtSource *source)
 {
-	if (!source->session.ended && !incomplete)
+	/* Oracle's have none */
+	if (!source->session.ended && !incomplete && source->session.format > 0)
 		pgt_check_say(source, source->reader.line, "the end is missing");
 }
 
@@ -195,9 +198,9 @@ run(const PgtCommand *command, int argc, char **argv)
 	if (read > 0)
 		show_summary(read);
 	pgt_files_free(&files);
-	if (read > 0 && problems > 0)
+	if (entries > 0 && problems > 0)
 		return PGT_EXIT_DAMAGED;
-	return pgt_source_exit_code(read > 0);
+	return pgt_source_exit_code(entries > 0);
 }
 
 const PgtCommand pgt_command_check = {

@@ -11,6 +11,8 @@
  */
 #include "postgres_fe.h"
 
+#include <unistd.h>
+
 #include "common/logging.h"
 
 #include "cli/commands.h"
@@ -394,20 +396,25 @@ note_gap(void *arg, const PgtFlowGap *gap)
  * ----------
  */
 
-/* Is it one of a parallel worker?  Its first lines say so. */
+/* Is it one of a parallel worker?  Its head says so. */
 static bool
 is_of_worker(const char *name)
 {
 	PgtSource	head;
 	PgtEntry	entry;
-	bool		is_worker = false;
+	bool		is_worker;
 
-	if (strcmp(name, "-") == 0 || !pgt_source_open(&head, name))
+	/* what can't be read is said when it is to be read */
+	if (strcmp(name, "-") == 0 || access(name, R_OK) != 0 ||
+		!pgt_source_open(&head, name))
 		return false;
 	head.shows_problems = true;
-	while (!is_worker && pgt_source_next(&head, &entry) &&
-		   !pgt_entry_is_call(&entry) && head.entries < 1000)
-		is_worker = entry.kind == PGT_ENTRY_PARALLEL_LEADER;
+	while (head.session.facts[PGT_SESSION_IMAGE][0] == '\0' &&
+		   pgt_source_next(&head, &entry) &&
+		   (entry.kind == PGT_ENTRY_HEAD || entry.kind == PGT_ENTRY_EMPTY))
+		;
+	is_worker = strcmp(head.session.facts[PGT_SESSION_IMAGE],
+					   "parallel worker") == 0;
 	pgt_source_abandon(&head);
 	return is_worker;
 }
@@ -535,8 +542,7 @@ run(const PgtCommand *command, int argc, char **argv)
 	pgt_files_free(&files);
 	if (profile.files == 0)
 		return pgt_source_exit_code(false);
-	pgt_profile_print(&profile, histograms);
-	return pgt_source_exit_code(true);
+	return pgt_source_exit_code(pgt_profile_print(&profile, histograms));
 }
 
 const PgtCommand pgt_command_profile = {

@@ -50,6 +50,7 @@ typedef struct PgtProfile
 	int			incomplete;		/* files without an end */
 } PgtProfile;
 
-extern void pgt_profile_print(PgtProfile *profile, int histograms);
+/* False if there is nothing to print. */
+extern bool pgt_profile_print(PgtProfile *profile, int histograms);
 
 #endif							/* PGT_COMMANDS_PROFILE_H */

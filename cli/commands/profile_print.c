@@ -390,7 +390,7 @@ print_notes(const PgtProfile *profile)
 						PGT_GROUPS_MAX);
 }
 
-void
+bool
 pgt_profile_print(PgtProfile *profile, int histograms)
 {
 	PgtGroup  **sorted;
@@ -413,4 +413,5 @@ pgt_profile_print(PgtProfile *profile, int histograms)
 	print_worst(profile);
 	pgt_output_end();
 	pg_free(sorted);
+	return n > 0;
 }

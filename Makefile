@@ -3,7 +3,7 @@
 #	make, make install		build and install, needs what packaging/packages lists
 #	sudo make demo			see it work, on a fresh machine as well
 #	sudo make test			run all tests, on a fresh machine as well
-#	sudo make check-core	run PostgreSQL's own tests with all sessions traced
+#	sudo make check-suites	run PostgreSQL's own tests with all sessions traced
 #	make installcheck		run tests of what is installed: pg_regress and prove
 #	make fuzz				fuzz what reads what anybody may have written
 #	make indent				format all C files; make check-source: format, structure, links
@@ -30,8 +30,8 @@ REGRESS_OPTS = --inputdir=regress --outputdir=regress \
 	--temp-instance=regress/tmp_check --temp-config=regress/regress.conf
 TAP_TESTS = 1
 
-# What was downloaded stays for "make distclean" to remove.
-DOWNLOADS = .build/servers .build/postgresql-source
+# What was downloaded, or takes long to build, stays for "make distclean" to remove.
+DOWNLOADS = .build/servers .build/postgresql-source .build/built-servers
 EXTRA_CLEAN = bpf/.output $(filter-out $(DOWNLOADS),$(wildcard .build/*)) \
 	regress/results regress/tmp_check regress/log regress/regression.diffs \
 	regress/regression.out tmp_check tmp_check_sys_admin
@@ -72,7 +72,9 @@ remove-downloads: clean
 	rm -rf .build
 
 # ---- Demo, tests, benches, format ----
-.PHONY: demo test check-core indent check-format check-source
+.PHONY: demo test indent check-format check-source
+.PHONY: check-suites check-core check-isolation check-plpgsql check-contrib check-pgbench
+.PHONY: check-cassert check-sanitized
 
 demo:
 	@packaging/demo
@@ -80,9 +82,16 @@ demo:
 test:
 	@packaging/run-tests
 
-# PostgreSQL's own regression suite with all its sessions traced
-check-core:
-	@packaging/check-core
+# PostgreSQL's own test suites with all their sessions traced; and the core one on
+# servers that find mistakes
+check-suites:
+	@packaging/check-suites $(SUITES)
+
+check-core check-isolation check-plpgsql check-contrib check-pgbench: check-%:
+	@packaging/check-suites $*
+
+check-cassert check-sanitized: check-%:
+	@packaging/check-suites --server $* core
 
 indent:
 	@packaging/indent

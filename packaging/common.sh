@@ -183,7 +183,7 @@ start()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 
-	# no "trace" in the name: check-core looks for messages about that
+	# no "trace" in the name: check_log looks for messages about that
 	work=$(mktemp -d "${TMPDIR:-/tmp}/pgt_${1##* }.XXXXXX")
 	home=$work/home
 	mkdir "$work/tmp" "$home"
@@ -271,9 +271,11 @@ update_tree()
 # install the extension into the copy of the server.
 build()
 {
-	local tree=$here/.build/tree-$major$copt cc
+	local prefix=${installed%/bin/pg_config} tree cc
 
+	tree=$here/.build/tree-${prefix##*/}$copt
 	cc=$("$installed" --cc)
+	cc=${cc#ccache }
 	if command -v ccache >/dev/null
 	then
 		cc="ccache $cc"
@@ -284,6 +286,7 @@ build()
 	quietly make -C "$tree" -j "$(nproc)" COPT="$copt" CC="$cc" \
 		PG_CONFIG="$installed" "$@"
 	rm "$building"
+	building=
 	cp -a "$tree" "$work/source"
 	flock -u 9
 	# it may be whose the checkout is, who then can remove it

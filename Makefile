@@ -74,7 +74,7 @@ remove-downloads: clean
 # ---- Demo, tests, benches, format ----
 .PHONY: demo test indent check-format check-source
 .PHONY: check-suites check-core check-isolation check-plpgsql check-contrib check-pgbench
-.PHONY: check-cassert check-sanitized
+.PHONY: check-cassert check-sanitized sqlsmith
 
 demo:
 	@packaging/demo
@@ -92,6 +92,9 @@ check-core check-isolation check-plpgsql check-contrib check-pgbench: check-%:
 
 check-cassert check-sanitized: check-%:
 	@packaging/check-suites --server $* core
+
+sqlsmith:
+	@packaging/run-sqlsmith
 
 indent:
 	@packaging/indent

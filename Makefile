@@ -4,6 +4,7 @@
 #	sudo make demo			see it work, on a fresh machine as well
 #	sudo make test			run all tests, on a fresh machine as well
 #	sudo make check-suites	run PostgreSQL's own tests with all sessions traced
+#	sudo make soak			leave it on under load, for 20 minutes
 #	make installcheck		run tests of what is installed: pg_regress and prove
 #	make fuzz				fuzz what reads what anybody may have written
 #	make indent				format all C files; make check-source: format, structure, links
@@ -74,7 +75,7 @@ remove-downloads: clean
 # ---- Demo, tests, benches, format ----
 .PHONY: demo test indent check-format check-source
 .PHONY: check-suites check-core check-isolation check-plpgsql check-contrib check-pgbench
-.PHONY: check-cassert check-sanitized sqlsmith
+.PHONY: check-cassert check-sanitized sqlsmith soak
 
 demo:
 	@packaging/demo
@@ -95,6 +96,9 @@ check-cassert check-sanitized: check-%:
 
 sqlsmith:
 	@packaging/run-sqlsmith
+
+soak:
+	@packaging/run-tests tap/soak.pl
 
 indent:
 	@packaging/indent

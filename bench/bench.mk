@@ -6,7 +6,7 @@ BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
 comma = ,
 RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
 
-.PHONY: bench bench-hits bench-nodes bench-stages
+.PHONY: bench bench-cli bench-hits bench-nodes bench-stages
 
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
@@ -16,6 +16,9 @@ bench-hits: .build/hit_cost
 
 bench-nodes:
 	@bench/node_times $(BENCH_OPTIONS)
+
+bench-cli: .build/pg_trace
+	@bench/cli $(BENCH_OPTIONS)
 
 bench-stages: $(BENCH_LIBRARY)
 	@bench/stages $(BENCH_OPTIONS)

@@ -322,6 +322,7 @@ attach(int i, int strategy)
 	memset(&states[i], 0, sizeof(states[i]));
 	states[i].address = (uintptr_t) word_of(i);
 	states[i].owner = states[i].next = probe;
+	states[i].watch_cpu = 1;
 	states[i].generation = 1;
 	bpf_map_update_elem(bpf_map__fd(skeleton->maps.processes), &pid, &cookie,
 						BPF_ANY);

@@ -11,6 +11,13 @@
 #include "client.bpf.h"
 #include "maps.bpf.h"
 
+/* The time of a run of the program, in ns */
+struct clocks {
+	__u64 now;
+	__u64 cpu;
+	__u64 run_delay;
+};
+
 /* What the wait that ends was about; PGT_NO_BYTES if not the client. */
 static __always_inline __u32 read_client_bytes(const struct pgt_wait_state *state,
 					       struct pgt_wait_target *target)
@@ -21,11 +28,11 @@ static __always_inline __u32 read_client_bytes(const struct pgt_wait_state *stat
 }
 
 static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_wait_state *state,
-				      struct pgt_wait_target *target, __u32 slot, __u64 now,
-				      __u32 value, __u64 run_delay)
+				      struct pgt_wait_target *target, __u32 slot, __u32 value,
+				      const struct clocks *clocks)
 {
 	event->start_ns = state->start_ns;
-	event->end_ns = now;
+	event->end_ns = clocks->now;
 	event->generation = state->generation;
 	event->slot = slot;
 	event->wait_event_info = state->value;
@@ -38,7 +45,9 @@ static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_w
 	event->client_bytes = read_client_bytes(state, target);
 	event->plan_node = state->plan_node;
 	event->run_delay_start_ns = state->run_delay_ns;
-	event->run_delay_end_ns = run_delay;
+	event->run_delay_end_ns = clocks->run_delay;
+	event->cpu_start_ns = state->cpu_ns;
+	event->cpu_end_ns = clocks->cpu;
 	state->submitted++;
 }
 
@@ -47,8 +56,8 @@ static __always_inline void fill_wait(struct pgt_wait_event *event, struct pgt_w
  * everything before this event, so a burst costs one wakeup.
  */
 static __always_inline void submit_wait(struct pgt_wait_state *state,
-					struct pgt_wait_target *target, __u32 slot, __u64 now,
-					__u32 value, __u64 run_delay)
+					struct pgt_wait_target *target, __u32 slot, __u32 value,
+					const struct clocks *clocks)
 {
 	struct pgt_target_event *event;
 	struct pgt_wait_event *plain;
@@ -59,7 +68,7 @@ static __always_inline void submit_wait(struct pgt_wait_state *state,
 			state->lost++;
 			return;
 		}
-		fill_wait(plain, state, target, slot, now, value, run_delay);
+		fill_wait(plain, state, target, slot, value, clocks);
 		bpf_ringbuf_submit(plain, 0);
 		return;
 	}
@@ -68,7 +77,7 @@ static __always_inline void submit_wait(struct pgt_wait_state *state,
 		state->lost++;
 		return;
 	}
-	fill_wait(&event->wait, state, target, slot, now, value, run_delay);
+	fill_wait(&event->wait, state, target, slot, value, clocks);
 	if (target->kind == PGT_TARGET_FILE)
 		event->target.file = target->file;
 	else

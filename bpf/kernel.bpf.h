@@ -10,10 +10,10 @@
  * such description, or to be kept here, 3 MB of it, for these few members.
  *
  * Members are read by BPF_CORE_READ(), a call of a helper for each step, but in
- * two places: what bpf_get_current_task_btf() (Linux 5.11) returns is a pointer
+ * three places: what bpf_get_current_task_btf() (Linux 5.11) returns is a pointer
  * whose type the verifier knows, so it checks and allows plain loads from there
  * on, whose faults the kernel catches.  On the way to an open file, which is in
- * each wait for a file, that saves four calls.
+ * each wait for a file, and to the scheduler's figures, that saves four calls each.
  */
 #ifndef PG_TRACE_KERNEL_H
 #define PG_TRACE_KERNEL_H
@@ -28,7 +28,23 @@ struct sched_info {
 	unsigned long long run_delay;
 } __attribute__((preserve_access_index));
 
+struct rq {
+	__u64 clock;
+	__u64 clock_task;
+} __attribute__((preserve_access_index));
+
+struct cfs_rq {
+	struct rq *rq;
+} __attribute__((preserve_access_index));
+
+struct sched_entity {
+	__u64 exec_start;
+	__u64 sum_exec_runtime;
+	struct cfs_rq *cfs_rq;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
+	struct sched_entity se;
 	struct files_struct *files;
 	struct sched_info sched_info;
 } __attribute__((preserve_access_index));

@@ -26,6 +26,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "client.bpf.h"
+#include "cpu.bpf.h"
 #include "event.bpf.h"
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
@@ -33,19 +34,6 @@
 #include "plan_node.bpf.h"
 #include "relation.bpf.h"
 #include "target.bpf.h"
-
-/* How long the process has waited for a CPU so far; 0 if nobody wants to know. */
-static __always_inline __u64 read_run_delay(const struct pgt_wait_state *state)
-{
-	struct task_struct *task;
-
-	if (!state->watch_run_delay)
-		return 0;
-	task = bpf_get_current_task_btf();
-	if (!bpf_core_field_exists(task->sched_info.run_delay))
-		return 0;
-	return task->sched_info.run_delay;
-}
 
 /*
  * Whether this run is one that counts.  While a session is handed over from
@@ -138,9 +126,8 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 				    __u64 flags, struct pt_regs *ctx)
 {
 	struct pgt_wait_target *target = bpf_map_lookup_elem(&targets, &slot);
+	struct clocks clocks;
 	__u32 value;
-	__u64 run_delay;
-	__u64 now;
 
 	if (!target)
 		return;
@@ -171,16 +158,18 @@ static __always_inline void observe(struct pgt_wait_state *state, __u32 slot, __
 		return;
 	}
 
-	run_delay = read_run_delay(state);
-	now = bpf_ktime_get_ns();
+	clocks.run_delay = read_run_delay(state);
+	clocks.now = bpf_ktime_get_ns();
+	clocks.cpu = read_cpu_time(state, clocks.now);
 	if (state->value == PGT_VALUE_UNKNOWN) {
 		target->kind = PGT_TARGET_NONE;
 		note_tracer(target);
 	}
 	if (state->value)
-		submit_wait(state, target, slot, now, value, run_delay);
-	state->run_delay_ns = run_delay;
-	state->start_ns = now;
+		submit_wait(state, target, slot, value, &clocks);
+	state->run_delay_ns = clocks.run_delay;
+	state->cpu_ns = clocks.cpu;
+	state->start_ns = clocks.now;
 	state->value = value;
 	state->tracer_reason = PGT_TRACER_NONE;
 	if (value) {

@@ -234,6 +234,8 @@ struct pgt_wait_event {
 	__u64 plan_node;          /* the word plan_node_address at start_ns */
 	__u64 run_delay_start_ns; /* in the run queue until start_ns, or 0 */
 	__u64 run_delay_end_ns;   /* and until end_ns */
+	__u64 cpu_start_ns;       /* see bpf/cpu.bpf.h; 0: unknown */
+	__u64 cpu_end_ns;
 };
 
 /* The same with a target that isn't PGT_TARGET_NONE. */
@@ -374,9 +376,9 @@ struct pgt_wait_state {
 	__u32 generation; /* 0: nobody */
 	__u64 plan_node;  /* the word plan_node_address at start_ns */
 
-	__u64 run_delay_ns;    /* in the run queue until start_ns */
-	__u64 watch_run_delay; /* else run_delay_ns isn't read */
-	__u64 sampled_ns;      /* CPU time of the thread that samples stand for so far */
+	__u64 run_delay_ns; /* in the run queue until start_ns */
+	__u64 cpu_ns;       /* see bpf/cpu.bpf.h */
+	__u64 sampled_ns;   /* CPU time of the thread that samples stand for so far */
 
 	/*
 	 * While the word plan_node_address is multi_base, the node at work is
@@ -398,11 +400,13 @@ struct pgt_wait_state {
 	__u8 tracer_reason;    /* of the current wait: enum pgt_tracer_reason */
 	__u8 own_number;       /* PGT_COOKIE_NUMBER of the links that count */
 	__u8 common_number;    /* the same, of those that are for all processes */
-	__u8 reserved[1 + 8];
+	__u8 watch_cpu;        /* else run_delay_ns and cpu_ns aren't read */
+	__u8 cpu_is_unknown;   /* the latter, on this kernel */
+	__u8 reserved[7];
 };
 
-_Static_assert(sizeof(struct pgt_wait_event) == 64, "shared record layout");
-_Static_assert(sizeof(struct pgt_target_event) == 168, "shared record layout");
+_Static_assert(sizeof(struct pgt_wait_event) == 80, "shared record layout");
+_Static_assert(sizeof(struct pgt_target_event) == 184, "shared record layout");
 _Static_assert(sizeof(struct pgt_lock) == 16, "LOCKTAG");
 _Static_assert(sizeof(struct pgt_buffer) == 20, "BufferTag");
 _Static_assert(sizeof(struct pgt_aio) == 28, "PgAioTargetData and owner");

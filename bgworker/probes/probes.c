@@ -158,9 +158,9 @@ pgt_probes_drain_locks(PgtProbes *probes)
  */
 
 void
-pgt_probes_watch_run_queue(PgtProbes *probes, int slot)
+pgt_probes_watch_cpu(PgtProbes *probes, int slot)
 {
-	probes->program.states[slot].watch_run_delay = 1;
+	probes->program.states[slot].watch_cpu = 1;
 }
 
 struct pgt_wait_state

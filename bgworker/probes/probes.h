@@ -57,7 +57,7 @@ extern int	pgt_probes_lock_fd(const PgtProbes *probes);
  * Have the events of this slot say how long the process has waited for a CPU,
  * if the kernel tells.  To be called when it is attached.
  */
-extern void pgt_probes_watch_run_queue(PgtProbes *probes, int slot);
+extern void pgt_probes_watch_cpu(PgtProbes *probes, int slot);
 
 /*
  * Exchange sessions' probes, if there have become many sessions or few.  To be

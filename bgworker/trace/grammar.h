@@ -177,6 +177,7 @@
 #define PGT_FIELD_BLOCKER_XACT	"blocker_xact"
 #define PGT_FIELD_NODE			"node"
 #define PGT_FIELD_CONT			"cont"
+#define PGT_FIELD_CPU			"cpu"
 /* and the relation */
 #define PGT_FIELD_OBJECT_NUMBER	"obj#"
 

@@ -35,6 +35,8 @@ typedef struct PgtWait
 	bool		partial;		/* it began before tracing, or was not over
 								 * when tracing ended: only a part is known */
 	bool		continued;		/* it goes on with the one before it */
+	bool		cpu_is_known;
+	uint64		cpu_ns;			/* used within, end_ns - start_ns at most */
 	uint64		plan_node;		/* the word of that name, when it began */
 	uint8		mode;			/* of a lock, or PGT_NO_MODE */
 	uint32		client_bytes;	/* see bpf/client.bpf.h, or PGT_NO_BYTES */

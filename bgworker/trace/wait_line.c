@@ -429,6 +429,19 @@ reason_field(uint32 reason)
 	return reason < PGT_TRACER_REASONS ? fields[reason] : "";
 }
 
+/*
+ * Such that ela - cpu is the time off the CPU, cut to microseconds as any other
+ * time: of many waits, what each of them is cut by would add up.
+ */
+static void
+put_cpu(PgtFormat *format, const PgtWait *wait)
+{
+	uint64		ela_ns = wait->end_ns - wait->start_ns;
+
+	put_number(format, FIELD(PGT_FIELD_CPU),
+			   ela_ns / NS_IN_US - (ela_ns - wait->cpu_ns) / NS_IN_US);
+}
+
 static void
 put_additions(PgtFormat *format, const Target *target, uint32 node)
 {
@@ -446,6 +459,8 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_bare(format, FIELD(PGT_FIELD_MODE), mode, strlen(mode));
 	if (wait->blockers != NULL)
 		put_blockers(format, wait->blockers);
+	if (wait->cpu_is_known)
+		put_cpu(format, wait);
 	if (wait->continued)
 		put_string(format, FIELD(PGT_FIELD_CONT) "1");
 	if (wait->partial)

@@ -116,7 +116,9 @@ watch_run_queue(PgtTracer *tracer, PgtProbes *probes)
 		return;
 	}
 	if (tracer->attached)
-		pgt_probes_watch_run_queue(probes, tracer->slot);
+		pgt_probes_watch_cpu(probes, tracer->slot);
+	/* so that it is known when it is needed */
+	(void) pgt_cpu_clock_gain(0);
 	tracer->format.run_delay_ns = pgt_cpu_run_queue_ns(tracer->pid);
 	tracer->format.has_run_queue = true;
 }

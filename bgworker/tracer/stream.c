@@ -36,6 +36,25 @@ pgt_tracer_note_counters(PgtTracer *tracer, struct pgt_wait_state state)
 	tracer->hits = state.hits;
 	tracer->bpf_lost = state.lost + state.faults;
 	tracer->format.has_multi_nodes = state.sees_multi_nodes;
+	tracer->cpu_is_unknown = state.cpu_is_unknown;
+}
+
+/* The program has found that the kernel doesn't have what it needs for that. */
+static void
+report_unknown_cpu(PgtTracer *tracer)
+{
+	static const char *const error =
+		"the kernel was built without CONFIG_FAIR_GROUP_SCHED";
+	char		note[PGT_ERROR_LEN];
+
+	if (!tracer->cpu_is_unknown || tracer->cpu_is_reported ||
+		tracer->format.text_left > 0 || !pgt_writer_has_room(&tracer->writer))
+		return;
+	snprintf(note, sizeof(note),
+			 "CPU TIME WITHIN TIMED EVENTS IS NOT TRACED: %s", error);
+	pgt_format_note(&tracer->format, note);
+	pgt_tracer_set_error(tracer, note);
+	tracer->cpu_is_reported = true;
 }
 
 int
@@ -65,6 +84,7 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 		pgt_activity_check(tracer);
 	tracer->client_waited = false;
 	pgt_tracer_tell_lost_waits(tracer);
+	report_unknown_cpu(tracer);
 
 	/* whoever waits for room has some now */
 	pg_atomic_write_u32(&session->half_full, 0);

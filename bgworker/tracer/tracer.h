@@ -36,6 +36,8 @@ typedef struct PgtTracerWaitSeen
 	uint64		start_ns;
 	uint64		last_start_ns;	/* of its last part */
 	uint64		end_ns;
+	uint64		cpu_start_ns;	/* as in pgt_wait_event */
+	uint64		cpu_end_ns;
 	uint64		plan_node;
 } PgtTracerWaitSeen;
 
@@ -76,6 +78,8 @@ typedef struct PgtTracer
 								 * 0 */
 	bool		silence_noted;
 	uint64		bpf_lost;		/* waits that the BPF program couldn't send */
+	bool		cpu_is_unknown; /* within waits */
+	bool		cpu_is_reported;	/* the file says so */
 
 	PgtTracerWaitSeen own_wait; /* not written yet */
 	uint64		own_waits_us[PGT_TRACER_REASONS];	/* written; those of a

@@ -14,6 +14,7 @@
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/wait_names.h"
 #include "bgworker/tracer/blockers.h"
+#include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/waits.h"
 #include "extension/arrival.h"
 #include "extension/clock.h"
@@ -25,12 +26,33 @@
  */
 #define LONGEST_OWN_WAIT_NS	UINT64CONST(60000000000)
 
+/* In this time, two clocks differ by half a microsecond at most. */
+#define LONG_WAIT_NS	1000000
+
 #define NS_IN_US	1000
 
 /* ----------
  * Lines
  * ----------
  */
+
+/*
+ * CPU time that was used within, as the BPF program knows it: by a clock that is
+ * not quite that of waits.
+ */
+static void
+set_cpu(PgtWait *wait, uint64 cpu_start_ns, uint64 cpu_end_ns)
+{
+	uint64		ela_ns = wait->end_ns - wait->start_ns;
+	int64		cpu_ns = (int64) (cpu_end_ns - cpu_start_ns);
+
+	if (cpu_start_ns == 0 || cpu_end_ns == 0)
+		return;
+	if (ela_ns > LONG_WAIT_NS)
+		cpu_ns -= pgt_cpu_clock_gain(ela_ns);
+	wait->cpu_is_known = true;
+	wait->cpu_ns = Min((uint64) Max(cpu_ns, 0), ela_ns);
+}
 
 /* Writes a wait to the file; the blockers of one for a lock, if known, too. */
 static void
@@ -87,27 +109,28 @@ put_run_queue(PgtTracer *tracer, const struct pgt_wait_event *event)
  */
 
 static void
-put_own_wait(PgtTracer *tracer, const struct pgt_tracer_wait *own,
-			 uint64 start_ns, uint64 end_ns, uint64 plan_node, bool partial)
+put_own_wait(PgtTracer *tracer, const PgtTracerWaitSeen *seen, bool partial)
 {
 	static const PgtWaitName name = {
 		.name = PGT_WAIT_TRACER, .type = "Extension",
 	};
-	struct pgt_target target = {.tracer = *own};
+	struct pgt_target target = {.tracer = seen->wait};
 	PgtWait		wait = {
 		.name = &name,
-		.start_ns = start_ns,
-		.end_ns = end_ns,
+		.start_ns = seen->start_ns,
+		.end_ns = seen->end_ns,
 		.partial = partial,
-		.plan_node = plan_node,
+		.plan_node = seen->plan_node,
 		.mode = PGT_NO_MODE,
 		.client_bytes = PGT_NO_BYTES,
 		.target_kind = PGT_TARGET_TRACER,
 		.target = &target,
 	};
 
+	set_cpu(&wait, seen->cpu_start_ns, seen->cpu_end_ns);
 	/* as the line has it, so that the sum is theirs */
-	tracer->own_waits_us[own->reason] += (end_ns - start_ns) / NS_IN_US;
+	tracer->own_waits_us[seen->wait.reason] +=
+		(seen->end_ns - seen->start_ns) / NS_IN_US;
 	put_wait(tracer, &wait);
 }
 
@@ -118,8 +141,7 @@ pgt_tracer_put_own_wait(PgtTracer *tracer)
 
 	if (seen->wait.since_ns == 0)
 		return;
-	put_own_wait(tracer, &seen->wait, seen->start_ns, seen->end_ns,
-				 seen->plan_node, false);
+	put_own_wait(tracer, seen, false);
 	tracer->last_start_ns = seen->last_start_ns;
 	tracer->own_wait.wait.since_ns = 0;
 }
@@ -148,13 +170,16 @@ start_of_own_wait(const PgtTracer *tracer, const struct pgt_wait_event *event,
 void
 pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns)
 {
-	const struct pgt_tracer_wait own = {.reason = PGT_TRACER_ATTACH};
-	uint64		now_ns = pgt_clock_now();
+	const PgtTracerWaitSeen seen = {
+		.wait.reason = PGT_TRACER_ATTACH,
+		.start_ns = since_ns,
+		.end_ns = pgt_clock_now(),
+	};
 
 	/* a process that has gone on by itself was not in its trace then */
-	if (tracer->attached && is_start(since_ns, now_ns) &&
-		now_ns - since_ns < PGT_ARRIVAL_HOLD_NS)
-		put_own_wait(tracer, &own, since_ns, now_ns, 0, false);
+	if (tracer->attached && is_start(since_ns, seen.end_ns) &&
+		seen.end_ns - since_ns < PGT_ARRIVAL_HOLD_NS)
+		put_own_wait(tracer, &seen, false);
 }
 
 /*
@@ -176,10 +201,13 @@ take_own_wait(PgtTracer *tracer, const struct pgt_wait_event *event,
 			put_run_queue(tracer, event);
 		seen->wait = *own;
 		seen->start_ns = start_of_own_wait(tracer, event, own);
+		seen->cpu_start_ns = event->flags & PGT_WAIT_FIRST ?
+			0 : event->cpu_start_ns;
 		seen->plan_node = event->plan_node;
 	}
 	seen->last_start_ns = event->start_ns;
 	seen->end_ns = event->end_ns;
+	seen->cpu_end_ns = event->cpu_end_ns;
 	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
 	return true;
 }
@@ -285,6 +313,7 @@ pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 			.target = target,
 		};
 
+		set_cpu(&wait, event->cpu_start_ns, event->cpu_end_ns);
 		put_wait(tracer, &wait);
 	}
 	pgt_format_run_queue_in_wait(&tracer->format, event->run_delay_end_ns);
@@ -295,13 +324,16 @@ static void
 put_last_own_wait(PgtTracer *tracer, const PgtWait *last,
 				  enum pgt_tracer_reason reason)
 {
-	const struct pgt_tracer_wait own = {.reason = reason};
-	uint64		start_ns = last->start_ns;
+	const PgtTracerWaitSeen seen = {
+		.wait.reason = reason,
+		.start_ns = tracer->own_wait.wait.since_ns != 0 ?
+		tracer->own_wait.start_ns : last->start_ns,
+		.end_ns = last->end_ns,
+		.plan_node = last->plan_node,
+	};
 
-	if (tracer->own_wait.wait.since_ns != 0)
-		start_ns = tracer->own_wait.start_ns;
 	tracer->own_wait.wait.since_ns = 0;
-	put_own_wait(tracer, &own, start_ns, last->end_ns, last->plan_node, true);
+	put_own_wait(tracer, &seen, true);
 }
 
 /* The wait that is going on while tracing ends */

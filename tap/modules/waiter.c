@@ -9,6 +9,10 @@
  *
  * waits_while(us, file) does it as long as the file exists.
  *
+ * burn(n, cpu_us, sleep_us) is one wait in which it uses the CPU for cpu_us and
+ * then sleeps for sleep_us, n times.  It returns how much CPU time has passed
+ * within the wait at least, and at most, in nanoseconds.
+ *
  * take_lock(n, us) takes a lightweight lock n times and holds it for us
  * microseconds each time.
  *
@@ -17,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include "fmgr.h"
@@ -70,6 +75,46 @@ waits(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		three_waits(us);
 	PG_RETURN_INT32(3 * n);
+}
+
+static int64
+cpu_clock(void)
+{
+	struct timespec used;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0)
+		elog(ERROR, "clock_gettime: %m");
+	return used.tv_sec * INT64CONST(1000000000) + used.tv_nsec;
+}
+
+PG_FUNCTION_INFO_V1(burn);
+
+Datum
+burn(PG_FUNCTION_ARGS)
+{
+	int32		n = PG_GETARG_INT32(0);
+	int32		cpu_us = PG_GETARG_INT32(1);
+	int32		sleep_us = PG_GETARG_INT32(2);
+	int64		clocks[4];
+
+	clocks[0] = cpu_clock();
+	pgstat_report_wait_start(PG_WAIT_EXTENSION);
+	clocks[1] = cpu_clock();
+	for (int i = 0; i < n; i++)
+	{
+		int64		until = cpu_clock() + cpu_us * INT64CONST(1000);
+
+		while (cpu_us > 0 && cpu_clock() < until)
+			;
+		if (sleep_us > 0)
+			pg_usleep(sleep_us);
+	}
+	clocks[2] = cpu_clock();
+	pgstat_report_wait_end();
+	clocks[3] = cpu_clock();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf(INT64_FORMAT " " INT64_FORMAT,
+											  clocks[2] - clocks[1],
+											  clocks[3] - clocks[0])));
 }
 
 PG_FUNCTION_INFO_V1(take_lock);

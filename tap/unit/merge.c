@@ -324,7 +324,8 @@ test_limits(void)
 	add_wait(1);
 	ok(merge.dropped == 1, "a wait is dropped");
 	test_allocations_left = TEST_NO_LIMIT;
-	for (int i = 0; i < 1024 * 1024 + 10; i++)
+	for (size_t i = 0;
+		 i < 64 * 1024 * 1024 / sizeof(struct pgt_wait_event) + 10; i++)
 		add_wait(i);
 	ok(merge.dropped == 11, "64 MB of waits: " UINT64_FORMAT, merge.dropped);
 
@@ -374,14 +375,14 @@ test_room(void)
 	bool		held;
 
 	restart();
-	for (int i = 0; i < 256; i++)
+	for (int i = 0; i < 200; i++)
 		add_wait(i);
-	(void) pgt_merge_run(&merge, &reader, head(), 199, &sink, &held);
+	(void) pgt_merge_run(&merge, &reader, head(), 149, &sink, &held);
 	order[0] = '\0';
-	for (int i = 256; i < 300; i++)
+	for (int i = 200; i < 240; i++)
 		add_target(i);
-	for (int i = 200; i < 300; i++)
-		snprintf(expected + strlen(expected), 8, "%c%d ", i < 256 ? 'w' : 't',
+	for (int i = 150; i < 240; i++)
+		snprintf(expected + strlen(expected), 8, "%c%d ", i < 200 ? 'w' : 't',
 				 i);
 	ok(merge.capacity == 16 * 1024, "no more memory than needed: %zu",
 	   merge.capacity);

@@ -40,7 +40,11 @@
 /* How long a reading of the thread's CPU clock is good for */
 #define CPU_CLOCK_AGE_NS	10000
 
+StaticAssertDecl(CPU_CLOCK_AGE_NS <= PG_UINT16_MAX, "PgtEndRecord.cpu_age_ns");
+
 TimestampTz pgt_outer_statement = 0;
+
+static uint64 cpu_asked_ns = 0; /* when the kernel was, for the CPU time */
 
 static PgtCall *innermost = NULL;	/* of the calls that are entered */
 static bool failed = false;
@@ -73,23 +77,22 @@ static void fail_all_within(const PgtCall *call, int sqlstate);
  * CPU time of this thread at now_ns.  To ask the kernel takes 0.4 us, longer
  * than many a call lasts.  So for CPU_CLOCK_AGE_NS after it has been asked, the
  * thread is taken to have stayed on the CPU, which can be wrong by no more than
- * that.  The result never decreases, so that a call's CPU time includes that
- * of the calls within.
+ * that.  The worker takes off what it knows to have been waits.  The result never
+ * decreases, so that a call's CPU time includes that of the calls within.
  */
 static uint64
 cpu_clock(uint64 now_ns)
 {
-	static uint64 asked_ns = 0;
 	static uint64 asked_cpu_ns = 0;
 	static uint64 last_ns = 0;
 	uint64		cpu_ns;
 
-	if (now_ns - asked_ns < CPU_CLOCK_AGE_NS)
-		cpu_ns = asked_cpu_ns + (now_ns - asked_ns);
+	if (now_ns - cpu_asked_ns < CPU_CLOCK_AGE_NS)
+		cpu_ns = asked_cpu_ns + (now_ns - cpu_asked_ns);
 	else
 	{
 		cpu_ns = asked_cpu_ns = pgt_clock_cpu();
-		asked_ns = now_ns;
+		cpu_asked_ns = now_ns;
 	}
 	last_ns = Max(last_ns, cpu_ns);
 	return last_ns;
@@ -109,17 +112,6 @@ read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
 	*blocks_read = usage->shared_blks_read + usage->local_blks_read +
 		usage->temp_blks_read;
 	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
-}
-
-/*
- * To be read before the record's time is: what comes in between then belongs
- * to what follows.
- */
-static uint64
-read_run_delay(void)
-{
-	return pgt_trace.session != NULL && pgt_trace.options.cpu ?
-		pgt_run_queue_ns() : 0;
 }
 
 /*
@@ -180,7 +172,6 @@ void
 pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 			   const char *stack)
 {
-	uint64		run_delay_ns = read_run_delay();
 	PgtBeginRecord *record;
 
 	pgt_calls_settle(stack);
@@ -201,11 +192,13 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 	if (record != NULL)
 	{
 		record->kind = kind;
-		record->run_delay_ns = run_delay_ns;
 		record->plan_node = call->depth > 0 ? pgt_plan_node : 0;
 		call->begin_ns = record->header.time_ns;
 		call->begin_cpu_ns = cpu_clock(call->begin_ns);
 		record->cpu_ns = call->begin_cpu_ns;
+		record->run_delay_ns = call->depth == 0 ?
+			pgt_run_queue_at_first_begin(call->begin_ns, call->begin_cpu_ns) :
+			pgt_run_queue_within(call->begin_ns, call->begin_cpu_ns);
 		pgt_emit_commit();
 	}
 	else
@@ -306,14 +299,13 @@ end(PgtCall *call, uint64 rows, bool missed)
 	int64		blocks_read;
 	int64		blocks_got;
 	int64		blocks_dirtied;
-	uint64		run_delay_ns;
 	uint64		elapsed_ns;
+	uint64		cpu_ns;
 
 	/* the trace may have ended, or another begun, in the meantime */
 	if (call->generation != pgt_trace.generation || !pgt_emit_active())
 		return 0;
 
-	run_delay_ns = read_run_delay();
 	record = pgt_emit_begin(PGT_RECORD_END, sizeof(PgtEndRecord), NULL, 0,
 							call->cursor->number, call->depth);
 	if (record == NULL)
@@ -322,8 +314,12 @@ end(PgtCall *call, uint64 rows, bool missed)
 	elapsed_ns = record->header.time_ns - call->begin_ns;
 	record->elapsed_ns = elapsed_ns;
 	call->cursor->time_ns += elapsed_ns;
-	record->cpu_ns = cpu_clock(record->header.time_ns) - call->begin_cpu_ns;
-	record->run_delay_ns = run_delay_ns;
+	cpu_ns = cpu_clock(record->header.time_ns);
+	record->cpu_ns = cpu_ns - call->begin_cpu_ns;
+	record->cpu_age_ns = record->header.time_ns - cpu_asked_ns;
+	record->run_delay_ns = call->depth == 0 ?
+		pgt_run_queue_at_last_end(record->header.time_ns, cpu_ns) :
+		pgt_run_queue_within(record->header.time_ns, cpu_ns);
 	record->blocks_read = blocks_read - call->blocks_read;
 	record->blocks_got = blocks_got - call->blocks_got;
 	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;

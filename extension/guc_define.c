@@ -225,9 +225,9 @@ define_session_settings(void)
 							 &pgt_binds, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("pg_trace.cpu",
-							 "New traces include the time that the process waits for a CPU.",
+							 "New traces include the time that the process waits for a CPU, and CPU time within waits.",
 							 NULL,
-							 &pgt_cpu, false,
+							 &pgt_cpu, true,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.plan_stat",
 							 "Executions of a cursor for which new traces include plan statistics.",

@@ -101,7 +101,7 @@ typedef struct PgtCursorRecord
 typedef struct PgtBeginRecord
 {
 	PgtRecord	header;
-	uint64		run_delay_ns;	/* pgt_run_queue_ns(), or 0 */
+	uint64		run_delay_ns;	/* in the run queue so far; 0: not asked */
 	uint64		plan_node;		/* pgt_plan_node of the caller */
 	uint64		cpu_ns;			/* of the process so far */
 	uint32		kind;			/* PgtCallKind */
@@ -120,7 +120,9 @@ typedef struct PgtEndRecord
 	uint32		kind;			/* PgtCallKind */
 	uint32		plan_hash;
 	uint32		missed;			/* planned anew */
-	uint32		close_type;		/* of a CLOSE: PGT_CLOSE_... */
+	uint16		close_type;		/* of a CLOSE: PGT_CLOSE_... */
+	uint16		cpu_age_ns;		/* cpu_ns is right if the process has been on
+								 * the CPU for so long */
 	uint32		begun;			/* ends the call of a PGT_RECORD_BEGIN */
 	uint32		done;			/* what follows is another statement's */
 } PgtEndRecord;

@@ -53,6 +53,7 @@ pgt_format_begin_call(PgtFormat *format, const PgtBeginRecord *begin)
 		format->calls[i].begin_ns = record->time_ns;
 		format->calls[i].plan_node = 0;
 		format->calls[i].begin_cpu_ns = begin->cpu_ns;
+		format->calls[i].begin_off_ns = format->off_cpu.total_ns;
 	}
 	format->calls[depth].plan_node = begin->plan_node;
 	format->depth = depth + 1;
@@ -70,6 +71,7 @@ pgt_format_end_call(PgtFormat *format, const PgtEndRecord *record)
 	if (format->depth == 0)
 	{
 		format->last_cursor = record->header.cursor;
+		format->last_end_ns = record->header.time_ns;
 		format->running_due_ns = 0;
 		format->next_statement = record->done;
 	}

@@ -9,6 +9,7 @@
 #include "lib/stringinfo.h"
 
 #include "bgworker/trace/node_sums.h"
+#include "bgworker/trace/off_cpu.h"
 #include "extension/record.h"
 
 /* Calls nested deeper than this are attributed to the last one kept. */
@@ -23,6 +24,7 @@ typedef struct PgtOpenCall
 	uint32		cursor;
 	uint64		begin_ns;
 	uint64		begin_cpu_ns;	/* the process's CPU time then, 0 is unknown */
+	uint64		begin_off_ns;	/* likewise off_cpu.total_ns */
 } PgtOpenCall;
 
 /* The state of one file */
@@ -44,6 +46,8 @@ typedef struct PgtFormat
 	bool		has_run_queue;	/* so is the run queue */
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */
+	uint64		last_end_ns;	/* of a call of depth 0 */
+	PgtOffCpu	off_cpu;
 	PgtNodeSums sums;			/* for STAT lines */
 	char		bind_name[2 * NAMEDATALEN]; /* of the next value, or empty */
 	int			text_type;		/* PgtRecordType whose text isn't complete */

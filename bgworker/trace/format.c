@@ -11,6 +11,7 @@
 
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/line.h"
+#include "bgworker/trace/run_queue_line.h"
 #include "bgworker/trace/wait_line.h"
 
 StaticAssertDecl(PGT_CLOSE_HARD == PGT_CLOSE_TYPE_HARD &&
@@ -125,7 +126,7 @@ put_call(PgtFormat *format, const PgtEndRecord *record)
 
 	put_string(format, call_names[record->kind]);
 	put_number(format, " #", record->header.cursor);
-	put_time(format, ":" PGT_FIELD_C "=", record->cpu_ns);
+	put_time(format, ":" PGT_FIELD_C "=", pgt_format_cpu_of(format, record));
 	put_time(format, NEXT(PGT_FIELD_E), record->elapsed_ns);
 	if (record->kind == PGT_CALL_CLOSE)
 	{
@@ -386,15 +387,11 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			break;
 		case PGT_RECORD_BEGIN:
 			pgt_format_wall_clock(format, record->time_ns);
-			pgt_format_run_queue(format,
-								 ((const PgtBeginRecord *) record)->run_delay_ns,
-								 record->time_ns);
+			pgt_format_run_queue_before(format, (const PgtBeginRecord *) record);
 			pgt_format_begin_call(format, (const PgtBeginRecord *) record);
 			break;
 		case PGT_RECORD_END:
-			pgt_format_run_queue(format,
-								 ((const PgtEndRecord *) record)->run_delay_ns,
-								 record->time_ns);
+			pgt_format_run_queue_of(format, (const PgtEndRecord *) record);
 			put_call(format, (const PgtEndRecord *) record);
 			pgt_format_end_call(format, (const PgtEndRecord *) record);
 			break;
@@ -445,7 +442,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 }
 
 /* ----------
- * Waits, and time in the run queue
+ * Waits
  * ----------
  */
 
@@ -454,39 +451,14 @@ pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 {
 	bool		for_client = wait->name->for_client;
 	uint32		node = (uint32) wait->plan_node;
+	uint64		ela_ns = wait->end_ns - wait->start_ns;
 
 	/* between calls, it is what an execution of a former trace has left */
 	pgt_format_wait_line(format, pgt_format_cursor(format, for_client), wait,
 						 format->depth > 0 ? node : 0);
-	pgt_format_node_wait(format, wait->plan_node,
-						 wait->end_ns - wait->start_ns);
+	pgt_format_node_wait(format, wait->plan_node, ela_ns);
+	pgt_off_cpu_add(&format->off_cpu, wait->start_ns, wait->end_ns,
+					ela_ns - wait->cpu_ns, wait->cpu_is_known);
 	if (for_client)
 		pgt_format_end_statement(format);
-}
-
-void
-pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns)
-{
-	static const PgtWaitName name = {.name = "CPU run queue", .type = "CPU"};
-	PgtWait		wait = {
-		.name = &name,
-		.end_ns = time_ns,
-		.mode = PGT_NO_MODE,
-		.client_bytes = PGT_NO_BYTES,
-		.target_kind = PGT_TARGET_NONE,
-	};
-
-	/* less than a microsecond is kept for the next time */
-	if (!format->has_run_queue ||
-		run_delay_ns < format->run_delay_ns + NS_IN_US)
-		return;
-	wait.start_ns = time_ns - (run_delay_ns - format->run_delay_ns);
-	pgt_format_wait_line(format, pgt_format_cursor(format, false), &wait, 0);
-	format->run_delay_ns = run_delay_ns;
-}
-
-void
-pgt_format_run_queue_in_wait(PgtFormat *format, uint64 run_delay_ns)
-{
-	format->run_delay_ns = Max(format->run_delay_ns, run_delay_ns);
 }

@@ -10,6 +10,7 @@
 
 #include "bgworker/trace/attribution.h"
 #include "bgworker/trace/header.h"
+#include "bgworker/trace/run_queue_line.h"
 #include "bgworker/trace/running_line.h"
 #include "bgworker/trace/stat_line.h"
 #include "bgworker/trace/wait.h"
@@ -26,16 +27,5 @@ extern void pgt_format_text_missing(PgtFormat *format, uint64 missing);
 
 /* A wait. */
 extern void pgt_format_wait(PgtFormat *format, const PgtWait *wait);
-
-/*
- * Until time_ns, the process has spent run_delay_ns in the run queue in all;
- * 0 is unknown.  What isn't in the file of that gets a line.
- */
-extern void pgt_format_run_queue(PgtFormat *format, uint64 run_delay_ns,
-								 uint64 time_ns);
-
-/* The same, but it is contained in the last wait's ela. */
-extern void pgt_format_run_queue_in_wait(PgtFormat *format,
-										 uint64 run_delay_ns);
 
 #endif							/* PGT_TRACE_FORMAT_H */

@@ -49,6 +49,13 @@ put_string(PgtFormat *format, const char *string)
 	put_bytes(format, string, strlen(string));
 }
 
+/* What is left, if anything */
+static inline uint64
+less(uint64 from, uint64 ns)
+{
+	return from > ns ? from - ns : 0;
+}
+
 /* label followed by value */
 static inline void
 put_number(PgtFormat *format, const char *label, uint64 value)

@@ -197,8 +197,11 @@ take_own_wait(PgtTracer *tracer, const struct pgt_wait_event *event,
 	if (seen->wait.since_ns != own->since_ns)
 	{
 		pgt_tracer_put_own_wait(tracer);
-		if ((event->flags & PGT_WAIT_FIRST) == 0)
-			put_run_queue(tracer, event);
+		if ((event->flags & PGT_WAIT_FIRST) == 0 &&
+			pgt_writer_has_room(&tracer->writer))
+			pgt_format_run_queue_around(&tracer->format,
+										event->run_delay_start_ns,
+										own->since_ns, event->start_ns);
 		seen->wait = *own;
 		seen->start_ns = start_of_own_wait(tracer, event, own);
 		seen->cpu_start_ns = event->flags & PGT_WAIT_FIRST ?

@@ -90,7 +90,7 @@ SET ROLE regress_trace_reader;
 SET pg_trace.session = on;
 SET pg_trace.waits = off;
 SET pg_trace.binds = off;
-SET pg_trace.cpu = on;
+SET pg_trace.cpu = off;
 SET pg_trace.plan_stat = 'never';
 SET pg_trace.node_timing = 'off';
 SET pg_trace.node_waits = off;

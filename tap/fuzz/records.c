@@ -195,6 +195,8 @@ sink_wait(void *arg pg_attribute_unused(), const struct pgt_wait_event *event)
 		.end_ns = event->end_ns,
 		.partial = event->flags & PGT_WAIT_FIRST,
 		.continued = event->flags & PGT_WAIT_CONTINUED,
+		.cpu_is_known = event->cpu_start_ns != 0,
+		.cpu_ns = Min(event->cpu_end_ns, event->end_ns - event->start_ns),
 		.plan_node = event->plan_node,
 		.mode = event->mode,
 		.client_bytes = event->client_bytes,

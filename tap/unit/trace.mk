@@ -15,7 +15,8 @@ $(PURE_TRACE_TESTS): UNIT_CFLAGS = -std=gnu99 -pedantic-errors \
 # rest of it is in PostgreSQL's libraries for programs.
 TRACE_SOURCES = tap/unit/support/without_server.c extension/queue.c \
 	$(patsubst %,bgworker/trace/%.c,attribution file_name format header merge \
-	node_sums relations running_line sound stat_line wait_line)
+	node_sums off_cpu relations run_queue_line running_line sound stat_line \
+	wait_line)
 TRACE_TESTS = $(patsubst %,.build/unit/%,attribution format header merge \
 	stat_line wait_line)
 SANITIZED_UNIT_TESTS += $(TRACE_TESTS)

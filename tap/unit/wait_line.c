@@ -305,10 +305,142 @@ test_run_queue(void)
 		  "type=CPU obj#=-1 tim=500\n", "before a call");
 	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10, .begun = true,
 		.header.time_ns = 600 * US, .run_delay_ns = 23 * US,
-		.kind = PGT_CALL_CLOSE);
+		.kind = PGT_CALL_CLOSE, .elapsed_ns = 100 * US);
 	wrote("WAIT #10: nam='CPU run queue' ela= 2 p1=0 p2=0 p3=0 "
 		  "type=CPU obj#=-1 tim=600\n"
-		  "CLOSE #10:c=0,e=0,dep=0,type=0,tim=600\n", "in it");
+		  "CLOSE #10:c=0,e=100,dep=0,type=0,tim=600\n", "in it");
+}
+
+/* Calls that share what the kernel has counted */
+static void
+test_run_queue_of_calls(void)
+{
+	new_file();
+	format.has_run_queue = true;
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
+		.header.time_ns = 100 * US, .cpu_ns = 7 * US);
+	pgt_format_run_queue(&format, 50 * US, 120 * US);
+	wrote("WAIT #10: nam='CPU run queue' ela= 20 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=120\n", "not before the call began");
+	pgt_format_wait(&format, &WAIT(.name = &read_name, .start_ns = 120 * US,
+								   .end_ns = 150 * US, .cpu_is_known = true,
+								   .cpu_ns = 10 * US));
+	pgt_format_run_queue_in_wait(&format, 50 * US);
+	wrote("WAIT #10: nam='DataFileRead' ela= 30 p1=0 p2=0 p3=0 type=IO cpu=10 "
+		  "obj#=-1 tim=150\n", "a wait");
+	pgt_format_run_queue(&format, 90 * US, 160 * US);
+	wrote("WAIT #10: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=160\n", "not before a wait ended");
+	/* 40 elapsed, 9 of them on the CPU, less 30 that are known */
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 11,
+		.header.depth = 1, .header.time_ns = 180 * US, .cpu_ns = 36 * US,
+		.run_delay_ns = 90 * US);
+	wrote("WAIT #10: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=180\n", "not while the call was on the CPU");
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 11, .begun = true,
+		.header.depth = 1, .header.time_ns = 220 * US, .elapsed_ns = 40 * US,
+		.cpu_ns = 35 * US, .run_delay_ns = 90 * US, .kind = PGT_CALL_CLOSE);
+	wrote("WAIT #11: nam='CPU run queue' ela= 5 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=220\n"
+		  "CLOSE #11:c=35,e=40,dep=1,type=0,tim=220\n",
+		  "nor in one that was nested");
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10, .begun = true,
+		.header.time_ns = 300 * US, .elapsed_ns = 200 * US,
+		.cpu_ns = 140 * US, .run_delay_ns = 90 * US, .kind = PGT_CALL_CLOSE);
+	wrote("WAIT #10: nam='CPU run queue' ela= 4 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=300\n"
+		  "CLOSE #10:c=140,e=200,dep=0,type=0,tim=300\n",
+		  "what is left is the outer call's");
+	pgt_format_run_queue(&format, 130 * US, 310 * US);
+	wrote("WAIT #10: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=310\n", "not before the last call ended");
+}
+
+/* A call may begin where the process was about to wait for the worker. */
+static void
+test_run_queue_around(void)
+{
+	new_file();
+	format.has_run_queue = true;
+	format.last_end_ns = 50 * US;
+	pgt_format_run_queue_around(&format, 30 * US, 80 * US, 100 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=80\n"
+		  "WAIT #0: nam='CPU run queue' ela= 20 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=100\n", "before and behind a boundary");
+	pgt_format_run_queue_around(&format, 40 * US, 110 * US, 130 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=130\n", "only behind it");
+	pgt_format_run_queue_around(&format, 100 * US, 140 * US, 150 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=140\n"
+		  "WAIT #0: nam='CPU run queue' ela= 10 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=150\n", "no more than there is room for");
+	pgt_format_run_queue_around(&format, 100 * US, 200 * US, 170 * US);
+	wrote("WAIT #0: nam='CPU run queue' ela= 20 p1=0 p2=0 p3=0 "
+		  "type=CPU obj#=-1 tim=170\n", "a boundary that isn't one");
+}
+
+/* ela - cpu is the time off the CPU */
+static void
+test_cpu(void)
+{
+	new_file();
+	wait_is(WAIT(.cpu_is_known = true, .cpu_ns = 0),
+			" p1=0 p2=0 p3=0 type=IO cpu=0", "no CPU time");
+	wait_is(WAIT(.cpu_is_known = true, .cpu_ns = 2500),
+			" p1=0 p2=0 p3=0 type=IO cpu=2", "nothing but CPU time");
+	wait_is(WAIT(.cpu_is_known = true, .cpu_ns = 1501),
+			" p1=0 p2=0 p3=0 type=IO cpu=2", "off the CPU for 999 ns");
+	wait_is(WAIT(.cpu_is_known = true, .cpu_ns = 1500),
+			" p1=0 p2=0 p3=0 type=IO cpu=1", "off the CPU for 1 us");
+	wait_is(WAIT(.partial = true),
+			" p1=0 p2=0 p3=0 type=IO partial=1", "unknown");
+}
+
+/* What a call takes for CPU time, without asking the kernel, may be a wait. */
+static void
+test_assumed_cpu(void)
+{
+	PgtEndRecord end = {.header.cursor = 10, .header.time_ns = 120 * US,
+		.kind = PGT_CALL_CLOSE, .elapsed_ns = 40 * US, .cpu_ns = 20 * US,
+		.cpu_age_ns = 9 * US};
+
+	new_file();
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
+		.header.time_ns = 80 * US);
+	for (int i = 0; i < 2 * PGT_OFF_CPU_RECENT; i++)
+		pgt_format_wait(&format,
+						&WAIT(.name = &read_name, .start_ns = 109 * US + i * 100,
+							  .end_ns = 109 * US + i * 100 + 100,
+							  .cpu_is_known = true, .cpu_ns = i % 2 * 100));
+	pgt_format_wait(&format, &WAIT(.name = &read_name, .start_ns = 111 * US,
+								   .end_ns = 115 * US, .cpu_is_known = true,
+								   .cpu_ns = 1 * US));
+	pgt_format_wait(&format, &WAIT(.name = &read_name, .start_ns = 115 * US,
+								   .end_ns = 116 * US));
+	resetStringInfo(&out);
+	put_record(PGT_RECORD_END, &end.header, sizeof(end), "");
+	wrote("CLOSE #10:c=17,e=40,dep=0,type=0,tim=120\n",
+		  "c has no time off the CPU since the kernel was asked");
+
+	/* 4.8 are waits, whose CPU time isn't always known */
+	end.begun = true;
+	end.cpu_age_ns = 0;
+	end.cpu_ns = 35 * US;
+	put_record(PGT_RECORD_END, &end.header, sizeof(end), "");
+	wrote("CLOSE #10:c=35,e=40,dep=0,type=0,tim=120\n", "c as told");
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
+		.header.time_ns = 120 * US);
+	end.header.time_ns = 160 * US;
+	end.cpu_ns = 41 * US;
+	put_record(PGT_RECORD_END, &end.header, sizeof(end), "");
+	wrote("CLOSE #10:c=40,e=40,dep=0,type=0,tim=160\n",
+		  "c was told after the call");
+	end.cpu_ns = 141 * US;
+	put_record(PGT_RECORD_END, &end.header, sizeof(end), "");
+	wrote("CLOSE #10:c=141,e=40,dep=0,type=0,tim=160\n",
+		  "what can't be isn't concealed");
 }
 
 static void
@@ -356,6 +488,10 @@ main(void)
 	test_names();
 	test_nodes();
 	test_run_queue();
+	test_run_queue_of_calls();
+	test_run_queue_around();
+	test_cpu();
+	test_assumed_cpu();
 	test_relations();
 	pgt_format_free(&format);
 	pfree(out.data);

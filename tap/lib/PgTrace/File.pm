@@ -54,7 +54,8 @@ well, or of such a file's contents), each a hash with
 
   type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
            'WAITING', 'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
-           'WAIT', 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
+           'WAIT', 'RUN QUEUE' (a WAIT for a CPU, which is no event of
+           PostgreSQL's), 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
   line     number of its first line
   cursor   where the record has one
   fields   hash of the line's fields, by the names in the file; of a WAIT, those
@@ -447,7 +448,7 @@ my %wait_parameters = map { $_ => 1 } (
 # And of what follows, in this order
 my @wait_additions =
   qw(type node fork file dbid field4 reason mode blocker blockers blocker_sqlid
-  blocker_state blocker_xact cont partial);
+  blocker_state blocker_xact cpu cont partial);
 
 # All lines of genuine files have this shape, and readers rely on it: three
 # parameters that are numbers, no quote but the name's, and the last two fields.
@@ -496,7 +497,8 @@ sub parse_wait
 	refuse($parser, "nam='$fields{name}' type=$fields{type}")
 	  if $fields{nam} =~ s/^LWLock: // != ($fields{type} eq 'LWLock');
 	$fields{parameters} = @names ? "@names" : 'p1 p2 p3';
-	return add($parser, 'WAIT', cursor => $cursor, fields => \%fields);
+	return add($parser, $fields{type} eq 'CPU' ? 'RUN QUEUE' : 'WAIT',
+		cursor => $cursor, fields => \%fields);
 }
 
 # What ends each line of STAT: how its time is known

@@ -119,7 +119,8 @@ sub problems
 		$state{ended} = 1 if $record->{type} eq 'ENDED';
 		check_order(\%state, $record, $say);
 		check_cursor(\%state, $record, $say);
-		check_wait(\%state, $record, $say) if $record->{type} eq 'WAIT';
+		check_wait(\%state, $record, $say)
+		  if $record->{type} =~ /^(WAIT|RUN QUEUE)$/;
 		check_held(\%state, $record, $say);
 		check_execution(\%state, $record);
 		check_node(\%state, $record, $say) if $record->{type} eq 'STAT';

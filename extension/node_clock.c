@@ -32,12 +32,13 @@
 #include "extension/node_clock.h"
 
 /*
- * A call takes two readings, of some 30 ns each: 0.1 ms for these,
+ * A call takes two readings, of some 30 ns each, and a little around them:
+ * below 0.1 ms for these,
  */
-#define BUDGET_CALLS	1500
+#define BUDGET_CALLS	1000
 
 /* and below two percent of CPU time, if there is one more call for so much. */
-#define NS_PER_CALL		4000
+#define NS_PER_CALL		5000
 
 /* What isn't worth going on for */
 #define MIN_CALLS		16

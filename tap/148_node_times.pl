@@ -15,7 +15,7 @@ use Test::More;
 
 # So many calls of nodes are timed in each execution; a node is called once for
 # each row, and once more to say that there is none.
-use constant BUDGET => 1500;
+use constant BUDGET => 1000;
 
 my $node = PgTrace::Node::new_node(
 	'main',
@@ -96,7 +96,7 @@ sub line_problems
 		$session->query($_)
 		  foreach 'ROLLBACK', 'BEGIN', settings_of($case), $sql, 'ROLLBACK';
 	}
-	is($session->error, '', 'no errors');
+	unlike($session->error, qr/ERROR/, 'no errors');
 	$session->close;
 
 	my $trace = read_trace($node, $file);

@@ -159,7 +159,8 @@ begin(PgtTracer *tracer, PgtSession *session, const Recording *recording)
 		ereport(ERROR, (errmsg("%s", error)));
 	pgt_format_init(&tracer->format, &tracer->writer.buffer);
 	tracer->format.has_waits = tracer->format.has_samples = true;
-	pgt_format_header(&tracer->format, session, tracer->writer.path);
+	pgt_format_header(&tracer->format, session, tracer->writer.path,
+					  pgt_clock_now());
 	pgt_tracer_flush(tracer);
 }
 

@@ -72,6 +72,7 @@
 #define PGT_NOTE_BUSY			"IN PROGRESS"
 #define PGT_NOTE_LOST			"LOST "
 #define PGT_NOTE_EXIT			"PROCESS EXITS, code="
+#define PGT_NOTE_SUMMARY		"SUMMARY"
 #define PGT_NOTE_OPTIONS		"TRACING OPTIONS: "
 #define PGT_NOTE_ENDED			"TRACE ENDED"
 /* with what a session is called, <name>:(<value>) <time>, */

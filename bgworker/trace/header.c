@@ -111,9 +111,9 @@ put_host(PgtFormat *format)
 
 void
 pgt_format_header(PgtFormat *format, const PgtSession *session,
-				  const char *path)
+				  const char *path, uint64 time_ns)
 {
-	uint64		now_us = pgt_clock_wall_us();
+	uint64		now_us = wall_us_at(time_ns);
 	uint64		start_us = unix_us_of(session->backend_start);
 	const char *cluster = GetConfigOption("cluster_name", true, false);
 	char		id[64];
@@ -133,7 +133,7 @@ pgt_format_header(PgtFormat *format, const PgtSession *session,
 	put_iso_time(format, start_us);
 	put_string(format, "\n\n");
 
-	pgt_format_wall_clock(format, pgt_clock_now());
+	pgt_format_wall_clock(format, time_ns);
 	snprintf(id, sizeof(id), "%d." UINT64_FORMAT, session->pid,
 			 start_us / USECS_PER_SEC);
 	put_context(format, PGT_NOTE_SESSION, id, now_us);

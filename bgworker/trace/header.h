@@ -8,9 +8,12 @@
 #include "bgworker/trace/attribution.h"
 #include "extension/session.h"
 
-/* The head of a new file.  path is the file's. */
+/*
+ * The head of a new file, in which nothing is older than time_ns.  path is the
+ * file's.
+ */
 extern void pgt_format_header(PgtFormat *format, const PgtSession *session,
-							  const char *path);
+							  const char *path, uint64 time_ns);
 
 /* A time, as all in a file: ISO 8601 in UTC, with microseconds */
 extern void pgt_format_timestamp(PgtFormat *format, TimestampTz time);

@@ -20,6 +20,7 @@
 
 #define PREFIX			"pg_trace_"
 #define SUFFIX			".trc"
+#define PART_PREFIX		".p"
 #define TIME_FORMAT		"%Y%m%dT%H%M%S"
 
 #define FOLDER_PREFIX	"pgsql_tmp_"
@@ -141,6 +142,14 @@ pgt_trace_name_parse(const char *name, PgtTraceName *parsed)
 	if (*p == '_')
 		p += strspn(p, IDENTIFIER_CHARS);
 
+	parsed->part = 1;
+	if (strncmp(p, PART_PREFIX, strlen(PART_PREFIX)) == 0)
+	{
+		p += strlen(PART_PREFIX);
+		parsed->part = take_number(&p, UINT_MAX);
+		if (parsed->part < 2)
+			return false;
+	}
 	parsed->role = 0;
 	if (take_suffix(p, parsed))
 		return true;
@@ -148,6 +157,27 @@ pgt_trace_name_parse(const char *name, PgtTraceName *parsed)
 		return false;
 	parsed->role = take_number(&p, UINT_MAX);
 	return parsed->role != 0 && take_suffix(p, parsed);
+}
+
+bool
+pgt_trace_name_part(char name[PGT_TRACE_NAME_LEN], const char *of,
+					unsigned part)
+{
+	PgtTraceName parsed;
+	size_t		len;
+	char		part_part[16] = "";
+	char		role_part[16] = "";
+
+	if (!pgt_trace_name_parse(of, &parsed))
+		return false;
+	/* the first dot is where the part and the role are */
+	len = strcspn(of, ".");
+	if (part > 1)
+		snprintf(part_part, sizeof(part_part), PART_PREFIX "%u", part);
+	if (parsed.role != 0)
+		snprintf(role_part, sizeof(role_part), ".%u", parsed.role);
+	return snprintf(name, PGT_TRACE_NAME_LEN, "%.*s%s%s" SUFFIX, (int) len, of,
+					part_part, role_part) < PGT_TRACE_NAME_LEN;
 }
 
 void

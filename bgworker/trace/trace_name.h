@@ -3,7 +3,8 @@
  *		The names of a trace file and of the folder that it is in.
  *
  *		pgsql_tmp_<UTC day>[_<number>]/
- *		pg_trace_<pid>_<UTC time>[_<number>][_<identifier>][.<role>].trc[.zst]
+ *		pg_trace_<pid>_<UTC time>[_<number>][_<identifier>][.p<part>][.<role>]
+ *		.trc[.zst]
  *
  * Needs nothing of PostgreSQL, so that programs can read such names as well.
  */
@@ -26,6 +27,7 @@ typedef struct PgtTraceName
 {
 	int			pid;
 	time_t		began;
+	unsigned	part;			/* from 1 on, which isn't in the name */
 	unsigned	role;			/* OID of who began the trace, 0: a superuser */
 	bool		compressed;
 } PgtTraceName;
@@ -49,6 +51,13 @@ extern void pgt_trace_name_make(char name[PGT_TRACE_NAME_LEN], int pid,
 
 /* Is that the name of a trace file?  If so, take it apart. */
 extern bool pgt_trace_name_parse(const char *name, PgtTraceName *parsed);
+
+/*
+ * Make the name of another part of the trace that has a file of that name.
+ * Returns false if there can't be one.
+ */
+extern bool pgt_trace_name_part(char name[PGT_TRACE_NAME_LEN], const char *of,
+								unsigned part);
 
 /* Make the name of the number-th folder for traces that begin that day. */
 extern void pgt_trace_folder_make(char name[PGT_TRACE_FOLDER_LEN],

@@ -35,6 +35,9 @@
 /* Files of one process that begin in the same second */
 #define MAX_ATTEMPTS	1000
 
+#define NEW_FILE_FLAGS \
+	(O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC)
+
 /* How long after a write that has failed the next one is tried */
 #define RETRY_NS		UINT64CONST(1000000000)
 
@@ -48,6 +51,7 @@ initialize(PgtWriter *writer)
 {
 	memset(writer, 0, sizeof(*writer));
 	writer->fd = -1;
+	writer->part = 1;
 	initStringInfo(&writer->buffer);
 }
 
@@ -71,10 +75,7 @@ create_file(int folder_fd, int pid, time_t now, const char *identifier,
 	for (int number = 1; fd < 0 && number <= MAX_ATTEMPTS; number++)
 	{
 		pgt_trace_name_make(name, pid, now, number, identifier, role);
-		fd = openat(folder_fd, name,
-					O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW |
-					O_CLOEXEC,
-					S_IRUSR | S_IWUSR);
+		fd = openat(folder_fd, name, NEW_FILE_FLAGS, S_IRUSR | S_IWUSR);
 		if (fd < 0 && errno != EEXIST)
 			break;
 	}
@@ -140,14 +141,15 @@ cut_last_name(char *path)
 	return slash + 1;
 }
 
-/* Open the file of that name if the directory is still the one of path. */
+/*
+ * Open the folder of that name if the directory is still the one of path; -1
+ * with a reason in error.
+ */
 static int
-open_again(int directory_fd, const char *directory, const char *path,
-		   const char *folder, const char *name, char *error,
-		   size_t error_len)
+open_folder(int directory_fd, const char *directory, const char *path,
+			const char *folder, char *error, size_t error_len)
 {
 	int			folder_fd;
-	int			fd;
 
 	if (strcmp(directory, path) != 0)
 	{
@@ -159,12 +161,94 @@ open_again(int directory_fd, const char *directory, const char *path,
 	{
 		snprintf(error, error_len, "could not open folder \"%s\": %m",
 				 folder);
+	}
+	return folder_fd;
+}
+
+/* The same for the folder in which a file is whose path is known */
+static int
+open_folder_of(const char *file, char name[PGT_TRACE_NAME_LEN], char *error,
+			   size_t error_len)
+{
+	char		path[MAXPGPATH];
+	char		directory[MAXPGPATH];
+	char	   *folder = NULL;
+	char	   *last;
+	PgtTraceFolder parsed;
+	int			directory_fd;
+	int			folder_fd;
+
+	strlcpy(path, file, sizeof(path));
+	last = cut_last_name(path);
+	if (last != NULL)
+		folder = cut_last_name(path);
+	if (folder == NULL || !pgt_trace_folder_parse(folder, &parsed))
+	{
+		strlcpy(error, "its name is not known any longer", error_len);
 		return -1;
 	}
-	fd = pgt_folder_open_file(folder_fd, name, O_WRONLY | O_APPEND, error,
-							  error_len);
+	strlcpy(name, last, PGT_TRACE_NAME_LEN);
+	directory_fd = pgt_trace_directory_open(directory, error, error_len);
+	if (directory_fd < 0)
+		return -1;
+	folder_fd = open_folder(directory_fd, directory, path, folder, error,
+							error_len);
+	close(directory_fd);
+	return folder_fd;
+}
+
+bool
+pgt_writer_create_part(PgtWriter *writer, const PgtWriter *before,
+					   char *error, size_t error_len)
+{
+	char		of[PGT_TRACE_NAME_LEN];
+	char		name[PGT_TRACE_NAME_LEN];
+	int			folder_fd;
+	int			fd = -1;
+
+	initialize(writer);
+	writer->part = before->part + 1;
+	folder_fd = open_folder_of(before->path, of, error, error_len);
+	if (folder_fd < 0)
+		return false;
+	errno = ENAMETOOLONG;
+	if (pgt_trace_name_part(name, of, writer->part))
+		fd = openat(folder_fd, name, NEW_FILE_FLAGS, S_IRUSR | S_IWUSR);
 	close(folder_fd);
-	return fd;
+	if (fd < 0)
+	{
+		snprintf(error, error_len, "could not create file \"%s\": %m", name);
+		return false;
+	}
+	set_up(writer, fd);
+	snprintf(writer->path, MAXPGPATH, "%.*s/%s",
+			 (int) (strrchr(before->path, '/') - before->path), before->path,
+			 name);
+	writer->bytes_before = before->bytes_before;
+	return true;
+}
+
+void
+pgt_writer_remove_part(const PgtWriter *writer, unsigned part)
+{
+	char		of[PGT_TRACE_NAME_LEN];
+	char		name[PGT_TRACE_NAME_LEN];
+	char		error[256];
+	int			folder_fd;
+
+	if (part < 2)
+		return;
+	folder_fd = open_folder_of(writer->path, of, error, sizeof(error));
+	if (folder_fd < 0)
+		return;
+	if (pgt_trace_name_part(name, of, part))
+	{
+		(void) unlinkat(folder_fd, name, 0);
+		/* it may have been compressed meanwhile */
+		strlcat(name, PGT_COMPRESSED_SUFFIX, sizeof(name));
+		(void) unlinkat(folder_fd, name, 0);
+	}
+	close(folder_fd);
 }
 
 void
@@ -187,7 +271,8 @@ pgt_writer_reopen(PgtWriter *writer, int pid, char *error, size_t error_len)
 	PgtTraceName parsed;
 	PgtTraceFolder parsed_folder;
 	int			directory_fd;
-	int			fd;
+	int			folder_fd;
+	int			fd = -1;
 
 	writer->retry_ns = pgt_clock_now() + RETRY_NS;
 	strlcpy(path, writer->path, sizeof(path));
@@ -205,10 +290,17 @@ pgt_writer_reopen(PgtWriter *writer, int pid, char *error, size_t error_len)
 	if (directory_fd < 0)
 		return PGT_REOPENED_LATER;
 
-	fd = open_again(directory_fd, directory, path, folder, name,
-					error, error_len);
+	folder_fd = open_folder(directory_fd, directory, path, folder, error,
+							error_len);
+	if (folder_fd >= 0)
+	{
+		fd = pgt_folder_open_file(folder_fd, name, O_WRONLY | O_APPEND,
+								  error, error_len);
+		close(folder_fd);
+	}
 	if (fd >= 0)
 	{
+		writer->part = parsed.part;
 		set_up(writer, fd);
 		writer->bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
 		writer->whole_bytes = writer->bytes;
@@ -298,23 +390,45 @@ pgt_writer_has_room(PgtWriter *writer)
 	return pgt_writer_has_room_for(writer, 0);
 }
 
+/* How large the part may be, without what it repeats; 0 is no limit. */
+static uint64
+limit_of(const PgtWriter *writer)
+{
+	return (uint64) pgt_max_file_size * 1024 * 1024 /
+		(writer->part == 1 ? 2 : 4);
+}
+
+bool
+pgt_writer_is_full(const PgtWriter *writer, uint64 bytes)
+{
+	uint64		limit = limit_of(writer);
+
+	return limit > 0 && writer->bytes + writer->buffer.len + bytes >=
+		limit + writer->head_bytes;
+}
+
+void
+pgt_writer_put_limit(PgtWriter *writer)
+{
+	appendStringInfo(&writer->buffer,
+					 PGT_STARS "DUMP FILE SIZE IS LIMITED TO " UINT64_FORMAT " BYTES ***\n",
+					 limit_of(writer));
+}
+
 bool
 pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
 {
-	uint64		limit = (uint64) pgt_max_file_size * 1024 * 1024;
+	uint64		limit = limit_of(writer);
 
-	if (writer->limited)
+	/*
+	 * what must stay together, as the bind values of an execution, may be
+	 * more
+	 */
+	if (writer->limited ||
+		(limit > 0 && writer->bytes + writer->buffer.len + bytes >=
+		 limit + limit / 4 + writer->head_bytes))
 		return false;
-	if (writer->failing && writer->buffer.len + bytes > PGT_KEPT_SIZE)
-		return false;
-	if (limit == 0 || writer->bytes + writer->buffer.len + bytes < limit)
-		return true;
-
-	appendStringInfo(&writer->buffer,
-					 PGT_STARS "DUMP FILE SIZE IS LIMITED TO " UINT64_FORMAT " BYTES ***\n",
-					 limit);
-	writer->limited = true;
-	return false;
+	return !writer->failing || writer->buffer.len + bytes <= PGT_KEPT_SIZE;
 }
 
 /* ----------

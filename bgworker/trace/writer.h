@@ -17,7 +17,10 @@ typedef struct PgtWriter
 	char		path[MAXPGPATH];
 	StringInfoData buffer;		/* not written yet */
 	uint64		bytes;			/* in the file */
-	bool		limited;		/* max_file_size was reached; says so */
+	unsigned	part;			/* which of its trace it is, from 1 on */
+	uint64		head_bytes;		/* of them, what a further part repeats */
+	uint64		bytes_before;	/* in the parts before it */
+	bool		limited;		/* it is full, and there is no further part */
 
 	/* What of the file and of the buffer are whole records */
 	uint64		whole_bytes;	/* up to there, the file's */
@@ -39,6 +42,16 @@ typedef struct PgtWriter
 extern bool pgt_writer_create(PgtWriter *writer, int pid,
 							  const char *identifier, Oid role,
 							  char *error, size_t error_len);
+
+/*
+ * Create the file of the part that follows a writer's, in its folder.  Returns
+ * false with a reason in error.  Either way pgt_writer_close() must follow.
+ */
+extern bool pgt_writer_create_part(PgtWriter *writer, const PgtWriter *before,
+								   char *error, size_t error_len);
+
+/* Remove the file of another part of the same trace, but not of the first. */
+extern void pgt_writer_remove_part(const PgtWriter *writer, unsigned part);
 
 /*
  * The file of that path is to be continued, as soon as pgt_writer_reopen() can
@@ -77,9 +90,17 @@ extern bool pgt_writer_can_be_read(const PgtWriter *writer);
 extern int	pgt_writer_lose_file(PgtWriter *writer);
 
 /*
- * Is there room for more?  Once pg_trace.max_file_size is reached, the answer
- * is no, and the file ends with a line that says so.  While the file can't be
- * written, it is no when enough is kept.
+ * Would so many bytes make the part larger than it may be?  That depends on
+ * pg_trace.max_file_size, of which the first part has half and others a quarter.
+ */
+extern bool pgt_writer_is_full(const PgtWriter *writer, uint64 bytes);
+
+/* Say so in the file. */
+extern void pgt_writer_put_limit(PgtWriter *writer);
+
+/*
+ * Is there room for more?  While the file can't be written, the answer is no
+ * when enough is kept; when the last part is full, it is no.
  */
 extern bool pgt_writer_has_room(PgtWriter *writer);
 

@@ -35,7 +35,7 @@ pgt_file_create(PgtWriter *writer, const PgtSession *session, char *error)
 		return false;
 	}
 	pgt_format_init(&format, &writer->buffer);
-	pgt_format_header(&format, session, writer->path);
+	pgt_format_header(&format, session, writer->path, pgt_clock_now());
 	pgt_format_free(&format);
 	pgt_writer_mark(writer);
 	/* no file is better than one without a head */

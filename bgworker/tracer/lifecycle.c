@@ -267,8 +267,10 @@ begin_file(PgtTracer *tracer, bool resume)
 
 	pgt_format_init(format, &tracer->writer.buffer);
 	format->wall_clock_ns = pgt_clock_now();
+	tracer->parts = pgt_parts_create();
 	if (!resume)
 		return;
+	pgt_parts_resume(tracer->parts, tracer->writer.part);
 	restore_counters(tracer);
 	/* what was lost with the old worker's memory can't be counted */
 	pgt_format_note(format,
@@ -570,6 +572,7 @@ pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
 
 	pgt_merge_free(&tracer->merge);
 	pgt_format_free(&tracer->format);
+	pgt_parts_free(tracer->parts);
 	pgt_relations_forget(&tracer->relations);
 	if (tracer->cursors.data != NULL)
 		pfree(tracer->cursors.data);

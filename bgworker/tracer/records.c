@@ -8,11 +8,15 @@
 #include "postgres.h"
 
 #include "bgworker/trace/sound.h"
+#include "bgworker/tracer/next_part.h"
 #include "bgworker/tracer/records.h"
 #include "bgworker/tracer/waits.h"
 
 /* So much of statements' texts is kept while the file can't be written. */
 #define CURSORS_MAX		(1024 * 1024)
+
+/* So much is shown of one that is longer than a part of a trace may be. */
+#define SHORT_TEXT_LEN	1024
 
 /* Bytes that a record's text may take in the file */
 static uint64
@@ -46,8 +50,10 @@ find_room(PgtTracer *tracer, const PgtRecord *record)
 	PgtWriter  *writer = &tracer->writer;
 	uint64		space = space_needed(record);
 
+	pgt_next_part_if_full(tracer, space, record->time_ns);
 	if (pgt_writer_has_room_for(writer, space))
 		return true;
+	tracer->too_long |= !writer->failing;
 	if (record->type != PGT_RECORD_CURSOR || !writer->failing ||
 		writer->limited || tracer->cursors.len + space > CURSORS_MAX)
 		return false;
@@ -55,6 +61,28 @@ find_room(PgtTracer *tracer, const PgtRecord *record)
 		initStringInfo(&tracer->cursors);
 	tracer->format.out = &tracer->cursors;
 	return true;
+}
+
+/*
+ * A statement whose text is longer than any part of the trace may be: the lines
+ * after it need it, so its beginning is shown, with the length of all.
+ */
+static const PgtRecord *
+shorten(const PgtRecord *record)
+{
+	static union
+	{
+		PgtCursorRecord record;
+		char		bytes[sizeof(PgtCursorRecord) + SHORT_TEXT_LEN];
+	}			cursor;
+	uint32		len = Min(record->text_len, SHORT_TEXT_LEN);
+
+	memcpy(&cursor, record, sizeof(PgtCursorRecord) + len);
+	if (cursor.record.full_len == 0)
+		cursor.record.full_len = cursor.record.total_len;
+	cursor.record.total_len = len;
+	cursor.record.header.text_len = len;
+	return &cursor.record.header;
 }
 
 void
@@ -77,6 +105,13 @@ pgt_tracer_put_record(void *arg, const PgtRecord *record)
 	{
 		pgt_tracer_tell_losses(tracer);
 		has_room = find_room(tracer, record);
+		if (!has_room && tracer->too_long &&
+			record->type == PGT_RECORD_CURSOR)
+		{
+			record = shorten(record);
+			has_room = find_room(tracer, record);
+			tracer->too_long = false;
+		}
 	}
 	len = tracer->format.out->len;
 	pgt_format_record(&tracer->format, record);
@@ -85,6 +120,8 @@ pgt_tracer_put_record(void *arg, const PgtRecord *record)
 		pgt_tracer_discard(tracer, len, is_event ? 1 : 0);
 		return;
 	}
+	if (record->type != PGT_RECORD_TEXT)
+		pgt_parts_record(tracer->parts, record);
 	if (tracer->format.text_left == 0)
 		tracer->format.out = &tracer->writer.buffer;
 	if (is_event)

@@ -192,7 +192,7 @@ tell(PgtTracer *tracer, uint64 nlost, const char *what)
 static const char *
 why_discarded(const PgtTracer *tracer)
 {
-	if (tracer->writer.limited)
+	if (tracer->writer.limited || tracer->too_long)
 		return "EVENTS: THE FILE'S SIZE IS LIMITED";
 	return tracer->paused ?
 		"EVENTS: LESS THAN PG_TRACE.MIN_FREE_SPACE WAS FREE" :
@@ -208,7 +208,7 @@ pgt_tracer_tell_losses(PgtTracer *tracer)
 	{
 		tell(tracer, tracer->discarded - tracer->told_discarded,
 			 why_discarded(tracer));
-		tracer->paused = false;
+		tracer->paused = tracer->too_long = false;
 		tracer->told_discarded = tracer->discarded;
 	}
 	if (tracer->cursors.len > 0)
@@ -259,7 +259,8 @@ pgt_tracer_show_counters(PgtTracer *tracer)
 {
 	PgtSession *session = tracer->session;
 
-	pg_atomic_write_u64(&session->bytes_written, tracer->writer.bytes);
+	pg_atomic_write_u64(&session->bytes_written,
+						tracer->writer.bytes_before + tracer->writer.bytes);
 	pg_atomic_write_u64(&session->sql_events, tracer->sql_events);
 	pg_atomic_write_u64(&session->wait_events, tracer->wait_events);
 	pg_atomic_write_u64(&session->lost_events,

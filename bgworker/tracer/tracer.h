@@ -7,6 +7,7 @@
 
 #include "bgworker/trace/format.h"
 #include "bgworker/trace/merge.h"
+#include "bgworker/trace/parts.h"
 #include "bgworker/trace/writer.h"
 #include "bpf/pg_trace.h"
 #include "extension/session.h"
@@ -101,6 +102,7 @@ typedef struct PgtTracer
 	PgtMerge	merge;
 	PgtFormat	format;
 	PgtWriter	writer;
+	PgtParts   *parts;			/* what a further part of the trace needs */
 	StringInfoData cursors;		/* statements that a gap in the file would
 								 * hide, to be written after it */
 
@@ -118,6 +120,7 @@ typedef struct PgtTracer
 
 	uint64		lost_in_all;	/* when the trace has ended */
 
+	bool		too_long;		/* some were for any part of the trace */
 	bool		paused;			/* some were, for want of free space */
 	bool		write_failed;	/* the last flush did, and the log says so */
 	bool		unreachable;	/* the file's path couldn't be followed */

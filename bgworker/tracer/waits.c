@@ -15,6 +15,7 @@
 #include "bgworker/trace/wait_names.h"
 #include "bgworker/tracer/blockers.h"
 #include "bgworker/tracer/cpu.h"
+#include "bgworker/tracer/next_part.h"
 #include "bgworker/tracer/waits.h"
 #include "extension/arrival.h"
 #include "extension/clock.h"
@@ -59,12 +60,15 @@ static void
 put_wait(PgtTracer *tracer, PgtWait *wait)
 {
 	bool		has_room;
+	uint32		cursor;
 	int			len;
 
 	tracer->client_waited |= wait->name->for_client;
 	tracer->last_start_ns = wait->start_ns;
 	pgt_tracer_tell_losses(tracer);
+	pgt_next_part_if_full(tracer, 0, wait->end_ns);
 	has_room = pgt_writer_has_room(&tracer->writer);
+	cursor = pgt_format_cursor(&tracer->format, wait->name->for_client);
 	len = tracer->format.out->len;
 	wait->relations = &tracer->relations;
 	for (int i = 0; i < PGT_KEPT_BLOCKERS; i++)
@@ -79,6 +83,7 @@ put_wait(PgtTracer *tracer, PgtWait *wait)
 		pgt_tracer_discard(tracer, len, 1);
 		return;
 	}
+	pgt_parts_wait(tracer->parts, cursor, wait->end_ns - wait->start_ns);
 	pgt_tracer_count_wait(tracer);
 	pgt_tracer_flush_if_much(tracer);
 }

@@ -63,7 +63,8 @@ test_header(void)
 
 	new_day();
 	format.wall_clock_ns = 0;
-	pgt_format_header(&format, &session, "/d/a\nb.trc");
+	pgt_format_header(&format, &session, "/d/a\nb.trc",
+					  test_now_ns);
 	wrote(expected, "the head of a file");
 	pfree(expected);
 
@@ -71,7 +72,8 @@ test_header(void)
 	new_day();
 	format.wall_clock_ns = 0;
 	expected = expected_header("***");
-	pgt_format_header(&format, &session, "/d/a\nb.trc");
+	pgt_format_header(&format, &session, "/d/a\nb.trc",
+					  test_now_ns);
 	wrote(expected, "an application's name that is hidden");
 	pfree(expected);
 	test_secret = NULL;

@@ -96,6 +96,41 @@ test_none(void)
 	is_none(long_name);
 }
 
+/* Names of a trace's parts */
+static void
+part(const char *of, unsigned number, const char *expected)
+{
+	char		name[PGT_TRACE_NAME_LEN];
+	PgtTraceName parsed;
+
+	ok(pgt_trace_name_part(name, of, number), "part %u of %s", number, of);
+	is(name, expected, expected);
+	ok(pgt_trace_name_parse(name, &parsed) && parsed.part == number,
+	   "is read as part %u", parsed.part);
+}
+
+static void
+test_parts(void)
+{
+	const char *first = "pg_trace_1_20231114T221320_a.trc";
+	const char *of_role = "pg_trace_1_20231114T221320.16384.trc";
+	char		name[PGT_TRACE_NAME_LEN];
+
+	part(first, 2, "pg_trace_1_20231114T221320_a.p2.trc");
+	part("pg_trace_1_20231114T221320_a.p2.trc", 3,
+		 "pg_trace_1_20231114T221320_a.p3.trc");
+	part("pg_trace_1_20231114T221320_a.p10.trc", 1, first);
+	part(of_role, 4294967295, "pg_trace_1_20231114T221320.p4294967295.16384.trc");
+	part("pg_trace_1_20231114T221320.p2.16384.trc", 1, of_role);
+	ok(!pgt_trace_name_part(name, "x.trc", 2), "no part of what is no trace");
+	is_none("pg_trace_1_20231114T221320.p1.trc");
+	is_none("pg_trace_1_20231114T221320.p0.trc");
+	is_none("pg_trace_1_20231114T221320.p.trc");
+	is_none("pg_trace_1_20231114T221320.p02.trc");
+	is_none("pg_trace_1_20231114T221320.p4294967296.trc");
+	is_none("pg_trace_1_20231114T221320.16384.p2.trc");
+}
+
 static void
 folder(int number, const char *expected)
 {
@@ -141,6 +176,7 @@ main(void)
 {
 	test_made();
 	test_none();
+	test_parts();
 	test_folders();
 	return done();
 }

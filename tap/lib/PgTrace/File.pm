@@ -52,7 +52,7 @@ my $iso = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00/;
 Reference to the list of a trace file's records (of one that is compressed as
 well, or of such a file's contents), each a hash with
 
-  type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'RUNNING', 'EXIT',
+  type     'HEADER', 'TIME', 'CONTEXT', 'NOTE', 'LOST', 'SUMMARY', 'RUNNING', 'EXIT',
            'WAITING', 'ENDED', 'CURSOR', 'PARSE', 'EXEC', 'FETCH', 'CLOSE', 'BINDS',
            'WAIT', 'RUN QUEUE' (a WAIT for a CPU, which is no event of
            PostgreSQL's), 'STAT', 'XCTEND', 'ERROR' or 'PARSE ERROR'
@@ -286,6 +286,9 @@ my $note = qr/
 	| THE\ WORKER\ STOPS
 	| TRACE\ CONTINUED\ AFTER\ A\ RESTART\ OF\ THE\ WORKER,\ EVENTS\ MAY\ BE\ MISSING\ HERE
 	| CONTINUED\ FROM\ FILE\ .+:\ .+
+	| PART\ \d+\ OF\ A\ TRACE:\ CONTINUED\ FROM\ FILE\ \S+
+	| PARTS\ 2\ TO\ \d+\ ARE\ MISSING:\ THE\ SIZE\ IS\ LIMITED\ TO\ \d+\ MB
+	| SUMS\ AND\ STATEMENTS\ MAY\ BE\ MISSING:\ THE\ WORKER\ WAS\ RESTARTED
 	| DUMP\ FILE\ SIZE\ IS\ LIMITED\ TO\ \d+\ BYTES\ \*\*\*
 /x;
 
@@ -333,10 +336,13 @@ sub parse_stars
 		})
 	  if $text =~
 	  /^HELD UP BY PG_TRACE: (\d+) us(?: \(attach=(\d+) library=(\d+) queue=(\d+) stop=(\d+)\))?$/;
+	return add($parser, 'SUMMARY', fields => { sqlid => "$1", $2 =~ / (\w+)=(\d+)/g })
+	  if $text =~
+	  /^SUMMARY sqlid=(others|[0-9a-df-hjkmnp-z]{13})( dep=\d+ parse=\d+ exec=\d+ fetch=\d+ c=\d+ e=\d+ p=\d+ cr=\d+ cu=\d+ r=\d+ events=\d+ ela=\d+)$/;
 	return add($parser, 'EXIT', fields => { code => $1 })
 	  if $text =~ /^PROCESS EXITS, code=(-?\d+)$/;
 	return add($parser, 'ENDED', text => $text)
-	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: CONTINUED IN ANOTHER FILE|: ITS ENTRY IN SHARED MEMORY IS CORRUPT|: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
+	  if $text =~ /^TRACE ENDED(: THE PROCESS HAS ENDED|: CONTINUED IN ANOTHER FILE|: CONTINUED IN FILE \S+|: ITS ENTRY IN SHARED MEMORY IS CORRUPT|: THE SERVER OR ITS WORKER WAS RESTARTED, EVENTS MAY BE MISSING)?$/;
 	return add($parser, 'NOTE', text => $text) if $text =~ /^$note$/;
 	refuse($parser, "unknown note: $text");
 	return;

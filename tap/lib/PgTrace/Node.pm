@@ -438,7 +438,10 @@ sub trace_files
 	{
 		my ($of, $time, $number) =
 		  $file =~ /pg_trace_(\d+)_(\w+T\d+)(?:_(\d+))?[^\/]*$/;
-		$order{$file} = sprintf '%s %09d %09d', $time, $of, $number // 1;
+		my ($part) = $file =~ /\.p(\d+)\./;
+
+		$order{$file} = sprintf '%s %09d %09d %09d', $time, $of, $number // 1,
+		  $part // 1;
 	}
 	my @files = sort { $order{$a} cmp $order{$b} } keys %order;
 	return @files;

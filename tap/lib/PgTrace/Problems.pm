@@ -160,6 +160,9 @@ sub check_cursor
 	my ($state, $record, $say) = @_;
 	my $cursor = $record->{cursor};
 
+	# a part of a trace, of which another worker had written the part before
+	$state->{unknown} = 1
+	  if ($record->{text} // '') =~ /^SUMS AND STATEMENTS MAY BE MISSING/;
 	return unless defined $cursor;
 	if ($record->{type} eq 'CURSOR')
 	{
@@ -170,7 +173,7 @@ sub check_cursor
 		return;
 	}
 	$say->("cursor #$cursor is unknown")
-	  unless $state->{cursors}{$cursor};
+	  unless $state->{cursors}{$cursor} || $state->{unknown};
 	delete $state->{cursors}{$cursor}
 	  if $record->{type} eq 'CLOSE' && $record->{fields}{type} == 0 && $cursor;
 	return;
@@ -197,7 +200,8 @@ sub check_held
 
 	$state->{held} += $fields->{ela}
 	  if $record->{type} eq 'WAIT' && $fields->{nam} eq 'pg_trace';
-	$state->{limited} = 1 if ($record->{text} // '') =~ /^DUMP FILE SIZE/;
+	$state->{limited} = 1
+	  if ($record->{text} // '') =~ /^DUMP FILE SIZE|^PART \d/;
 	$say->("held up for $fields->{us}, not " . ($state->{held} // 0))
 	  if $record->{type} eq 'HELD'
 	  && !$state->{limited}

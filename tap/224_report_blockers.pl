@@ -106,7 +106,7 @@ is(sum0(map { $_->{count} } @{ $report->{calls} }),
 	scalar @calls, 'number of calls');
 is( sprintf('%.6f', sum0(map { $_->{total_s} } @{ $report->{waits} })),
 	sprintf('%.6f',
-		sum0(map { $_->{fields}{ela} } map { PgTrace::File::of_type($_, 'WAIT') } @traces) / 1e6),
+		sum0(map { $_->{fields}{ela} } map { PgTrace::File::of_type($_, 'WAIT', 'RUN QUEUE') } @traces) / 1e6),
 	'waits add up');
 my ($nested) = grep { $_->{text} =~ /sum\(g\)/ } @{ $report->{calls} };
 is($nested->{depth}, 1, 'a nested statement is at its depth');

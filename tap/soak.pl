@@ -146,7 +146,9 @@ sub look_when_quiet
 	{
 		$found = resources();
 		return $found
-		  if defined $found && (!defined $first_quiet || !grew($found));
+		  if defined $found
+		  && !$found->{links}
+		  && (!defined $first_quiet || !grew($found));
 		sleep(0.1);
 	}
 	return $found;

@@ -183,7 +183,8 @@ sub events_of
 		$events{sql}++
 		  if $type =~
 		  /^(?:CURSOR|PARSE|EXEC|FETCH|CLOSE|BINDS|STAT|XCTEND|ERROR|PARSE ERROR|CONTEXT|EXIT)$/
-		  || ($type eq 'NOTE' && $record->{text} =~ /^TRACING OPTIONS:/);
+		  || ($type eq 'NOTE'
+			&& $record->{text} =~ /^(?:TRACING OPTIONS:|PARALLEL LEADER:)/);
 		# at the end of such a text stands a CLOSE
 		$events{sql}-- if $type eq 'PARSE ERROR';
 	}

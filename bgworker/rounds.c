@@ -136,14 +136,22 @@ pgt_rounds_drain(void)
  * waits back.
  */
 void
-pgt_rounds_drain_last(PgtTracer *tracer)
+pgt_rounds_drain_last(void)
 {
-	for (int i = 0; i < MAX_LAST_ROUNDS; i++)
+	bool		done = false;
+
+	for (int i = 0; !done && i < MAX_LAST_ROUNDS; i++)
 	{
 		(void) pgt_rounds_drain();
-		if (pgt_tracer_is_drained(tracer))
-			break;
-		pgt_tracer_give_up_text(tracer);
+		done = true;
+		for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
+			 tracer = pgt_tracers_next(tracer))
+		{
+			if (!tracer->ending || pgt_tracer_is_drained(tracer))
+				continue;
+			pgt_tracer_give_up_text(tracer);
+			done = false;
+		}
 	}
 }
 

@@ -21,10 +21,10 @@ extern void pgt_rounds_look_for_blockers(void);
 extern int	pgt_rounds_drain(void);
 
 /*
- * Write what there is of a trace whose probes are detached, and with it what
+ * Write what there is of the traces whose probes are detached, and with it what
  * there is of all others.
  */
-extern void pgt_rounds_drain_last(PgtTracer *tracer);
+extern void pgt_rounds_drain_last(void);
 
 /* A time before which all is in the traces' files */
 extern uint64 pgt_rounds_drained_ns(void);

@@ -11,6 +11,7 @@
 
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "postmaster/interrupt.h"
 #include "storage/latch.h"
 
 #include "bgworker/files.h"
@@ -21,6 +22,7 @@
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/libraries.h"
 #include "bgworker/tracer/lifecycle.h"
+#include "bgworker/tracer/probed.h"
 #include "bgworker/tracer/sampling.h"
 #include "bgworker/tracer/silence.h"
 #include "bgworker/tracers.h"
@@ -47,18 +49,33 @@ pgt_traces_use(PgtProbes *new_probes, const char *error)
  * ----------
  */
 
-/* A trace that can't begin: tell whoever waits for it. */
+/*
+ * A trace that can't begin: tell whoever waits for it, or the log if nobody does
+ * any longer.
+ */
 static void
 refuse(int slot, const char *error)
 {
 	PgtSession *session = &pgt_sessions[slot];
 	bool		locked = pgt_entry_lock(LW_EXCLUSIVE);
+	int			pid = session->pid;
+	int			proc_number = session->proc_number;
+	uint32		flag = slot + 1;
+	bool		went_on;
 
+	/* first the flag, then the look at the writer: see emit.c */
+	if (proc_number >= 0 && proc_number < pgt_nprocs)
+		pg_atomic_compare_exchange_u32(&pgt_flags[proc_number], &flag, 0);
+	went_on = pg_atomic_read_u64(&session->went_on_ns) != 0;
 	strlcpy(session->last_error, error, PGT_ERROR_LEN);
 	session->failed_generation = session->generation;
 	session->state = PGT_SESSION_FREE;
 	pgt_entry_unlock(locked);
 	pgt_entry_changed(slot);
+	if (went_on)
+		ereport(LOG,
+				(errmsg("session of process %d could not be traced: %s",
+						pid, error)));
 }
 
 /* If it is a parallel worker, connect its file with its leader's. */
@@ -194,9 +211,30 @@ look_at_slot(int slot)
 	}
 }
 
+/* How many ask for a trace at this moment */
+static int
+count_requests(void)
+{
+	int			nrequests = 0;
+
+	for (int i = 0; i < pgt_nsessions; i++)
+	{
+		volatile const PgtSession *session = &pgt_sessions[i];
+
+		nrequests += !pgt_tracers[i].in_use &&
+			session->state == PGT_SESSION_STARTING;
+	}
+	return nrequests;
+}
+
 void
 pgt_traces_handle_requests(void)
 {
+	/* they may ask because of it */
+	if (ConfigReloadPending)
+		return;
+	if (probes != NULL)
+		pgt_probes_expect(probes, count_requests());
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
 		if (pgt_tracers[i].in_use)
@@ -275,13 +313,9 @@ begin_in(PgtSession *session, PgtWriter *file, const PgtTracer *former)
 static void
 end(PgtTracer *tracer)
 {
-	struct pgt_wait_state last = pgt_tracer_detach(tracer, probes);
-	PgtSession *next;
-	PgtWriter  *file;
+	PgtSession *next = pgt_tracer_end(tracer, last_line(tracer));
+	PgtWriter  *file = tracer->successor;
 
-	pgt_rounds_drain_last(tracer);
-	next = pgt_tracer_end(tracer, &last, last_line(tracer));
-	file = tracer->successor;
 	ended_hits += tracer->hits;
 	ended_lost += tracer->lost_in_all;
 	if (next != NULL)
@@ -299,20 +333,33 @@ int
 pgt_traces_end(void)
 {
 	int			nwaiting = 0;
+	int			nending = 0;
 
 	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
 		 tracer = pgt_tracers_next(tracer))
 	{
 		if (!tracer->gone && !tracer->stopping)
 			continue;
-		if (!pgt_tracer_can_end(tracer))
+		if (pgt_tracer_can_end(tracer))
 		{
-			nwaiting++;
-			continue;
+			pgt_tracer_detach(tracer, probes);
+			nending++;
 		}
-		end(tracer);
-		pgt_housekeeping_wanted();
+		else
+			nwaiting++;
 	}
+	if (nending == 0)
+		return nwaiting;
+
+	/* one last round for all of them: each goes through all traces */
+	pgt_rounds_drain_last();
+	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
+		 tracer = pgt_tracers_next(tracer))
+	{
+		if (tracer->ending)
+			end(tracer);
+	}
+	pgt_housekeeping_wanted();
 	return nwaiting;
 }
 
@@ -321,7 +368,7 @@ pgt_traces_stop(void)
 {
 	for (PgtTracer *tracer = pgt_tracers_next(NULL); tracer != NULL;
 		 tracer = pgt_tracers_next(tracer))
-		tracer->stopping = true;
+		tracer->stopping = tracer->disabled = true;
 	while (pgt_traces_end() > 0)
 	{
 		(void) pgt_rounds_drain();

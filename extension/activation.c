@@ -31,11 +31,12 @@
 #include "extension/executions.h"
 #include "extension/guc.h"
 #include "extension/libraries.h"
+#include "extension/nesting.h"
 #include "extension/options.h"
 #include "extension/session.h"
 
-/* How long the first statement of a session with pg_trace.session waits */
-#define START_TIMEOUT_MS	2000
+/* How long SET pg_trace.session = off waits for the end of the file */
+#define STOP_TIMEOUT_MS	2000
 
 /*
  * The flag that the hooks test: this process's in shared memory once that is
@@ -70,6 +71,7 @@ send_exit(int code, Datum arg pg_attribute_unused())
 		record->code = code;
 		pgt_emit_commit();
 	}
+	pg_atomic_write_u32(&pgt_trace.session->exits, 1);
 	pgt_emit_detach();
 }
 
@@ -153,6 +155,7 @@ follow_setting(bool may_wait)
 
 		memset(&self, 0, sizeof(self));
 		pgt_session_describe_self(&self);
+		self.bare = pgt_libraries_are_inherited();
 		self.owner = pgt_session_owner;
 		self.options.waits = pgt_waits;
 		self.options.binds = pgt_binds;
@@ -162,7 +165,7 @@ follow_setting(bool may_wait)
 		strlcpy(self.options.identifier, pgt_tracefile_identifier,
 				NAMEDATALEN);
 		setting_owner = self.owner;
-		started_by_setting = pgt_control_start(&self, START_TIMEOUT_MS,
+		started_by_setting = pgt_control_start(&self, pgt_attach_timeout, true,
 											   path, error, &hint, &sqlstate);
 		if (!started_by_setting)
 			warn(error, hint, sqlstate);
@@ -170,9 +173,10 @@ follow_setting(bool may_wait)
 	else if (!wanted && started_by_setting)
 	{
 		started_by_setting = false;
-		if (pgt_emit_active())
+		/* if tracing is disabled, the worker ends the trace by itself */
+		if (pgt_emit_active() && pgt_enabled)
 			(void) pgt_control_stop(MyProcPid, setting_owner,
-									START_TIMEOUT_MS, path, error, &hint,
+									STOP_TIMEOUT_MS, path, error, &hint,
 									&sqlstate);
 	}
 }
@@ -215,10 +219,10 @@ follow_leader(void)
 	memset(&self, 0, sizeof(self));
 	LWLockAcquire(pgt_lock, LW_SHARED);
 	session = pgt_session_find(leader->pid);
-	traced = session != NULL && session->state == PGT_SESSION_ACTIVE;
+	traced = session != NULL && session->state != PGT_SESSION_STOPPING;
 	if (traced)
 	{
-		memcpy(&self, session, offsetof(PgtSession, started_at));
+		memcpy(&self, session, offsetof(PgtSession, requested_ns));
 		self.leader_cursor = pgt_leader_cursor;
 	}
 	LWLockRelease(pgt_lock);
@@ -227,7 +231,7 @@ follow_leader(void)
 
 	/* the connection's names are the leader's */
 	pgt_session_describe_self(&self);
-	if (pgt_control_start(&self, START_TIMEOUT_MS, path, error, &hint,
+	if (pgt_control_start(&self, pgt_attach_timeout, true, path, error, &hint,
 						  &sqlstate))
 		/* nothing to do, unless the trace asked for at the fork came late */
 		(void) pgt_arrival_complete();
@@ -237,6 +241,32 @@ follow_leader(void)
 				 errmsg("parallel worker of traced process %d could not be traced: %s",
 						leader->pid, error),
 				 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+/*
+ * The worker has ended the trace because tracing was disabled.  That may be over
+ * by now: this process knows it when the statement has ended in which it is.
+ */
+static void
+follow_worker(void)
+{
+	static TimestampTz postponed_in = 0;
+	pg_atomic_uint32 *flag = &pgt_flags[PGT_PROC_NUMBER(MyProc)];
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+	uint32		value = PGT_LOOK_AGAIN;
+
+	if (pg_atomic_read_u32(flag) != PGT_LOOK_AGAIN)
+		return;
+	if (postponed_in == 0)
+		postponed_in = statement;
+	/* the calls of one that has failed may still be open */
+	if (pgt_call_depth > 0 && postponed_in == statement)
+		return;
+	postponed_in = 0;
+	if (!pg_atomic_compare_exchange_u32(flag, &value, 0))
+		return;
+	started_by_setting = false;
+	pgt_trace_recheck();
 }
 
 /* Act upon settings, if there is time for that, and upon the flag. */
@@ -254,6 +284,7 @@ check(bool may_wait)
 	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
 		return;
 
+	follow_worker();
 	checking = true;
 	PG_TRY();
 	{
@@ -280,6 +311,29 @@ check(bool may_wait)
 		join_trace(value - 1);
 }
 
+/*
+ * Probes were attached after this process had gone on: what relation a file
+ * belongs to, the worker learns from when it is opened.
+ */
+static void
+follow_late_probes(void)
+{
+	static uint32 seen_generation = 0;
+	static uint32 seen = 0;
+	uint32		late;
+
+	if (pgt_trace.session == NULL || !pgt_trace.options.waits)
+		return;
+	if (seen_generation != pgt_trace.generation)
+		seen = 0;
+	seen_generation = pgt_trace.generation;
+	late = pg_atomic_read_u32(&pgt_trace.session->late_probes);
+	if (likely(late == seen) || !IsTransactionState())
+		return;
+	seen = late;
+	pgt_forget_open_files();
+}
+
 /* The flag is set: is it for an active trace of this process? */
 bool
 pgt_trace_look(void)
@@ -288,6 +342,7 @@ pgt_trace_look(void)
 		check(true);
 	pgt_calls_follow();
 	pgt_options_follow();
+	follow_late_probes();
 	return pgt_emit_active();
 }
 

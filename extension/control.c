@@ -6,6 +6,11 @@
  * by filling a slot of the registry, and waits.  The worker opens the file and
  * attaches the probes, sets the flag that the traced process's hooks test, and
  * reports back in the slot.
+ *
+ * Who asks for its own trace sets its flag itself, at once: its records wait
+ * in the queue until the worker comes to read them.  So such a process need not
+ * wait for the worker for long.  It goes on when its time is up, and only its
+ * waits are missing until its probes are attached.
  */
 #include "postgres.h"
 
@@ -13,55 +18,83 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
+#include "extension/clock.h"
+#include "extension/compat.h"
 #include "extension/control.h"
 #include "extension/guc.h"
 #include "extension/options.h"
 #include "extension/tracer_wait.h"
 
-/* How often, and how far apart, the worker is asked again */
+/* How often, and how far apart, a worker that has tracing disabled is asked */
 #define RETRIES			20
 #define RETRY_MS		50
 
 /* How long a worker that isn't running is waited for: it is restarted. */
 #define RESTART_TIMEOUT_MS	2000
 
+/* As many of those that could be stopped are named. */
+#define MAX_NAMED		3
+
+/* A request to start a trace, and where it is to say why it failed */
+typedef struct Request
+{
+	const PgtSession *description;
+	bool		may_go_on;		/* see pgt_control_start() */
+	TimestampTz deadline;
+	PgtTracerWait wait;			/* all of its waits are one */
+	char	   *error;
+	const char **hint;
+	int		   *sqlstate;
+} Request;
+
+static TimestampTz
+deadline_after(int ms)
+{
+	return TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+}
+
 /*
- * Wait until a session is no longer in a given state.  Returns false if it
- * still is after timeout_ms.
+ * Sleep until the awaited slot has changed, or the deadline.  Returns false if
+ * that has passed, or if the caller would go on and what comes next raises an
+ * error.
  */
 static bool
-wait_while(PgtSession *session, uint32 generation, PgtSessionState state,
-		   enum pgt_tracer_reason reason, int timeout_ms)
+sleep_until(const PgtTracerWait *wait, TimestampTz deadline, bool may_go_on)
 {
-	PgtTracerWait wait;
-	TimestampTz deadline;
-	bool		over = false;
+	long		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+														  deadline);
+
+	if (left_ms <= 0)
+		return false;
+	pgt_tracer_wait_sleep(wait, left_ms);
+	if (may_go_on && (QueryCancelPending || ProcDiePending))
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+/*
+ * Wait until a session is no longer in a given state.  Returns false if it
+ * still is at the deadline.
+ */
+static bool
+wait_while(const PgtTracerWait *wait, PgtSession *session, uint32 generation,
+		   PgtSessionState state, TimestampTz deadline, bool may_go_on)
+{
+	bool		over;
 
 	if (pgt_shared->worker.proc_number < 0)
 	{
 		pgt_session_wake_everyone();
-		timeout_ms = Min(timeout_ms, RESTART_TIMEOUT_MS);
+		deadline = Min(deadline, deadline_after(RESTART_TIMEOUT_MS));
 	}
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
-
-	pgt_tracer_wait_begin(&wait, reason, session);
-	for (;;)
+	pgt_session_await(session);
+	do
 	{
-		long		left_ms;
-
 		LWLockAcquire(pgt_lock, LW_SHARED);
 		over = session->generation != generation || session->state != state;
 		LWLockRelease(pgt_lock);
-		if (over)
-			break;
-
-		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-												  deadline);
-		if (left_ms <= 0)
-			break;
-		pgt_tracer_wait_sleep(&wait, left_ms);
-		CHECK_FOR_INTERRUPTS();
-	}
+	} while (!over && sleep_until(wait, deadline, may_go_on));
 	pgt_tracer_wait_end();
 	return over;
 }
@@ -91,6 +124,11 @@ explain_silence(char *error, const char **hint)
 	}
 }
 
+/* ----------
+ * Places
+ * ----------
+ */
+
 /*
  * Is there a slot that the worker will soon have free?  Caller holds the lock.
  */
@@ -99,9 +137,10 @@ some_slot_is_ending(void)
 {
 	for (int i = 0; i < pgt_nsessions; i++)
 	{
-		const PgtSession *session = &pgt_sessions[i];
+		PgtSession *session = &pgt_sessions[i];
 
 		if (session->state == PGT_SESSION_STOPPING ||
+			pg_atomic_read_u32(&session->exits) != 0 ||
 			(session->proc_number >= 0 && session->proc_number < pgt_nprocs &&
 			 ProcGlobal->allProcs[session->proc_number].pid != session->pid))
 			return true;
@@ -110,84 +149,183 @@ some_slot_is_ending(void)
 }
 
 /*
- * The slot that traces what description describes, taken if there is none
- * yet; NULL with the reason if that can't be.  A trace of the process that is
- * about to end is waited for; *retry is set if others are about to.
+ * The oldest traces that requester could stop, in pids.  Returns how many that
+ * are.  Caller holds the lock.
  */
-static PgtSession *
-take_slot(const PgtSession *description, int timeout_ms, uint32 *generation,
-		  char *error, const char **hint, int *sqlstate, bool *retry)
+static int
+find_oldest(Oid requester, int pids[MAX_NAMED])
 {
-	PgtSession *session;
-	bool		reserved;
+	TimestampTz after = 0;
+	int			npids = 0;
 
-	*retry = false;
-	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
-	session = pgt_session_find(description->pid);
-	if (session != NULL && session->state == PGT_SESSION_STOPPING)
+	while (npids < MAX_NAMED)
 	{
-		*generation = session->generation;
-		LWLockRelease(pgt_lock);
-		if (!wait_while(session, *generation, PGT_SESSION_STOPPING,
-						PGT_TRACER_ATTACH, timeout_ms))
+		const PgtSession *oldest = NULL;
+
+		for (int i = 0; i < pgt_nsessions; i++)
 		{
-			explain_silence(error, hint);
-			return NULL;
-		}
-		LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
-		session = pgt_session_find(description->pid);
-	}
-	if (session != NULL &&
-		!pgt_options_change(session, description, error, hint, sqlstate))
-	{
-		LWLockRelease(pgt_lock);
-		return NULL;
-	}
-	if (session == NULL)
-		session = pgt_session_allocate(description);
-	if (session != NULL)
-		*generation = session->generation;
-	*retry = session == NULL && some_slot_is_ending();
-	reserved = pgt_session_is_reserved(description);
-	LWLockRelease(pgt_lock);
+			const PgtSession *session = &pgt_sessions[i];
 
-	if (session == NULL && reserved)
-	{
-		strlcpy(error,
+			if (session->state == PGT_SESSION_ACTIVE &&
+				(!OidIsValid(requester) || OidIsValid(session->owner)) &&
+				session->started_at > after &&
+				(oldest == NULL || session->started_at < oldest->started_at))
+				oldest = session;
+		}
+		if (oldest == NULL)
+			break;
+		after = oldest->started_at;
+		pids[npids++] = oldest->pid;
+	}
+	return npids;
+}
+
+/* Say in error and hint that there is no place.  Caller holds the lock. */
+static void
+explain_full(const Request *request)
+{
+	static char hint[256];
+	int			pids[MAX_NAMED];
+	int			npids = find_oldest(request->description->owner, pids);
+	bool		reserved = pgt_session_is_reserved(request->description);
+	int			len = 0;
+
+	if (reserved)
+		strlcpy(request->error,
 				"the remaining places are reserved for traces that superusers begin",
 				PGT_ERROR_LEN);
-		*hint = "Stop another trace, or have a superuser start this one.";
-	}
-	else if (session == NULL)
-	{
-		snprintf(error, PGT_ERROR_LEN,
+	else
+		snprintf(request->error, PGT_ERROR_LEN,
 				 "%d processes are being traced already",
 				 pgt_nsessions);
-		*hint = "Stop a trace, or increase pg_trace.max_sessions and restart the server.";
+	if (npids > 0)
+		len = snprintf(hint, sizeof(hint),
+					   "pg_trace_session(%d, false) stops the oldest trace", pids[0]);
+	for (int i = 1; i < npids; i++)
+		len += snprintf(hint + len, sizeof(hint) - len, "%s%d",
+						i == 1 ? ", the next ones are of processes " : " and ",
+						pids[i]);
+	snprintf(hint + len, sizeof(hint) - len, "%s%s",
+			 len > 0 ? ".  " : "", reserved ?
+			 "A superuser may start this one." :
+			 "To have more, increase pg_trace.max_sessions and restart the server.");
+	*request->hint = hint;
+}
+
+/* Have this process's hooks send records.  Caller holds the lock. */
+static void
+set_own_flag(const PgtSession *session)
+{
+	pg_atomic_exchange_u32(&pgt_flags[PGT_PROC_NUMBER(MyProc)],
+						   session - pgt_sessions + 1);
+}
+
+/*
+ * The slot that traces what the request describes, taken if there is none
+ * yet; NULL with the reason if that can't be.  A trace of the process that is
+ * about to end is waited for, and so are others if there is no place.
+ */
+static PgtSession *
+take_slot(const Request *request, uint32 *generation)
+{
+	const PgtSession *description = request->description;
+
+	for (;;)
+	{
+		PgtSession *session;
+		bool		failed = false;
+		bool		ending = false;
+
+		/* before the look: who frees a slot after that wakes this process */
+		pgt_session_await_any();
+		LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
+		session = pgt_session_find(description->pid);
+		if (session != NULL && session->state == PGT_SESSION_STOPPING)
+			ending = true;
+		else if (session != NULL)
+			failed = !pgt_options_change(session, description, request->error,
+										 request->hint, request->sqlstate);
+		else
+		{
+			session = pgt_session_allocate(description);
+			if (session != NULL && description->pid == MyProcPid)
+				set_own_flag(session);
+			else if (session == NULL)
+			{
+				ending = some_slot_is_ending();
+				explain_full(request);
+			}
+		}
+		if (session != NULL)
+			*generation = session->generation;
+		LWLockRelease(pgt_lock);
+
+		if (!ending)
+		{
+			pgt_tracer_wait_end();
+			return failed ? NULL : session;
+		}
+		pgt_session_wake_worker();
+		if (!sleep_until(&request->wait, request->deadline,
+						 request->may_go_on))
+		{
+			pgt_tracer_wait_end();
+			if (session != NULL)
+				explain_silence(request->error, request->hint);
+			return NULL;
+		}
 	}
-	return session;
+}
+
+/* ----------
+ * Starting
+ * ----------
+ */
+
+/*
+ * This process doesn't wait for its trace any longer.  Returns false if that
+ * has begun, or can't begin.
+ */
+static bool
+go_on(const Request *request, PgtSession *session, uint32 generation)
+{
+	bool		pending;
+
+	LWLockAcquire(pgt_lock, LW_EXCLUSIVE);
+	pending = session->generation == generation &&
+		session->state == PGT_SESSION_STARTING;
+	if (pending)
+	{
+		pg_atomic_write_u64(&session->waits_since_ns, request->wait.since_ns);
+		pg_atomic_write_u64(&session->went_on_ns, pgt_clock_now());
+	}
+	LWLockRelease(pgt_lock);
+	return pending;
 }
 
 /* One attempt of pgt_control_start(); *retry: another one may succeed. */
 static bool
-try_start(const PgtSession *description, int timeout_ms,
-		  char *path, char *error, const char **hint, int *sqlstate,
-		  bool *retry)
+try_start(const Request *request, char *path, bool *retry)
 {
 	uint32		generation;
-	PgtSession *session = take_slot(description, timeout_ms, &generation,
-									error, hint, sqlstate, retry);
+	PgtSession *session = take_slot(request, &generation);
 	bool		started;
 
+	*retry = false;
 	pgt_session_wake_worker();
 	if (session == NULL)
 		return false;
 
-	if (!wait_while(session, generation, PGT_SESSION_STARTING,
-					PGT_TRACER_ATTACH, timeout_ms))
+	if (!wait_while(&request->wait, session, generation, PGT_SESSION_STARTING,
+					request->deadline, request->may_go_on))
 	{
-		explain_silence(error, hint);
-		return false;
+		if (!request->may_go_on)
+		{
+			explain_silence(request->error, request->hint);
+			return false;
+		}
+		if (go_on(request, session, generation))
+			return true;
 	}
 
 	LWLockAcquire(pgt_lock, LW_SHARED);
@@ -198,7 +336,7 @@ try_start(const PgtSession *description, int timeout_ms,
 	else if (session->generation == generation &&
 			 session->failed_generation == generation)
 	{
-		strlcpy(error, session->last_error, PGT_ERROR_LEN);
+		strlcpy(request->error, session->last_error, PGT_ERROR_LEN);
 
 		/*
 		 * After a reload, this process may know before the worker does that
@@ -207,32 +345,41 @@ try_start(const PgtSession *description, int timeout_ms,
 		*retry = session->refused_disabled && pgt_enabled;
 	}
 	else
-		snprintf(error, PGT_ERROR_LEN, "the trace of process %d has ended",
-				 description->pid);
+		snprintf(request->error, PGT_ERROR_LEN,
+				 "the trace of process %d has ended",
+				 request->description->pid);
 	LWLockRelease(pgt_lock);
 	return started;
 }
 
 bool
 pgt_control_start(const PgtSession *description, int timeout_ms,
-				  char *path, char *error, const char **hint, int *sqlstate)
+				  bool may_go_on, char *path, char *error, const char **hint,
+				  int *sqlstate)
 {
-	PgtTracerWait wait;
+	Request		request = {
+		.description = description,
+		.may_go_on = may_go_on && description->pid == MyProcPid,
+		.deadline = deadline_after(timeout_ms),
+		.error = error,
+		.hint = hint,
+		.sqlstate = sqlstate,
+	};
 	bool		retry;
 
 	*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
+	path[0] = '\0';
+	pgt_tracer_wait_begin(&request.wait, PGT_TRACER_ATTACH, NULL);
 	for (int attempt = 0;; attempt++)
 	{
 		*hint = NULL;
-		if (try_start(description, timeout_ms, path, error, hint, sqlstate,
-					  &retry))
+		if (try_start(&request, path, &retry))
 			return true;
-		if (!retry || attempt >= RETRIES)
+		if (!retry || attempt >= RETRIES ||
+			!sleep_until(&request.wait,
+						 Min(request.deadline, deadline_after(RETRY_MS)),
+						 request.may_go_on))
 			return false;
-		pgt_tracer_wait_begin(&wait, PGT_TRACER_ATTACH, NULL);
-		pgt_tracer_wait_sleep(&wait, RETRY_MS);
-		pgt_tracer_wait_end();
-		CHECK_FOR_INTERRUPTS();
 	}
 }
 
@@ -242,6 +389,7 @@ pgt_control_stop(int pid, Oid requester, int timeout_ms,
 {
 	PgtSession *session;
 	uint32		generation;
+	PgtTracerWait wait;
 
 	*hint = NULL;
 	*sqlstate = ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
@@ -267,8 +415,9 @@ pgt_control_stop(int pid, Oid requester, int timeout_ms,
 	LWLockRelease(pgt_lock);
 
 	pgt_session_wake_worker();
-	if (!wait_while(session, generation, PGT_SESSION_STOPPING,
-					PGT_TRACER_STOP, timeout_ms))
+	pgt_tracer_wait_begin(&wait, PGT_TRACER_STOP, session);
+	if (!wait_while(&wait, session, generation, PGT_SESSION_STOPPING,
+					deadline_after(timeout_ms), false))
 	{
 		explain_silence(error, hint);
 		return false;

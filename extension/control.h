@@ -12,12 +12,15 @@
  * line in PgtSession) and wait until it does, or until it already did.
  * Returns true, with the file's name in path (MAXPGPATH bytes); or false with
  * the reason in error (PGT_ERROR_LEN bytes), its SQLSTATE, and perhaps a hint,
- * which is a constant or NULL.  Waits for timeout_ms at the most, twice if a
- * trace of that process has to end first; can be cancelled.
+ * which is static or NULL.  Waits for timeout_ms at the most; can be cancelled.
+ *
+ * If may_go_on is set and description is this process, it is traced even if
+ * the worker hasn't answered by then, or if the wait is cancelled: its records
+ * are kept, and the result is true, with an empty path.
  */
 extern bool pgt_control_start(const PgtSession *description, int timeout_ms,
-							  char *path, char *error, const char **hint,
-							  int *sqlstate);
+							  bool may_go_on, char *path, char *error,
+							  const char **hint, int *sqlstate);
 
 /*
  * Ask the worker to end the trace of a process, and wait until its file is

@@ -36,6 +36,18 @@ extern void pgt_emit_detach(void);
 extern bool pgt_emit_active(void);
 
 /*
+ * Are this process's waits traced by now, if they are to be?  If not, it has
+ * gone on before its probes were attached.
+ */
+static inline bool
+pgt_emit_has_probes(void)
+{
+	return pgt_trace.session != NULL &&
+		*(volatile PgtSessionState *) &pgt_trace.session->state !=
+		PGT_SESSION_STARTING;
+}
+
+/*
  * Between these two, nothing waits for room.  To be called where an error has
  * not been cleaned up after yet; nest.
  */

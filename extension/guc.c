@@ -21,6 +21,7 @@ int			pgt_node_timing = PGT_NODE_TIMING_SAMPLED;
 bool		pgt_node_waits = true;
 int			pgt_max_bind_length = 4096;
 int			pgt_max_sql_length = 1024 * 1024;
+int			pgt_attach_timeout = 200;
 int			pgt_on_overflow = PGT_OVERFLOW_WAIT;
 int			pgt_wait_probe = PGT_WAIT_PROBE_AUTO;
 int			pgt_queue_size = 1024;

@@ -57,6 +57,7 @@ extern int	pgt_node_timing;
 extern bool pgt_node_waits;
 extern int	pgt_max_bind_length;	/* bytes */
 extern int	pgt_max_sql_length; /* bytes */
+extern int	pgt_attach_timeout; /* ms */
 extern int	pgt_on_overflow;
 extern int	pgt_wait_probe;
 extern int	pgt_queue_size;		/* kB */

@@ -257,6 +257,11 @@ define_session_settings(void)
 							&pgt_max_sql_length, 1024 * 1024, 1024,
 							PGT_TEXT_MAX,
 							PGC_SUSET, GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_trace.attach_timeout",
+							"Longest time that a session waits until its waits are traced.",
+							"Then it goes on, and its file says from when on they are; 0 doesn't wait.",
+							&pgt_attach_timeout, 200, 0, 60000,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pg_trace.on_overflow",
 							 "What a traced session does when its queue is full.",
 							 NULL,

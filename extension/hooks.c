@@ -239,7 +239,7 @@ begin_first_run(PgtExecution *execution)
 {
 	PgtWatchOptions options = {
 		.shown = can_watch_nodes(),
-		.with_sums = execution->want_stat,
+		.with_sums = execution->want_stat && pgt_emit_has_probes(),
 		.rows_only = execution->rows_only,
 		.timing = execution->want_stat ? pgt_trace.options.node_timing :
 		PGT_NODE_TIMING_OFF,

@@ -28,6 +28,7 @@
 #include "extension/fork.h"
 #include "extension/guc_define.h"
 #include "extension/hooks.h"
+#include "extension/libraries.h"
 #include "extension/privilege.h"
 #include "extension/session.h"
 #include "extension/transaction.h"
@@ -56,6 +57,7 @@ _PG_init(void)
 		pgt_fork_install(pgt_worker_is_own);
 	}
 	pgt_session_install();
+	pgt_libraries_install();
 	pgt_worker_register();
 	pgt_hooks_install();
 	pgt_transaction_install();

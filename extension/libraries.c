@@ -16,18 +16,21 @@
 
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "utils/timestamp.h"
 
 #include "extension/emit.h"
+#include "extension/guc.h"
 #include "extension/libraries.h"
 #include "extension/tracer_wait.h"
-
-/* How long the worker is waited for, whatever the library is */
-#define TIMEOUT_MS		1000
 
 /* The loader's count at the last look, 0 if there was none in this trace */
 static unsigned long long seen = 0;
 static bool wait_at_first = false;
+
+/* The loader's count when the postmaster had loaded all that it does, or 0 */
+static unsigned long long inherited = 0;
+static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 
 static int
 take_count(struct dl_phdr_info *info, size_t size, void *arg)
@@ -47,6 +50,28 @@ count_loaded(void)
 	return count;
 }
 
+/* By now, all of shared_preload_libraries are loaded. */
+static void
+shmem_startup(void)
+{
+	if (prev_shmem_startup_hook)
+		prev_shmem_startup_hook();
+	inherited = count_loaded();
+}
+
+void
+pgt_libraries_install(void)
+{
+	prev_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = shmem_startup;
+}
+
+bool
+pgt_libraries_are_inherited(void)
+{
+	return inherited != 0 && count_loaded() == inherited;
+}
+
 void
 pgt_libraries_reset(bool remote, bool forked)
 {
@@ -64,7 +89,7 @@ wait_for_worker(PgtSession *session, uint32 wanted)
 {
 	PgtTracerWait wait;
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													   TIMEOUT_MS);
+													   pgt_attach_timeout);
 
 	/* without a check for interrupts: those must not end a hook halfway */
 	pgt_tracer_wait_begin(&wait, PGT_TRACER_LIBRARY, session);
@@ -92,7 +117,10 @@ void
 pgt_libraries_check(void)
 {
 	PgtSession *session = pgt_trace.session;
-	bool		wait = seen != 0 || wait_at_first;
+
+	/* who has gone on before there were any probes gets all of them later */
+	bool		wait = (seen != 0 || wait_at_first) &&
+		pgt_emit_has_probes();
 	unsigned long long count;
 	uint32		wanted;
 

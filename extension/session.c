@@ -19,6 +19,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
 #include "extension/session.h"
@@ -138,6 +139,10 @@ initialize(PgtShared *shared)
 		pg_atomic_init_u32(&session->libraries_wanted, 0);
 		pg_atomic_init_u32(&session->libraries_done, 0);
 		pg_atomic_init_u32(&session->options_version, 0);
+		pg_atomic_init_u64(&session->waits_since_ns, 0);
+		pg_atomic_init_u64(&session->went_on_ns, 0);
+		pg_atomic_init_u32(&session->late_probes, 0);
+		pg_atomic_init_u32(&session->exits, 0);
 		pg_atomic_init_u32(&session->writing, 0);
 		pg_atomic_init_u32(&session->waiting, 0);
 		pg_atomic_init_u32(&session->half_full, 0);
@@ -218,6 +223,7 @@ pgt_session_describe_self(PgtSession *session)
 			BGW_MAXLEN);
 	session->remote = false;
 	session->forked = false;
+	session->bare = false;
 	session->database = MyDatabaseId;
 	session->role = MyProc->roleId;
 	session->backend_start = MyStartTimestamp;
@@ -257,6 +263,7 @@ pgt_session_copy(PgtSession *copy, const PgtSession *session)
 	END_STRING(copy->last_error);
 	copy->remote = as_bool(&copy->remote);
 	copy->forked = as_bool(&copy->forked);
+	copy->bare = as_bool(&copy->bare);
 	copy->refused_disabled = as_bool(&copy->refused_disabled);
 
 	END_STRING(options->identifier);
@@ -310,6 +317,12 @@ pgt_session_await(const PgtSession *session)
 						   session == NULL ? 0 : session - pgt_sessions + 1);
 }
 
+void
+pgt_session_await_any(void)
+{
+	pg_atomic_exchange_u32(&pgt_waiters[PGT_PROC_NUMBER(MyProc)], PGT_ANY_SLOT);
+}
+
 static int
 number_of_free_slots(void)
 {
@@ -348,13 +361,15 @@ pgt_session_allocate(const PgtSession *description)
 			pg_atomic_read_u32(&session->writing) != 0)
 			continue;
 
-		memcpy(session, description, offsetof(PgtSession, started_at));
+		memcpy(session, description, offsetof(PgtSession, requested_ns));
 		session->named_options = 0;
 		session->state = PGT_SESSION_STARTING;
 		session->generation = pgt_shared->next_generation++;
 		if (pgt_shared->next_generation == 0)
 			pgt_shared->next_generation = 1;
+		session->requested_ns = pgt_clock_now();
 		session->started_at = 0;
+		session->running_since = 0;
 		session->probe[0] = '\0';
 		session->trace_file[0] = '\0';
 		session->last_error[0] = '\0';
@@ -369,6 +384,10 @@ pgt_session_allocate(const PgtSession *description)
 		pg_atomic_write_u32(&session->libraries_wanted, 0);
 		pg_atomic_write_u32(&session->libraries_done, 0);
 		pg_atomic_write_u32(&session->options_version, 0);
+		pg_atomic_write_u64(&session->waits_since_ns, 0);
+		pg_atomic_write_u64(&session->went_on_ns, 0);
+		pg_atomic_write_u32(&session->late_probes, 0);
+		pg_atomic_write_u32(&session->exits, 0);
 		pg_atomic_write_u32(&session->half_full, 0);
 		pg_atomic_write_u64(&session->waited_ns, 0);
 		pgt_queue_reset(&session->queue);

@@ -60,6 +60,7 @@ typedef struct PgtSession
 	uint32		leader_cursor;	/* of a parallel worker's query */
 	bool		remote;			/* asked for by another session */
 	bool		forked;			/* traced since it was forked: arrival.c */
+	bool		bare;			/* has loaded no library since it was forked */
 	Oid			database;
 	Oid			role;
 	TimestampTz backend_start;
@@ -71,6 +72,7 @@ typedef struct PgtSession
 	Oid			owner;			/* role that began it, or, of a request, asks
 								 * for it; InvalidOid: a superuser */
 	/*----------------------------------------------------------------*/
+	uint64		requested_ns;	/* when it was asked for */
 	TimestampTz started_at;
 	TimestampTz running_since;	/* start of the statement that it was in the
 								 * middle of, 0 if none; set before its flag */
@@ -91,6 +93,16 @@ typedef struct PgtSession
 	pg_atomic_uint32 libraries_wanted;
 	pg_atomic_uint32 libraries_done;
 	pg_atomic_uint32 options_version;	/* counts their changes */
+
+	/*
+	 * Of a process that has asked for its own trace: since when it has waited
+	 * for probes, and when it went on without them, 0 if it didn't.  Then the
+	 * worker counts how often probes were attached later.
+	 */
+	pg_atomic_uint64 waits_since_ns;
+	pg_atomic_uint64 went_on_ns;
+	pg_atomic_uint32 late_probes;
+	pg_atomic_uint32 exits;		/* the process has begun to end */
 
 	/* The backend's end of the queue */
 	pg_atomic_uint32 writing;	/* generation it writes for, 0 is none */
@@ -160,10 +172,19 @@ extern PgtQueuePlace *pgt_queues;	/* [pgt_nsessions] */
 extern pg_atomic_uint32 *pgt_flags;
 
 /*
+ * Instead: the worker has ended the trace since tracing was disabled, and the
+ * process is to look whether it still wants one.
+ */
+#define PGT_LOOK_AGAIN	PG_UINT32_MAX
+
+/*
  * [pgt_nprocs], by proc number: slot + 1 of the session whose state that
  * process waits for, 0 is none.  The worker sets its latch then.
  */
 extern pg_atomic_uint32 *pgt_waiters;
+
+/* Instead: it waits for any slot to become free. */
+#define PGT_ANY_SLOT	PG_UINT32_MAX
 
 /* Postmaster, at load. */
 extern void pgt_session_install(void);
@@ -214,5 +235,6 @@ extern void pgt_session_wake_everyone(void);
  * about session; NULL: no longer.  To be called before the first look.
  */
 extern void pgt_session_await(const PgtSession *session);
+extern void pgt_session_await_any(void);
 
 #endif							/* PGT_SESSION_H */

@@ -157,8 +157,8 @@ start_trace(PgtSession *session)
 	int			sqlstate;
 
 	session->owner = requester();
-	if (!pgt_control_start(session, CONTROL_TIMEOUT_MS, path, error, &hint,
-						   &sqlstate))
+	if (!pgt_control_start(session, CONTROL_TIMEOUT_MS, false, path, error,
+						   &hint, &sqlstate))
 		ereport(ERROR,
 				(errcode(sqlstate),
 				 sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE ?

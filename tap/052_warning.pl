@@ -57,14 +57,6 @@ like($super->error,
 $super->close;
 $first->query('SELECT pg_trace_stop_trace()');
 
-my $worker = PgTrace::Node::worker_pid($node);
-kill('STOP', $worker) == 1 or die "could not stop $worker: $!";
-is_told_little('the worker stands still', qr/did not answer in time/);
-unlike(slurp_file($node->logfile, $log_start), qr/LOG:.*\b$worker\b/,
-	'the log doesn\'t have the worker\'s pid either');
-kill('CONT', $worker) == 1 or die "could not continue $worker: $!";
-PgTrace::Node::wait_until_untraced($node);
-
 $node->safe_psql('postgres',
 	"ALTER SYSTEM SET pg_trace.output_directory = '/nowhere/at/all'");
 $node->reload;

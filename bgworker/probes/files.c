@@ -52,6 +52,7 @@ struct PgtProbeFiles
 {
 	PgtProbeFile *files[PGT_MAX_PROBE_FILES];
 	int			nfiles;
+	uint32		inherited;		/* mask of those that the postmaster has */
 	bool		full;			/* was said to be */
 	bool		unreadable;		/* maps of a process, was said to be */
 };
@@ -371,6 +372,12 @@ pgt_probe_files_of(PgtProbeFiles *files, int pid)
 	return survey.mask;
 }
 
+uint32
+pgt_probe_files_inherited(const PgtProbeFiles *files)
+{
+	return files->inherited;
+}
+
 const PgtProbeFile *
 pgt_probe_file(const PgtProbeFiles *files, int i)
 {
@@ -404,7 +411,7 @@ look_at_expected(PgtProbeFiles *files)
 {
 	char		provider[MAXPGPATH];
 
-	(void) pgt_probe_files_of(files, MyProcPid);
+	files->inherited = pgt_probe_files_of(files, MyProcPid);
 	snprintf(provider, sizeof(provider), "%s/%s%s",
 			 pkglib_path, jit_provider, DLSUFFIX);
 	pgt_needed_visit(provider, look_ahead, files);

@@ -47,6 +47,9 @@ extern void pgt_probe_files_close(PgtProbeFiles *files);
  */
 extern uint32 pgt_probe_files_of(PgtProbeFiles *files, int pid);
 
+/* Those that each process of the server has mapped, whatever it does */
+extern uint32 pgt_probe_files_inherited(const PgtProbeFiles *files);
+
 /* i is a bit's number in a mask. */
 extern const PgtProbeFile *pgt_probe_file(const PgtProbeFiles *files, int i);
 

@@ -24,6 +24,7 @@ typedef struct PgtProbedProcess
 	const void *pointer;		/* NULL; or of the pointer to that, which will
 								 * lead to another place soon */
 	Latch	   *latch;			/* to wake it by, if it has one */
+	bool		bare;			/* has the postmaster's libraries only */
 } PgtProbedProcess;
 
 /*

@@ -31,8 +31,17 @@
 #define SHARE_ABOVE		12
 #define UNSHARE_BELOW	8
 
-/* Sessions moved at a time, which takes 0.3 ms each */
-#define MOVES_AT_A_TIME	8
+/*
+ * A storm: more sessions than this ask at once, or PGT_STORM_ATTACHED have begun
+ * within that time.  It takes the kernel 10 to 50 ms to give a session uprobes
+ * of its own, one after the other, and once more to take them away.  Those that
+ * are shared take as long once, and each session is then just noted.  So new
+ * sessions share, and do so until there has been no storm for a while, since
+ * the next one may follow; who has uprobes already keeps them.
+ */
+#define STORM_PENDING	2
+#define STORM_NS		UINT64CONST(1000000000)
+#define CALM_NS			UINT64CONST(5000000000)
 
 /* A session that is being moved is looked at, and is woken. */
 #define MOVE_POLL_MS	100
@@ -59,6 +68,13 @@ pgt_migration_failed(PgtProbes *probes, const char *reason)
 	probes->sharing = !probes->sharing;
 }
 
+void
+pgt_migration_cant_share(PgtProbes *probes, const char *reason)
+{
+	probes->sharing = true;
+	pgt_migration_failed(probes, reason);
+}
+
 /* Before uprobes are shared for the first time, that has to be proved. */
 static bool
 can_share(PgtProbes *probes)
@@ -68,8 +84,7 @@ can_share(PgtProbes *probes)
 
 	if (reason == NULL)
 		return true;
-	probes->sharing = true;
-	pgt_migration_failed(probes, reason);
+	pgt_migration_cant_share(probes, reason);
 	return false;
 }
 
@@ -97,12 +112,60 @@ pgt_migration_decide(PgtProbes *probes, int add)
 		probes->sharing = false;
 }
 
+/* ----------
+ * Storms
+ * ----------
+ */
+
+static bool
+is_stormy(const PgtProbes *probes)
+{
+	return probes->storm_ns != 0 && !probes->cant_share &&
+		pgt_clock_now() - probes->storm_ns < CALM_NS;
+}
+
+/* can_share() has the self-test's word, which was done at the start. */
+static void
+note_storm(PgtProbes *probes)
+{
+	if (!probes->cant_share && can_share(probes))
+		probes->storm_ns = pgt_clock_now();
+}
+
+void
+pgt_migration_expect(PgtProbes *probes, int nsessions)
+{
+	if (nsessions > STORM_PENDING)
+		note_storm(probes);
+}
+
+void
+pgt_migration_note_attached(PgtProbes *probes)
+{
+	uint64	   *first_ns =
+		&probes->attached_ns[probes->nattached++ % PGT_STORM_ATTACHED];
+	uint64		now_ns = pgt_clock_now();
+
+	if (*first_ns != 0 && now_ns - *first_ns < STORM_NS)
+		note_storm(probes);
+	*first_ns = now_ns;
+}
+
 enum pgt_probe
-pgt_migration_wanted(const PgtProbes *probes, enum pgt_probe probe)
+pgt_migration_first(const PgtProbes *probes, enum pgt_probe probe)
+{
+	return probe == PGT_PROBE_UPROBE && (probes->sharing || is_stormy(probes)) ?
+		PGT_PROBE_UPROBE_SHARED : probe;
+}
+
+/* What a session that has this kind is to have */
+static enum pgt_probe
+wanted(const PgtProbes *probes, enum pgt_probe probe)
 {
 	if (probe == PGT_PROBE_UPROBE && probes->sharing)
 		return PGT_PROBE_UPROBE_SHARED;
 	if (probe == PGT_PROBE_UPROBE_SHARED && !probes->sharing &&
+		!is_stormy(probes) &&
 		probes->setting != PGT_WAIT_PROBE_UPROBE_SHARED)
 		return PGT_PROBE_UPROBE;
 	return probe;
@@ -116,6 +179,8 @@ pgt_migration_wanted(const PgtProbes *probes, enum pgt_probe probe)
 void
 pgt_migration_detach_unused(PgtProbes *probes)
 {
+	if (is_stormy(probes))
+		return;
 	for (int i = 0; i < probes->program.nslots; i++)
 	{
 		const PgtProbeSession *session = &probes->sessions[i];
@@ -178,32 +243,51 @@ continue_move(PgtProbes *probes, int slot)
 	}
 }
 
+/* In how many ms the storm will be over; -1: there is none. */
+static long
+calm_ms(const PgtProbes *probes)
+{
+	uint64		since_ns = pgt_clock_now() - probes->storm_ns;
+
+	return is_stormy(probes) && since_ns < CALM_NS ?
+		(long) ((CALM_NS - since_ns) / NS_IN_MS + 1) : -1;
+}
+
 long
 pgt_migration_maintain(PgtProbes *probes)
 {
-	long		again_ms = -1;
-	int			nmoves = 0;
+	long		again_ms = calm_ms(probes);
+	bool		moved = false;
 
+	if (again_ms < 0 && probes->storm_ns != 0)
+	{
+		probes->storm_ns = 0;
+		pgt_migration_detach_unused(probes);
+	}
 	for (int i = 0; i < probes->program.nslots; i++)
 	{
 		PgtProbeSession *session = &probes->sessions[i];
-		enum pgt_probe wanted = pgt_migration_wanted(probes, session->probe);
+		enum pgt_probe next = wanted(probes, session->probe);
 
 		if (!session->in_use)
 			continue;
-		if (!pgt_is_moving(session) && wanted != session->probe &&
-			nmoves++ < MOVES_AT_A_TIME)
+		if (pgt_is_moving(session))
+			continue_move(probes, i);
+		else if (next != session->probe)
 		{
-			int			rc = pgt_migration_begin(probes, i, wanted);
+			int			rc;
 
+			/* one at a time: others' waits are to be read meanwhile */
+			if (moved)
+				return 1;
+			moved = true;
+			rc = pgt_migration_begin(probes, i, next);
 			/* whoever has just ended will be detached presently */
 			if (rc != 0 && rc != -ESRCH)
 				pgt_migration_failed(probes, pgt_attach_explain(rc));
 		}
-		else if (pgt_is_moving(session))
-			continue_move(probes, i);
 		if (pgt_is_moving(session))
-			again_ms = MOVE_POLL_MS;
+			again_ms = again_ms < 0 ? MOVE_POLL_MS : Min(again_ms, MOVE_POLL_MS);
 	}
-	return nmoves > MOVES_AT_A_TIME ? 1 : again_ms;
+	return again_ms;
 }

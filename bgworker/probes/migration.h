@@ -7,9 +7,13 @@
 
 #include "bgworker/probes/state.h"
 
-/* The kind that a session with this kind is to have at present */
-extern enum pgt_probe pgt_migration_wanted(const PgtProbes *probes,
-										   enum pgt_probe probe);
+/* The kind that a new session gets which is to have this kind */
+extern enum pgt_probe pgt_migration_first(const PgtProbes *probes,
+										  enum pgt_probe probe);
+
+/* A session begins; and so many are going to, in one go. */
+extern void pgt_migration_note_attached(PgtProbes *probes);
+extern void pgt_migration_expect(PgtProbes *probes, int nsessions);
 
 /*
  * The number of sessions has changed, or is about to by add: may change
@@ -19,6 +23,9 @@ extern void pgt_migration_decide(PgtProbes *probes, int add);
 
 /* Uprobes can't be had as they are wanted: want them the other way. */
 extern void pgt_migration_failed(PgtProbes *probes, const char *reason);
+
+/* It was new sessions that were to share them: no more try that. */
+extern void pgt_migration_cant_share(PgtProbes *probes, const char *reason);
 
 extern bool pgt_is_moving(const PgtProbeSession *session);
 

@@ -15,6 +15,9 @@
 #include "bgworker/probes/ring.h"
 #include "extension/guc.h"
 
+/* So many that begin within a second are a storm; see migration.c. */
+#define PGT_STORM_ATTACHED	8
+
 /* The probes of a traced process */
 typedef struct PgtProbeSession
 {
@@ -54,6 +57,10 @@ struct PgtProbes
 	/* migration.c */
 	bool		sharing;		/* sessions with uprobes share them */
 	bool		cant_share;
+	uint64		storm_ns;		/* when many asked at a time, or 0 */
+	uint64		attached_ns[PGT_STORM_ATTACHED];	/* when the last ones
+													 * began */
+	unsigned	nattached;
 };
 
 #endif							/* PGT_PROBES_STATE_H */

@@ -67,6 +67,22 @@ append_reason(enum pgt_probe probe, const char *reason,
 			 pgt_probe_name(probe), reason);
 }
 
+/* Do sessions have uprobes, of their own or shared ones as seems best? */
+static bool
+may_share(const PgtProbes *probes)
+{
+	return (probes->setting == PGT_WAIT_PROBE_AUTO ||
+			probes->setting == PGT_WAIT_PROBE_UPROBE) &&
+		candidates[probes->setting][probes->first] == PGT_PROBE_UPROBE;
+}
+
+void
+pgt_probes_expect(PgtProbes *probes, int nprocesses)
+{
+	if (may_share(probes))
+		pgt_migration_expect(probes, nprocesses);
+}
+
 bool
 pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 				  const PgtProbedProcess *process,
@@ -82,6 +98,8 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 	session->generation = generation;
 	session->files = 1U << PGT_SERVER_FILE;
 	session->probe = session->next = PGT_PROBE_NONE;
+	if (may_share(probes))
+		pgt_migration_note_attached(probes);
 	pgt_migration_decide(probes, 1);
 
 	for (int i = probes->first; i < MAX_CANDIDATES; i++)
@@ -101,7 +119,7 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 			append_reason(probe, unusable, error, error_len);
 			continue;
 		}
-		probe = pgt_migration_wanted(probes, probe);
+		probe = pgt_migration_first(probes, probe);
 		reset_state(probes, slot, probe);
 		rc = pgt_attach(&probes->attacher, &session->attachment, probe,
 						session->files);
@@ -117,10 +135,11 @@ pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 			strlcpy(error, "the process has ended", error_len);
 			break;
 		}
-		if (probe == PGT_PROBE_UPROBE_SHARED && probes->sharing)
+		if (probe == PGT_PROBE_UPROBE_SHARED &&
+			candidates[probes->setting][i] == PGT_PROBE_UPROBE)
 		{
 			/* once more, with its own */
-			pgt_migration_failed(probes, pgt_attach_explain(rc));
+			pgt_migration_cant_share(probes, pgt_attach_explain(rc));
 			i--;
 			continue;
 		}
@@ -239,6 +258,13 @@ pgt_probes_libraries(PgtProbes *probes, int slot,
 	/* a watchpoint sees all stores, wherever the code is */
 	if (!session->in_use || session->next == PGT_PROBE_WATCHPOINT)
 		return;
+	/* to read what it has mapped takes most of the time of an attachment */
+	if (session->attachment.process.bare &&
+		pgt_probe_files_inherited(probes->attacher.files) == session->files)
+	{
+		session->attachment.process.bare = false;
+		return;
+	}
 	mask = pgt_probe_files_of(probes->attacher.files,
 							  session->attachment.process.pid) &
 		~session->files;
@@ -342,7 +368,12 @@ pgt_strategy_open(PgtProbes *probes, char *error, size_t error_len)
 	for (int i = 0; i < nslots; i++)
 		probes->sessions[i].sampler = -1;
 	pgt_attacher_open(&probes->attacher, &probes->program);
-	return choose_kind(probes, error, error_len);
+	if (!choose_kind(probes, error, error_len))
+		return false;
+	/* now, so that it isn't in the middle of the first storm */
+	if (may_share(probes))
+		(void) pgt_selftest(&probes->attacher, PGT_PROBE_UPROBE_SHARED);
+	return true;
 }
 
 void
@@ -352,6 +383,7 @@ pgt_strategy_close(PgtProbes *probes)
 		return;
 	for (int i = 0; i < probes->program.nslots; i++)
 		pgt_probes_detach(probes, i);
+	pgt_detach_common(&probes->attacher);
 	pgt_attacher_close(&probes->attacher);
 	pfree(probes->sessions);
 	probes->sessions = NULL;
@@ -360,8 +392,8 @@ pgt_strategy_close(PgtProbes *probes)
 enum pgt_probe
 pgt_strategy_default(const PgtProbes *probes)
 {
-	return pgt_migration_wanted(probes,
-								candidates[probes->setting][probes->first]);
+	return pgt_migration_first(probes,
+							   candidates[probes->setting][probes->first]);
 }
 
 bool

@@ -18,6 +18,9 @@ extern bool pgt_probes_attach(PgtProbes *probes, int slot, uint32 generation,
 							  const PgtProbedProcess *process,
 							  char *error, size_t error_len);
 
+/* So many processes are going to be attached to now. */
+extern void pgt_probes_expect(PgtProbes *probes, int nprocesses);
+
 /* Can processes be probed that have no address yet?  probes may be NULL. */
 extern bool pgt_probes_follow_pointers(const PgtProbes *probes);
 

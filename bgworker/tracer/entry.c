@@ -142,7 +142,9 @@ pgt_entry_changed(int slot)
 	pg_memory_barrier();
 	for (int i = 0; i < pgt_nprocs; i++)
 	{
-		if (pg_atomic_read_u32(&pgt_waiters[i]) == (uint32) slot + 1)
+		uint32		awaited = pg_atomic_read_u32(&pgt_waiters[i]);
+
+		if (awaited == (uint32) slot + 1 || awaited == PGT_ANY_SLOT)
 			SetLatch(&ProcGlobal->allProcs[i].procLatch);
 	}
 }

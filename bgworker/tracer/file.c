@@ -25,6 +25,7 @@
 bool
 pgt_file_create(PgtWriter *writer, const PgtSession *session, char *error)
 {
+	uint64		now_ns = pgt_clock_now();
 	PgtFormat	format;
 	int			nlost;
 
@@ -35,7 +36,10 @@ pgt_file_create(PgtWriter *writer, const PgtSession *session, char *error)
 		return false;
 	}
 	pgt_format_init(&format, &writer->buffer);
-	pgt_format_header(&format, session, writer->path, pgt_clock_now());
+	/* records may have waited for the file since the trace was asked for */
+	pgt_format_header(&format, session, writer->path,
+					  session->requested_ns != 0 ?
+					  Min(session->requested_ns, now_ns) : now_ns);
 	pgt_format_free(&format);
 	pgt_writer_mark(writer);
 	/* no file is better than one without a head */

@@ -23,13 +23,12 @@
 #include "bgworker/tracer/cpu.h"
 #include "bgworker/tracer/entry.h"
 #include "bgworker/tracer/file.h"
-#include "bgworker/tracer/libraries.h"
 #include "bgworker/tracer/lifecycle.h"
+#include "bgworker/tracer/probed.h"
 #include "bgworker/tracer/records.h"
 #include "bgworker/tracer/sampling.h"
 #include "bgworker/tracer/stream.h"
 #include "bgworker/tracer/waits.h"
-#include "extension/arrival.h"
 #include "extension/clock.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
@@ -41,64 +40,6 @@
  * Beginning
  * ----------
  */
-
-/* What to probe; for a process without PGPROC, see extension/arrival.c. */
-static PgtProbedProcess
-probed_process(const PgtTracer *tracer)
-{
-	PGPROC	   *proc = pgt_tracer_proc(tracer);
-	PgtProbedProcess process = {.pid = tracer->pid};
-
-	if (proc == NULL)
-	{
-		process.address = pgt_arrival_local_word();
-		process.pointer = pgt_arrival_pointer();
-		return process;
-	}
-	process.address = &proc->wait_event_info;
-	process.latch = &proc->procLatch;
-	return process;
-}
-
-static void
-attach_probes(PgtTracer *tracer, PgtProbes *probes, const char *probe_error)
-{
-	PgtProbedProcess process = probed_process(tracer);
-	char		error[PGT_ERROR_LEN];
-	char		note[PGT_ERROR_LEN + 64];
-	const char *problem;
-
-	strlcpy(error, probe_error, sizeof(error));
-	if (probes != NULL &&
-		pgt_probes_attach(probes, tracer->slot, tracer->generation,
-						  &process, error, sizeof(error)))
-	{
-		tracer->attached = true;
-		tracer->format.has_waits = true;
-		/* in this order: the value is one of not before that time */
-		if (process.pointer == NULL)
-			tracer->first_value = *(volatile const uint32 *) process.address;
-		pg_memory_barrier();
-		tracer->first_ns = pgt_clock_now();
-		pgt_tracer_look_at_first_wait(tracer, probes);
-		pgt_format_note(&tracer->format, "TIMED EVENT TRACING STARTED");
-		problem = pgt_probes_problem(probes, tracer->slot);
-		if (problem != NULL)
-		{
-			snprintf(note, sizeof(note), "TIMED EVENTS MAY BE MISSING: %s", problem);
-			pgt_format_note(&tracer->format, note);
-			pgt_tracer_set_error(tracer, note);
-		}
-		if (error[0] != '\0')
-			pgt_tracer_set_error(tracer, error);
-		tracer->probe = pgt_probes_of(probes, tracer->slot);
-		pgt_tracer_libraries(tracer, probes);
-		return;
-	}
-	snprintf(note, sizeof(note), "TIMED EVENTS ARE NOT TRACED: %s", error);
-	pgt_format_note(&tracer->format, note);
-	pgt_tracer_set_error(tracer, error);
-}
 
 /* Time in the run queue that a wait has is its own, so waits must tell. */
 static void
@@ -143,7 +84,8 @@ pgt_tracer_clear_flag(const PgtTracer *tracer)
 
 	if (tracer->proc_number < 0)
 		return;
-	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->proc_number], &mine, 0);
+	pg_atomic_compare_exchange_u32(&pgt_flags[tracer->proc_number], &mine,
+								   tracer->disabled ? PGT_LOOK_AGAIN : 0);
 }
 
 static void
@@ -282,6 +224,15 @@ begin_file(PgtTracer *tracer, bool resume)
 	write_backlog(tracer);
 }
 
+/* The process has ended, but what it has sent is to be written. */
+static void
+miss_process(PgtTracer *tracer)
+{
+	if (tracer->own.options.waits)
+		pgt_format_note(&tracer->format,
+						"TIMED EVENTS ARE NOT TRACED: the process had ended");
+}
+
 /* Everything about the process itself, which is there */
 static void
 observe(PgtTracer *tracer, bool resume,
@@ -292,14 +243,12 @@ observe(PgtTracer *tracer, bool resume,
 	bool		in_middle;
 	uint64		begin_ns;
 
-	if (!resume)
-		tracer->session->running_since = 0;
 	in_middle = tracer->own.remote && !resume &&
 		pgt_activity_look(tracer, &activity);
 	begin_ns = pgt_clock_now();
 	set_flag(tracer);
 	if (options->waits)
-		attach_probes(tracer, probes, probe_error);
+		pgt_tracer_attach(tracer, probes, probe_error);
 	if (options->cpu)
 		watch_run_queue(tracer, probes);
 	if (options->node_timing == PGT_NODE_TIMING_SAMPLED &&
@@ -339,7 +288,8 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 	if (!watch_process(tracer, error, error_len))
 	{
 		/* what a process has sent before it ended is written even so */
-		if (!resume)
+		if (!resume && (tracer->pid <= 0 ||
+						pgt_queue_head(&tracer->queue) == tracer->queue.tail))
 			return false;
 		tracer->gone = true;
 	}
@@ -349,11 +299,15 @@ pgt_tracer_begin(PgtTracer *tracer, int slot, bool resume,
 		return false;
 	}
 	tracer->in_use = true;
+	/* other files of it begin when they do */
+	tracer->own.requested_ns = 0;
 
 	begin_file(tracer, resume);
-	/* else it is continued only for what is still to be written */
+	/* else there is only what is still to be written */
 	if (!tracer->gone && pgt_enabled)
 		observe(tracer, resume, probes, probe_error);
+	else if (!resume)
+		miss_process(tracer);
 	pgt_tracer_flush(tracer);
 	show_active(tracer);
 	return true;
@@ -408,32 +362,6 @@ pgt_tracer_check_entry(PgtTracer *tracer)
 		tracer->proc_number = now.proc_number;
 		tracer->own.leader_cursor = now.leader_cursor;
 	}
-}
-
-void
-pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes)
-{
-	PgtProbedProcess process = probed_process(tracer);
-
-	if (tracer->attached)
-		pgt_probes_settle(probes, tracer->slot, &process);
-}
-
-void
-pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes)
-{
-	enum pgt_probe probe;
-	bool		locked;
-
-	if (!tracer->attached)
-		return;
-	probe = pgt_probes_of(probes, tracer->slot);
-	if (probe == tracer->probe)
-		return;
-	tracer->probe = probe;
-	locked = pgt_entry_lock(LW_EXCLUSIVE);
-	strlcpy(tracer->session->probe, pgt_probe_name(probe), PGT_PROBE_LEN);
-	pgt_entry_unlock(locked);
 }
 
 /* ----------
@@ -491,6 +419,7 @@ void
 pgt_tracer_leave(PgtTracer *tracer)
 {
 	pgt_tracer_break_text(tracer, tracer->format.text_left);
+	pgt_tracer_reach(tracer, PG_UINT64_MAX);
 	pgt_format_note(&tracer->format, "THE WORKER STOPS");
 	tracer->writer.retry_ns = 0;
 	pgt_tracer_flush(tracer);
@@ -500,20 +429,18 @@ pgt_tracer_leave(PgtTracer *tracer)
 	pgt_tracer_show_counters(tracer);
 }
 
-struct pgt_wait_state
+void
 pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes)
 {
-	struct pgt_wait_state last = {0};
-
 	pgt_tracer_clear_flag(tracer);
 	if (tracer->attached)
 	{
-		last = pgt_tracer_look_at_lock(tracer, probes);
-		pgt_tracer_note_counters(tracer, last);
+		tracer->last = pgt_tracer_look_at_lock(tracer, probes);
+		pgt_tracer_note_counters(tracer, tracer->last);
 		pgt_probes_detach(probes, tracer->slot);
 		tracer->attached = false;
 	}
-	return last;
+	tracer->ending = true;
 }
 
 /*
@@ -549,14 +476,14 @@ free_slot(PgtTracer *tracer, bool moves)
 }
 
 PgtSession *
-pgt_tracer_end(PgtTracer *tracer, const struct pgt_wait_state *last,
-			   const char *reason)
+pgt_tracer_end(PgtTracer *tracer, const char *reason)
 {
 	bool		moves = tracer->successor != NULL && !tracer->gone &&
 		pgt_enabled;
 
 	pgt_tracer_break_text(tracer, tracer->format.text_left);
-	pgt_tracer_put_last_wait(tracer, last);
+	pgt_tracer_reach(tracer, PG_UINT64_MAX);
+	pgt_tracer_put_last_wait(tracer, &tracer->last);
 	pgt_tracer_tell_last_losses(tracer);
 	if (tracer->own.options.waits)
 		pgt_format_note(&tracer->format, "TIMED EVENT TRACING STOPPED");

@@ -33,12 +33,6 @@ extern void pgt_tracer_link(PgtTracer *leader, PgtTracer *worker);
  */
 extern void pgt_tracer_check_entry(PgtTracer *tracer);
 
-/* The process has told which PGPROC it got. */
-extern void pgt_tracer_settle(const PgtTracer *tracer, PgtProbes *probes);
-
-/* The probes may have been exchanged for others: show that. */
-extern void pgt_tracer_show_probe(PgtTracer *tracer, const PgtProbes *probes);
-
 /*
  * Has the backend let go of the queue, so that the trace can end?  It is
  * given a second.
@@ -47,10 +41,9 @@ extern bool pgt_tracer_can_end(PgtTracer *tracer);
 
 /*
  * Detach the probes.  A last round of note, drain and flush must follow, then
- * pgt_tracer_end(), which is told the state that this returns.
+ * pgt_tracer_end().
  */
-extern struct pgt_wait_state pgt_tracer_detach(PgtTracer *tracer,
-											   PgtProbes *probes);
+extern void pgt_tracer_detach(PgtTracer *tracer, PgtProbes *probes);
 
 /*
  * A process that doesn't let go of the queue keeps its slot from being used
@@ -69,8 +62,6 @@ extern void pgt_tracer_leave(PgtTracer *tracer);
  * tracer->successor is set, returns the slot in which the process is to go on
  * with that, or NULL if it isn't to, or there is none.
  */
-extern PgtSession *pgt_tracer_end(PgtTracer *tracer,
-								  const struct pgt_wait_state *last,
-								  const char *reason);
+extern PgtSession *pgt_tracer_end(PgtTracer *tracer, const char *reason);
 
 #endif							/* PGT_TRACER_LIFECYCLE_H */

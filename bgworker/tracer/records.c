@@ -94,6 +94,8 @@ pgt_tracer_put_record(void *arg, const PgtRecord *record)
 	int			len;
 
 	pgt_tracer_put_own_wait(tracer);
+	if (record->type != PGT_RECORD_TEXT)
+		pgt_tracer_reach(tracer, record->time_ns);
 	wake_at_half(tracer);
 	if (record->type == PGT_RECORD_TEXT)
 	{

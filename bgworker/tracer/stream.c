@@ -76,6 +76,8 @@ pgt_tracer_drain(PgtTracer *tracer, PgtProbes *probes, uint64 safe_ns,
 		pgt_tracer_note_counters(tracer, pgt_probes_state(probes, tracer->slot));
 	nevents = pgt_merge_run(&tracer->merge, &tracer->queue, tracer->head,
 							safe_ns, &sink, held);
+	if (!*held)
+		pgt_tracer_reach(tracer, safe_ns);
 	/* unless that goes on in another part */
 	if (!tracer->attached || tracer->own_wait.wait.reason !=
 		pgt_probes_state(probes, tracer->slot).tracer_reason)

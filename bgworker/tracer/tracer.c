@@ -30,6 +30,25 @@ pgt_tracer_set_error(PgtTracer *tracer, const char *error)
 	pgt_entry_unlock(locked);
 }
 
+void
+pgt_tracer_reach(PgtTracer *tracer, uint64 time_ns)
+{
+	char		note[128];
+
+	if (!tracer->start_is_due || time_ns < tracer->first_ns ||
+		tracer->format.text_left > 0)
+		return;
+	tracer->start_is_due = false;
+	if (tracer->went_on_ns != 0)
+	{
+		snprintf(note, sizeof(note),
+				 PGT_NOTE_LATE UINT64_FORMAT " us: THE PROCESS WENT ON BEFORE IT HAD PROBES",
+				 (tracer->first_ns - tracer->went_on_ns) / 1000);
+		pgt_format_note(&tracer->format, note);
+	}
+	pgt_format_note(&tracer->format, "TIMED EVENT TRACING STARTED");
+}
+
 /* ----------
  * Writing
  * ----------

@@ -57,6 +57,9 @@ typedef struct PgtTracer
 	int			pidfd;			/* readable when the process is gone */
 	bool		gone;			/* it is */
 	bool		stopping;		/* no longer to be traced */
+	bool		disabled;		/* since nothing is */
+	bool		ending;			/* its probes are detached */
+	struct pgt_wait_state last; /* as they were then */
 	bool		spoilt;			/* since its entry in shared memory was */
 	uint64		stop_ns;		/* when it was first seen to be writing then */
 	bool		abandoned;		/* it still is; see pgt_tracer_release() */
@@ -72,6 +75,9 @@ typedef struct PgtTracer
 	bool		sampling_tried; /* whether it is possible */
 	uint32		first_value;	/* wait event when the probes were attached */
 	uint64		first_ns;		/* time of that */
+	uint64		went_on_ns;		/* the process had gone on before, or 0 */
+	uint64		waits_since_ns; /* then, after it had waited since */
+	bool		start_is_due;	/* that waits are traced isn't said yet */
 	uint64		unresolved_ns;	/* start of a wait that first_value goes on in */
 	uint64		last_start_ns;	/* of the last wait written */
 	uint64		hits;			/* runs of the BPF program */
@@ -136,6 +142,12 @@ extern PGPROC *pgt_tracer_proc(const PgtTracer *tracer);
 
 /* Show in the views what went wrong last. */
 extern void pgt_tracer_set_error(PgtTracer *tracer, const char *error);
+
+/*
+ * What is written next is of time_ns: if waits are traced by then, the file has
+ * to say so before.
+ */
+extern void pgt_tracer_reach(PgtTracer *tracer, uint64 time_ns);
 
 /* An event was formatted. */
 extern void pgt_tracer_count_sql(PgtTracer *tracer);

@@ -173,6 +173,19 @@ start_of_own_wait(const PgtTracer *tracer, const struct pgt_wait_event *event,
 }
 
 void
+pgt_tracer_put_vain_wait(PgtTracer *tracer)
+{
+	const PgtTracerWaitSeen seen = {
+		.wait.reason = PGT_TRACER_ATTACH,
+		.start_ns = tracer->waits_since_ns,
+		.end_ns = tracer->went_on_ns,
+	};
+
+	if (is_start(seen.start_ns, seen.end_ns))
+		put_own_wait(tracer, &seen, false);
+}
+
+void
 pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns)
 {
 	const PgtTracerWaitSeen seen = {
@@ -199,6 +212,9 @@ take_own_wait(PgtTracer *tracer, const struct pgt_wait_event *event,
 
 	if (own->reason == PGT_TRACER_NONE || own->reason >= PGT_TRACER_REASONS)
 		return false;
+	/* the probes came just before the end of a wait that is written already */
+	if (tracer->went_on_ns != 0 && own->since_ns == tracer->waits_since_ns)
+		return true;
 	if (seen->wait.since_ns != own->since_ns)
 	{
 		pgt_tracer_put_own_wait(tracer);
@@ -292,6 +308,7 @@ pgt_tracer_put_event(void *arg, const struct pgt_wait_event *event)
 		pgt_relations_learn(&tracer->relations, &target->relation);
 		return;
 	}
+	pgt_tracer_reach(tracer, event->end_ns);
 	if (event->target == PGT_TARGET_TRACER &&
 		take_own_wait(tracer, event, &target->tracer))
 		return;

@@ -40,6 +40,9 @@ extern struct pgt_wait_state pgt_tracer_look_at_lock(PgtTracer *tracer,
  */
 extern void pgt_tracer_put_own_wait(PgtTracer *tracer);
 
+/* The process has waited for its probes, and gone on without. */
+extern void pgt_tracer_put_vain_wait(PgtTracer *tracer);
+
 /* A process that has just been forked has stood still, and goes on now. */
 extern void pgt_tracer_put_arrival(PgtTracer *tracer, uint64 since_ns);
 

@@ -53,7 +53,8 @@ use constant { CAP_PERFMON => 38, CAP_BPF => 39 };
 =item create_node(name, \%init, %settings)
 
 A node that has the library and pg_trace.enabled = on in its configuration and
-isn't started yet; the disk may be small, so pg_trace.min_free_space = 0.  C<%init> goes to the node's init(), except for install_path,
+isn't started yet; the disk may be small, so pg_trace.min_free_space = 0, and
+the machine busy, so sessions wait for their probes.  C<%init> goes to the node's init(), except for install_path,
 where another server than the usual one is installed.  The environment variable
 PGT_FAILING_PROBES becomes its pg_trace.debug_failing_probes.
 
@@ -70,6 +71,7 @@ sub create_node
 		'shared_preload_libraries' => 'pg_trace_bgw',
 		'pg_trace.enabled' => 'on',
 		'pg_trace.min_free_space' => '0',
+		'pg_trace.attach_timeout' => '30s',
 		'pg_trace.debug_failing_probes' => $ENV{PGT_FAILING_PROBES} // '',
 		%settings);
 	init($node, %init);

@@ -11,6 +11,7 @@
 #	sudo make bench			measure what tracing costs, after make install
 #	sudo make bench-hits	measure what each kind of probe costs
 #	sudo make bench-stages	measure each stage by itself, from hook to file
+#	sudo make bench-storm	measure logins when many sessions ask to be traced
 
 EXTENSION = pg_trace_bgw
 MODULE_big = pg_trace_bgw

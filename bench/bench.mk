@@ -6,7 +6,7 @@ BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
 comma = ,
 RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
 
-.PHONY: bench bench-cli bench-hits bench-nodes bench-stages
+.PHONY: bench bench-cli bench-hits bench-nodes bench-stages bench-storm
 
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
@@ -22,6 +22,9 @@ bench-cli: .build/pg_trace
 
 bench-stages: $(BENCH_LIBRARY)
 	@bench/stages $(BENCH_OPTIONS)
+
+bench-storm:
+	@bench/storm $(BENCH_OPTIONS)
 
 .build/hit_cost: bench/hit_cost.c bench/table.c bgworker/probes/links.c \
 		bpf/.output/pg_trace.skel.h

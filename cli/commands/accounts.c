@@ -212,6 +212,8 @@ check_held(PgtAccounts *accounts, const PgtEntry *entry)
 					  "held up for %lld us, but these waits are %lld",
 					  (long long) entry->of.stars.number,
 					  (long long) accounts->held);
+	/* another trace of the session may follow, if they were merged */
+	accounts->held = 0;
 }
 
 void

@@ -151,25 +151,69 @@ check_end(const PgtSource *source)
 		pgt_check_say(source, source->reader.line, "the end is missing");
 }
 
+/* Those of one session of a file, which has several if it was merged */
+typedef struct SessionAccounts
+{
+	char		id[PGT_SESSION_FACT_LEN];
+	PgtAccounts *accounts;
+	struct SessionAccounts *next;
+} SessionAccounts;
+
+static PgtAccounts *
+accounts_of(SessionAccounts **list, const PgtSource *source)
+{
+	const char *id = source->session.facts[PGT_SESSION_ID];
+	SessionAccounts *found;
+
+	/* what stands before the first session's name is of that one */
+	for (found = *list; found != NULL; found = found->next)
+	{
+		if (*id == '\0' || *found->id == '\0' || strcmp(found->id, id) == 0)
+			break;
+	}
+	if (found == NULL)
+	{
+		found = pg_malloc0(sizeof(SessionAccounts));
+		found->accounts = pgt_accounts_create(source);
+		found->next = *list;
+		*list = found;
+	}
+	if (*found->id == '\0')
+		strlcpy(found->id, id, sizeof(found->id));
+	return found->accounts;
+}
+
+static void
+finish_accounts(SessionAccounts *list)
+{
+	while (list != NULL)
+	{
+		SessionAccounts *next = list->next;
+
+		pgt_accounts_finish(list->accounts);
+		pg_free(list);
+		list = next;
+	}
+}
+
 static bool
 check_file(const char *name)
 {
 	PgtSource	source;
 	PgtEntry	entry;
-	PgtAccounts *accounts;
+	SessionAccounts *accounts = NULL;
 
 	if (!pgt_source_open(&source, name))
 		return false;
 	source.shows_problems = true;
-	accounts = pgt_accounts_create(&source);
 	while (pgt_source_next(&source, &entry))
 	{
 		if (pgt_filter_session(&source.session) &&
 			(!entry.has_tim || pgt_filter_time(&source.session, entry.tim)))
 			check_entry(&source, &entry);
-		pgt_accounts_note(accounts, &entry);
+		pgt_accounts_note(accounts_of(&accounts, &source), &entry);
 	}
-	pgt_accounts_finish(accounts);
+	finish_accounts(accounts);
 	check_end(&source);
 	pgt_source_close(&source);
 	return true;

@@ -1,5 +1,6 @@
-# pg_trace report and blockers, on traces of sessions that wait for each other:
-# what they add up is what the lines say, and who was at the head is right.
+# pg_trace report, blockers and merge, on traces of sessions that wait for each
+# other: what they add up is what the lines say, who was at the head is right, and
+# traces that are put together are a trace.
 
 use strict;
 use warnings;
@@ -9,6 +10,7 @@ use List::Util qw(sum0);
 use PgTrace::Check;
 use PgTrace::Node;
 use PgTrace::Session;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PgTrace::Node::new_node('main', 'autovacuum' => 'off',
@@ -123,6 +125,55 @@ like($text, qr/^others: \d+ statements that are not shown \(--print\)$/m,
 like(pg_trace('report', '--sys', 'no', @files),
 	qr/^others: [1-9]\d* recursive statements that are not shown \(--sys no\), elapsed/m,
 	'--sys no: as well');
+
+###############################################################################
+# merge
+###############################################################################
+
+sub merged
+{
+	my (@arguments) = @_;
+	my $file = $node->basedir . '/merged.trc';
+	my $trace = pg_trace('merge', @arguments);
+
+	unlink $file;
+	append_to_file($file, $trace);
+	like(pg_trace('check', $file), qr/^1 file, 0 problems;/m,
+		"merge: a sound trace");
+	return $trace;
+}
+
+# the lines of a kind, each without its cursor's number, which is another one
+sub lines_of
+{
+	my ($kind, @texts) = @_;
+
+	return sort map { s/#\d+/#/r } map { /^(?:$kind) #.*/mg } @texts;
+}
+
+$text = merged(@files);
+my @texts = map { slurp_file($_) } @files;
+is_deeply(
+	[ lines_of($_, $text) ],
+	[ lines_of($_, @texts) ],
+	"merge: all lines $_") foreach qw(WAIT PARSE EXEC FETCH CLOSE STAT);
+my @tim = $text =~ /[ ,(]tim=(\d+)/g;
+is_deeply(\@tim, [ sort { $a <=> $b } @tim ], 'merge: in the order of time');
+my %session;
+$session{$1}++ while $text =~ /^\*\*\* SESSION ID:\((\d+)\./mg;
+is_deeply([ sort keys %session ], [ sort @pids ], 'merge: all sessions are named');
+
+my ($statement) = grep { $_->{text} =~ /pg_sleep/ } @{ $report->{calls} };
+$text = merged('--sqlid', $statement->{sqlid}, @files);
+is(scalar(() = $text =~ /^PARSING IN CURSOR/mg),
+	1, 'merge: a statement is introduced once');
+like($text, qr/^EXEC #/m, 'merge: and executed');
+unlike($text, qr/UPDATE/, 'merge: and there is no other one');
+
+$text = merged('--session', $pids[0], $files[0]);
+like($text, qr/pg_sleep/, 'merge: one session');
+is(scalar(keys %{ { map { $_ => 1 } $text =~ /^\*\*\* SESSION ID:\((\d+)/mg } }),
+	1, 'merge: and no other one');
 
 $node->stop;
 done_testing();

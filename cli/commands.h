@@ -10,6 +10,7 @@
 extern const PgtCommand pgt_command_blockers;
 extern const PgtCommand pgt_command_calls;
 extern const PgtCommand pgt_command_check;
+extern const PgtCommand pgt_command_convert;
 extern const PgtCommand pgt_command_merge;
 extern const PgtCommand pgt_command_profile;
 extern const PgtCommand pgt_command_report;

@@ -23,6 +23,7 @@ static const PgtCommand *const commands[] = {
 	&pgt_command_calls,
 	&pgt_command_show,
 	&pgt_command_merge,
+	&pgt_command_convert,
 	&pgt_command_check,
 };
 

@@ -1,4 +1,4 @@
-# pg_trace report, blockers and merge, on traces of sessions that wait for each
+# pg_trace report, blockers, merge and convert, on traces of sessions that wait for each
 # other: what they add up is what the lines say, who was at the head is right, and
 # traces that are put together are a trace.
 
@@ -37,6 +37,8 @@ $last->send('UPDATE t SET n = 3 WHERE id = 2');
 $last->wait_for_event('transactionid');
 $head->query('SELECT pg_sleep(0.1)');
 $head->query('SELECT nested(10)');
+my $quoted = q{SELECT '$1' AS "$2", $q$ $3 $q$ AS c /* $4 */ -- $5};
+$head->query("$quoted\n;");
 $head->query('COMMIT');
 $middle->wait;
 $middle->query('COMMIT');
@@ -174,6 +176,47 @@ $text = merged('--session', $pids[0], $files[0]);
 like($text, qr/pg_sleep/, 'merge: one session');
 is(scalar(keys %{ { map { $_ => 1 } $text =~ /^\*\*\* SESSION ID:\((\d+)/mg } }),
 	1, 'merge: and no other one');
+
+###############################################################################
+# convert
+###############################################################################
+
+# the entries of a kind, by what Oracle's have in common with ours
+my ($oracle, $said) = ('', '');
+IPC::Run::run([ "$ENV{PGT_TEST_BIN}/pg_trace", 'convert', '--oracle', $files[0] ],
+	'>', \$oracle, '2>', \$said);
+is($? >> 8, 0, 'convert --oracle: exit code');
+my $left_out = () = $texts[0] =~ /^\*\*\* (?!\d{4}-|(?:SESSION ID|CLIENT ID|SERVICE NAME|MODULE NAME|ACTION NAME):)/mg;
+is($said, "pg_trace: $left_out lines that Oracle's grammar hasn't are left out\n",
+	'convert --oracle: what is left out is said');
+my $number = qr/-?\d+/;
+my %shape = (
+	WAIT => qr/^WAIT #\d+: nam='[^'\n]+' ela= $number(?: [^ =]+(?: id)?=$number){3} obj#=$number tim=\d+$/m,
+	EXEC => qr/^EXEC #\d+:c=\d+,e=\d+,p=\d+,cr=\d+,cu=\d+,mis=\d,r=\d+,dep=\d+,og=\d,plh=\d+,tim=\d+$/m,
+	CLOSE => qr/^CLOSE #\d+:c=\d+,e=\d+,dep=\d+,type=\d,tim=\d+$/m,
+	STAT => qr/^STAT #\d+ id=\d+ cnt=\d+ pid=\d+ pos=\d+ obj=\d+ op='[^'\n]+ \(cr=\d+ pr=\d+ pw=\d+ str=\d+(?: time=\d+ us)? cost=\d+ size=\d+ card=\d+\)'$/m,
+	PARSING => qr/^PARSING IN CURSOR #\d+ len=\d+ dep=\d+ uid=\d+ oct=\d+ lid=\d+ tim=\d+ hv=\d+ ad='0' sqlid='\w{13}'$/m,
+	XCTEND => qr/^XCTEND rlbk=[01], rd_only=[01], tim=\d+$/m);
+foreach my $kind (sort keys %shape)
+{
+	my @all = $texts[0] =~ /^$kind /mg;
+	my @strict = $oracle =~ /$shape{$kind}/g;
+
+	is(scalar @strict, scalar @all, "convert --oracle: the shape of all lines $kind");
+}
+like($oracle, qr/^WAIT .* nam='SQL\*Net message from client'/m, 'convert --oracle: a name');
+like($oracle, qr/generate_series\(1, :1\)/, 'convert --oracle: placeholders');
+like($oracle, qr/^\Q$quoted\E$/m, 'convert --oracle: and what looks like them');
+
+my %kinds;
+$kinds{ decode_json($_)->{kind} }++ foreach split /\n/, pg_trace('convert', @files);
+my $all = join '', @texts;
+foreach my $kind ('WAIT', 'EXEC', 'FETCH', 'CLOSE', 'STAT', 'XCTEND', 'PARSING IN CURSOR')
+{
+	my @lines = $all =~ /^$kind /mg;
+
+	is($kinds{$kind}, scalar @lines, "convert: all entries $kind");
+}
 
 $node->stop;
 done_testing();

@@ -25,7 +25,7 @@ sub pg_trace
 
 	IPC::Run::run([ 'pg_trace', @arguments ], '<', '/dev/null', '>', \$out,
 		'2>', \$err);
-	return ($? >> 8, $out, $err);
+	return ($? & 127 ? "signal $?" : $? >> 8, $out, $err);
 }
 
 sub exits_with
@@ -88,6 +88,23 @@ exits_with(2, 'one of two is missing', 'profile', "$tempdir/missing.trc",
 	'nested.trc');
 exits_with(2, 'one of two has none', 'profile', "$tempdir/none", 'nested.trc');
 exits_with(2, 'an end is missing', 'check', "$tempdir/torn.trc");
+
+# A file that ends anywhere, as one does that is being written
+my @crashed;
+for (my $len = 1; $len < length $text; $len += 101)
+{
+	append_to_file("$tempdir/torn-$len.trc", substr($text, 0, $len));
+	foreach my $command (qw(profile calls show check))
+	{
+		my ($out, $err);
+
+		IPC::Run::run([ 'pg_trace', $command, "$tempdir/torn-$len.trc" ],
+			'<', '/dev/null', '>', \$out, '2>', \$err);
+		push @crashed, "$command of $len bytes: $?"
+		  if $? != 0 && $? != 2 << 8 && $? != 3 << 8;
+	}
+}
+is_deeply(\@crashed, [], 'a file may end anywhere');
 
 ###############################################################################
 # Filters, which count the parts that match

@@ -200,7 +200,8 @@ show_entry(const PgtEntry *entry)
 {
 	if (entry->kind != PGT_ENTRY_STAT)
 		in_plan = false;
-	switch (entry->kind)
+	/* what can't be read is shown as it is */
+	switch (pgt_entry_wrong(entry) != NULL ? PGT_ENTRY_UNKNOWN : entry->kind)
 	{
 		case PGT_ENTRY_CURSOR:
 			show_cursor(entry);

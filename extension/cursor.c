@@ -213,7 +213,8 @@ free_entry(int depth)
  * statement is one, too.
  */
 static bool
-send_text(PgtCursor *cursor, const char *text, const Node *utility)
+send_text(PgtCursor *cursor, const char *text, const Node *utility,
+		  bool again)
 {
 	Size		len = cursor->len;
 	char	   *redacted = pgt_redact(text, &len, utility,
@@ -224,9 +225,10 @@ send_text(PgtCursor *cursor, const char *text, const Node *utility)
 
 	(void) pgt_traceparent_find(text, cursor->len, pgt_strings_are_standard(),
 								traceparent);
-	record = pgt_emit_begin(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),
-							redacted != NULL ? redacted : text, len,
-							cursor->number, cursor->depth);
+	record = (again ? pgt_emit_again : pgt_emit_begin)
+		(PGT_RECORD_CURSOR, sizeof(PgtCursorRecord),
+		 redacted != NULL ? redacted : text, len,
+		 cursor->number, cursor->depth);
 	if (record != NULL)
 	{
 		record->total_len = len;
@@ -402,7 +404,10 @@ pgt_cursor_note_stat(PgtCursor *cursor, uint32 plan_hash)
 	cursor->stat_plans[0] = plan_hash;
 }
 
-/* A new cursor, NULL if there is none or its text can't be sent. */
+/*
+ * A new cursor, NULL if there is none.  If its text can't be sent, its calls are
+ * traced even so: each of them is in the file, or counted as lost.
+ */
 static PgtCursor *
 add_cursor(const Statement *statement, dlist_head *bucket)
 {
@@ -426,13 +431,8 @@ add_cursor(const Statement *statement, dlist_head *bucket)
 	cursor->loginid = statement->loginid;
 	detach(&cursor->chain);
 
-	cursor->sent = send_text(cursor, statement->sql.text, statement->utility);
-	if (!cursor->sent)
-	{
-		/* the next execution tries again, under another number */
-		dlist_push_head(&table.lru, &cursor->lru);
-		return NULL;
-	}
+	cursor->sent = send_text(cursor, statement->sql.text, statement->utility,
+							 false);
 	if (keep_text(cursor, statement))
 		dlist_push_head(bucket, &cursor->chain);
 	else if (statement->plan != NULL)
@@ -470,6 +470,8 @@ pgt_cursor_get(const char *query, int location, int len,
 	if (cursor->pins == 0)
 		dlist_move_tail(&table.lru, &cursor->lru);
 	cursor->location = statement.sql.location;
+	if (!cursor->sent)
+		cursor->sent = send_text(cursor, statement.sql.text, utility, true);
 	return cursor;
 }
 

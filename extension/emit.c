@@ -257,10 +257,9 @@ report_lost(void)
 	return true;
 }
 
-void *
-pgt_emit_begin(PgtRecordType type, Size fixed_len,
-			   const char *text, Size text_len,
-			   uint32 cursor, int depth)
+static void *
+begin(PgtRecordType type, Size fixed_len, const char *text, Size text_len,
+	  uint32 cursor, int depth, bool counts)
 {
 	Size		piece = Min(text_len, PGT_RECORD_MAX - MAXALIGN(fixed_len));
 	uint32		len = MAXALIGN(fixed_len + piece);
@@ -276,7 +275,8 @@ pgt_emit_begin(PgtRecordType type, Size fixed_len,
 	record = lost_unreported > 0 && !report_lost() ? NULL : reserve(len);
 	if (record == NULL)
 	{
-		count_lost(type);
+		if (counts)
+			count_lost(type);
 		end_writing();
 		return NULL;
 	}
@@ -288,6 +288,22 @@ pgt_emit_begin(PgtRecordType type, Size fixed_len,
 	rest_of_text = text + piece;
 	rest_len = text_len - piece;
 	return record;
+}
+
+void *
+pgt_emit_begin(PgtRecordType type, Size fixed_len,
+			   const char *text, Size text_len,
+			   uint32 cursor, int depth)
+{
+	return begin(type, fixed_len, text, text_len, cursor, depth, true);
+}
+
+void *
+pgt_emit_again(PgtRecordType type, Size fixed_len,
+			   const char *text, Size text_len,
+			   uint32 cursor, int depth)
+{
+	return begin(type, fixed_len, text, text_len, cursor, depth, false);
 }
 
 void

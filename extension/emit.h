@@ -65,6 +65,11 @@ extern void *pgt_emit_begin(PgtRecordType type, Size fixed_len,
 							const char *text, Size text_len,
 							uint32 cursor, int depth);
 
+/* The same for a record that counts as lost already */
+extern void *pgt_emit_again(PgtRecordType type, Size fixed_len,
+							const char *text, Size text_len,
+							uint32 cursor, int depth);
+
 /* Publish the record begun, and the rest of its text if that is long. */
 extern void pgt_emit_commit(void);
 

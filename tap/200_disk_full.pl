@@ -16,6 +16,7 @@ my $traces = $disk->path . '/traces';
 my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
+	'pg_trace.min_free_space' => 0,
 	'pg_trace.output_directory' => $traces);
 
 # Events of a known number, some 600 bytes and no new statement each

@@ -20,6 +20,7 @@ mkdir $parent, 0700 or die "$parent: $!";
 my $node = PgTrace::Node::new_node(
 	'main',
 	'autovacuum' => 'off',
+	'pg_trace.min_free_space' => 0,
 	'pg_trace.output_directory' => $traces);
 
 # Some 600 kB, more than is kept of what can't be written
@@ -308,7 +309,7 @@ SKIP:
 			  . $session->pid),
 		'unmounted: the file is written to, as it may be mounted elsewhere');
 	is(status($session->pid, 'lost_events'), 0, 'unmounted: nothing is lost');
-	my $other = PgTrace::Faults->tmpfs('gone', '2m');
+	$disk->again('2m');
 	$new = new_file($session->pid);
 	ok(defined $new, 'unmounted: goes on with another file system in its place');
 	$events = end_trace($session, $new, 'unmounted');

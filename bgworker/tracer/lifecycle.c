@@ -112,20 +112,19 @@ show_active(PgtTracer *tracer)
 static bool
 watch_process(PgtTracer *tracer, char *error, size_t error_len)
 {
+	errno = 0;
 	tracer->pidfd = tracer->pid > 0 ? pgt_pidfd_open(tracer->pid) : -1;
 
 	/* whoever has no PGPROC yet waits for us */
-	if (tracer->pidfd < 0 && tracer->pid > 0 && errno != ESRCH)
-	{
-		snprintf(error, error_len, "could not watch process %d: %m",
-				 tracer->pid);
-		return false;
-	}
 	if (tracer->pidfd < 0 || !pgt_entry_is_process(tracer->pid) ||
 		(tracer->proc_number >= 0 ? pgt_tracer_proc(tracer) == NULL :
 		 !tracer->own.forked))
 	{
-		snprintf(error, error_len, "process %d has ended", tracer->pid);
+		if (errno == EMFILE || errno == ENFILE)
+			snprintf(error, error_len, "could not watch process %d: %m",
+					 tracer->pid);
+		else
+			snprintf(error, error_len, "process %d has ended", tracer->pid);
 		if (tracer->pidfd >= 0)
 			close(tracer->pidfd);
 		tracer->pidfd = -1;

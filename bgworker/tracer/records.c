@@ -115,6 +115,9 @@ pgt_tracer_put_record(void *arg, const PgtRecord *record)
 			tracer->too_long = false;
 		}
 	}
+	if (record->type == PGT_RECORD_LOST &&
+		!((const PgtLostRecord *) record)->calls)
+		pgt_tracer_queue_overflows(tracer);
 	len = tracer->format.out->len;
 	pgt_format_record(&tracer->format, record);
 	if (!has_room)

@@ -73,8 +73,9 @@ lose_records(PgtTracer *tracer, int nlost)
 static void
 write_failed(PgtTracer *tracer)
 {
+	int			cause = errno;
 	bool		is_short = pgt_free_space_is_short();
-	const char *reason = is_short ? PGT_FREE_SPACE_REASON : strerror(errno);
+	const char *reason = is_short ? PGT_FREE_SPACE_REASON : strerror(cause);
 	char		error[PGT_ERROR_LEN];
 
 	tracer->paused |= is_short;
@@ -83,6 +84,7 @@ write_failed(PgtTracer *tracer)
 	if (tracer->write_failed || tracer->writer.fd < 0)
 		return;
 	tracer->write_failed = true;
+	errno = cause;
 	ereport(LOG,
 			(errcode_for_file_access(),
 			 errmsg("could not write to trace file \"%s\": %s",
@@ -238,6 +240,32 @@ pgt_tracer_tell_losses(PgtTracer *tracer)
 	}
 }
 
+static void
+report_overflow(PgtTracer *tracer, bool *reported, const char *what,
+				const char *hint)
+{
+	char		error[PGT_ERROR_LEN];
+
+	if (*reported)
+		return;
+	*reported = true;
+	snprintf(error, sizeof(error), "events were lost: %s", what);
+	pgt_tracer_set_error(tracer, error);
+	ereport(LOG,
+			(errmsg("events of traced process %d were lost: %s",
+					tracer->pid, what),
+			 errdetail("Its trace file says where, and pg_trace_status how many."),
+			 errhint("%s", hint)));
+}
+
+void
+pgt_tracer_queue_overflows(PgtTracer *tracer)
+{
+	report_overflow(tracer, &tracer->queue_overflowed,
+					"the session's queue was full",
+					"Consider raising pg_trace.queue_size.");
+}
+
 void
 pgt_tracer_tell_lost_waits(PgtTracer *tracer)
 {
@@ -249,6 +277,9 @@ pgt_tracer_tell_lost_waits(PgtTracer *tracer)
 	tell(tracer, nlost - tracer->told_waits,
 		 "TIMED EVENTS: THE BPF RING BUFFER WAS FULL OR THE EVENT UNREADABLE");
 	tracer->told_waits = nlost;
+	report_overflow(tracer, &tracer->probes_overflowed,
+					"the BPF ring buffer was full",
+					"Consider raising pg_trace.ring_buffer_size.");
 	/* what relations have which files may be among what was lost */
 	pgt_relations_forget(&tracer->relations);
 }

@@ -128,7 +128,10 @@ typedef struct PgtTracer
 
 	bool		too_long;		/* some were for any part of the trace */
 	bool		paused;			/* some were, for want of free space */
-	bool		write_failed;	/* the last flush did, and the log says so */
+	/* The view and the log say so */
+	bool		write_failed;	/* the last flush did */
+	bool		queue_overflowed;
+	bool		probes_overflowed;
 	bool		unreachable;	/* the file's path couldn't be followed */
 	char		astray[PGT_ERROR_LEN];	/* why the file has to be left, or
 										 * empty */
@@ -168,6 +171,9 @@ extern void pgt_tracer_tell_lost_waits(PgtTracer *tracer);
 
 /* The same at the end of the trace, for all */
 extern void pgt_tracer_tell_last_losses(PgtTracer *tracer);
+
+/* The queue has lost something: say so in the view and the log, once. */
+extern void pgt_tracer_queue_overflows(PgtTracer *tracer);
 
 /* Write what was formatted if that has become much. */
 extern void pgt_tracer_flush_if_much(PgtTracer *tracer);

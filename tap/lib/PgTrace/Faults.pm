@@ -110,10 +110,21 @@ sub ext4 { my ($class, @options) = @_; return $class->new('ext4', @options); }
 
 =item run(command, [argument])
 
-Have the helper do that to it: resize, abort, umount, remount, chown.  Dies if it
-can't, unless it is asked to tell.
+Have the helper do that to it: resize, abort, shutdown, umount, or chown of the
+trace file in its folder traces.  Dies if it can't.
+
+=item again()
+
+A new one in memory at the same place, once the first is unmounted.
 
 =cut
+
+sub again
+{
+	my ($self, $size) = @_;
+
+	return $self->run('tmpfs', $size);
+}
 
 sub path { my ($self) = @_; return $self->{path}; }
 

@@ -114,7 +114,7 @@ sub problems
 			push @{ $state{problems} }, "line $record->{line}: $_[0]";
 		};
 
-		forget(\%state) if $record->{type} eq 'LOST';
+		forget(\%state, $record->{text}) if $record->{type} eq 'LOST';
 		$say->('after the end') if $state{ended};
 		$state{ended} = 1 if $record->{type} eq 'ENDED';
 		check_order(\%state, $record, $say);
@@ -134,8 +134,10 @@ sub problems
 # the CLOSE that gives a cursor back.
 sub forget
 {
-	my ($state) = @_;
+	my ($state, $text) = @_;
 
+	# of a call whose beginning found no room, the end may have found some
+	$state->{unknown} = 1 if $text =~ /QUEUE WAS FULL/;
 	$state->{waits} = [];
 	$state->{inner} = [];
 	$state->{again} = { %{ $state->{cursors} } };

@@ -304,7 +304,7 @@ pgt_writer_reopen(PgtWriter *writer, int pid, char *error, size_t error_len)
 		set_up(writer, fd);
 		writer->bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
 		writer->whole_bytes = writer->bytes;
-		writer->failing = false;
+		writer->failing = writer->full = false;
 	}
 	close(directory_fd);
 	return fd >= 0 ? PGT_REOPENED : PGT_REOPENED_NEVER;
@@ -428,7 +428,10 @@ pgt_writer_has_room_for(PgtWriter *writer, uint64 bytes)
 		(limit > 0 && writer->bytes + writer->buffer.len + bytes >=
 		 limit + limit / 4 + writer->head_bytes))
 		return false;
-	return !writer->failing || writer->buffer.len + bytes <= PGT_KEPT_SIZE;
+	/* once something is missing, all is, so that there is one gap */
+	if (writer->failing && writer->buffer.len + bytes > PGT_KEPT_SIZE)
+		writer->full = true;
+	return !writer->full;
 }
 
 /* ----------
@@ -456,7 +459,7 @@ written(PgtWriter *writer)
 	resetStringInfo(&writer->buffer);
 	writer->first_whole = in_text ? -1 : 0;
 	writer->whole_len = 0;
-	writer->failing = false;
+	writer->failing = writer->full = false;
 }
 
 /*

@@ -29,6 +29,7 @@ typedef struct PgtWriter
 
 	/* The last attempt to write has failed, and all since it waits. */
 	bool		failing;
+	bool		full;			/* and no more is kept */
 	bool		torn;			/* and the file wasn't cut back */
 	uint64		retry_ns;		/* when to try again */
 } PgtWriter;

@@ -83,6 +83,9 @@ sub check_restart
 
 	kill($signal, $victim // $before) == 1 or die "kill: $!";
 	my $worker = poll(sub { new_worker($before) }, 'worker');
+	# it is started before the server takes connections again
+	PgTrace::Node::poll_through_crash($node, 'SELECT true')
+	  or die "$what: the server doesn't come back";
 	my $session = PgTrace::Session->new($node, options => '-c pg_trace.session=on');
 	# a session isn't kept waiting for long by a worker that is just starting
 	my ($file) =

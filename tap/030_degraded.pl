@@ -272,11 +272,11 @@ $node->append_conf('postgresql.conf',
 	"pg_trace.output_directory = '$tempdir/made'\n");
 $node->reload;
 $node->poll_query_until('postgres', <<"SQL", "$tempdir/made")
-SELECT regexp_replace(pg_trace_start_trace(), '/[^/]*\$', '')
+SELECT regexp_replace(pg_trace_start_trace(), '/[^/]*/[^/]*\$', '')
 SQL
   or die 'the directory is not used';
 is(mode("$tempdir/made"), '0700', 'a directory that was made: its mode');
-is_deeply([ grep { mode($_) ne '0600' } glob("$tempdir/made/*") ],
+is_deeply([ grep { mode($_) ne '0600' } glob("$tempdir/made/*/*") ],
 	[], 'and the modes of its files');
 
 $node->stop;

@@ -32,7 +32,7 @@ sub build
 	# the objects are there, and newer than their sources
 	system_or_bail('cp', '-a',
 		map({ "$root/$_" }
-			qw(Makefile bench bgworker bpf extension pg_trace_bgw.control sql tap)),
+			qw(Makefile bench bgworker bpf cli extension pg_trace_bgw.control sql tap)),
 		$dir);
 	unlink "$dir/bgworker/probes/layout.o";
 	my ($status, $out, $err) =

@@ -10,7 +10,10 @@ use PgTrace::Check;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $node = PgTrace::Node::new_node('main', 'pg_trace.queue_size' => '64kB');
+my $node = PgTrace::Node::new_node(
+	'main',
+	'pg_trace.queue_size' => '64kB',
+	'pg_trace.attach_timeout' => '200ms');
 $node->safe_psql('postgres', <<"SQL");
 CREATE FUNCTION fail_with_lock() RETURNS void
 	AS '$ENV{PGT_TEST_BIN}/locks', 'fail_with_lock' LANGUAGE C;

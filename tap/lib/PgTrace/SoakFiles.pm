@@ -31,7 +31,7 @@ use strict;
 use warnings;
 
 use File::Copy;
-use PgTrace::Check qw(sum_problems time_problems);
+use PgTrace::Check qw(sum_problems ticks_of time_problems);
 use PgTrace::Faults;
 use PgTrace::File;
 use PgTrace::Problems;
@@ -132,7 +132,7 @@ sub check
 	my $records = $events->{records};
 	my @problems = PgTrace::Problems::problems($records);
 
-	push @problems, sum_problems($records), time_problems($records)
+	push @problems, sum_problems($records), time_problems($records, ticks_of($records))
 	  if !PgTrace::File::of_type($records, 'LOST');
 	push @problems, 'the end is missing'
 	  if !@$records || $records->[-1]{type} ne 'ENDED';

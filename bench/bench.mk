@@ -6,10 +6,13 @@ BENCH_OBJS = $(patsubst %,.build/bench/%.o,emit find_sites record replay)
 comma = ,
 RECORDED = $(patsubst %,-Wl$(comma)--wrap=pgt_merge_%,init free add_wait run)
 
-.PHONY: bench bench-cli bench-hits bench-nodes bench-stages bench-storm
+.PHONY: bench bench-account bench-cli bench-hits bench-nodes bench-stages bench-storm
 
 bench:
 	@bench/overhead $(BENCH_OPTIONS)
+
+bench-account:
+	@bench/account $(BENCH_OPTIONS)
 
 bench-hits: .build/hit_cost
 	@.build/hit_cost $(BENCH_OPTIONS)

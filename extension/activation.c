@@ -30,6 +30,7 @@
 #include "extension/emit_xact.h"
 #include "extension/executions.h"
 #include "extension/guc.h"
+#include "extension/leader.h"
 #include "extension/libraries.h"
 #include "extension/nesting.h"
 #include "extension/options.h"
@@ -102,6 +103,7 @@ join_trace(uint32 slot)
 	if (session->options.waits && IsTransactionState())
 		pgt_forget_open_files();
 	pgt_emit_attach(session, slot);
+	pgt_leader_show(NULL);
 	pgt_calls_begin_trace(session->running_since);
 	pgt_libraries_reset(session->remote, session->forked);
 }

@@ -39,6 +39,9 @@
 static const void *const *pointer = NULL;
 static const void *local_word = NULL;
 
+/* When this process was forked, if it is a parallel worker */
+static uint64 forked_ns = 0;
+
 /* ----------
  * In the child, right after the fork
  * ----------
@@ -89,8 +92,11 @@ pgt_arrival_hold(const BackgroundWorker *starting)
 	PgtArrival *arrival;
 	uint64		deadline_ns;
 
+	if (!is_parallel_worker(starting))
+		return;
+	forked_ns = pgt_clock_now();
 	if (pointer == NULL || pgt_shared == NULL ||
-		!is_parallel_worker(starting) || pgt_shared->worker.pid == 0 ||
+		pgt_shared->worker.pid == 0 ||
 		!is_traced(starting->bgw_notify_pid))
 		return;
 	arrival = take_arrival();
@@ -99,10 +105,10 @@ pgt_arrival_hold(const BackgroundWorker *starting)
 
 	arrival->pid = getpid();
 	arrival->leader_pid = starting->bgw_notify_pid;
-	arrival->since_ns = pgt_clock_now();
+	arrival->since_ns = forked_ns;
 	pg_atomic_exchange_u32(&arrival->state, PGT_ARRIVAL_WAITING);
 	pgt_session_wake_worker();
-	deadline_ns = pgt_clock_now() + PGT_ARRIVAL_HOLD_NS;
+	deadline_ns = forked_ns + PGT_ARRIVAL_HOLD_NS;
 	while (pg_atomic_read_u32(&arrival->state) == PGT_ARRIVAL_WAITING &&
 		   pgt_clock_now() < deadline_ns)
 		pg_usleep(LOOK_US);
@@ -134,6 +140,12 @@ pgt_arrival_local_word(void)
  * In the parallel worker, once it is one
  * ----------
  */
+
+uint64
+pgt_arrival_fork_time(void)
+{
+	return forked_ns;
+}
 
 bool
 pgt_arrival_complete(void)

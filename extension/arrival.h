@@ -36,6 +36,9 @@ extern void pgt_arrival_hold(const BackgroundWorker *starting);
 extern const void *pgt_arrival_pointer(void);
 extern const void *pgt_arrival_local_word(void);
 
+/* In a parallel worker: when it was forked, by the clock of the trace */
+extern uint64 pgt_arrival_fork_time(void);
+
 /*
  * In a parallel worker that has its leader's settings: if it is being traced
  * since it was forked, say which PGPROC it has and which query it is for, and

@@ -24,7 +24,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/instrument.h"
 
 #include "extension/calls.h"
 #include "extension/clock.h"
@@ -99,22 +98,6 @@ cpu_clock(uint64 now_ns)
 }
 
 /*
- * The counters behind p, cr and cu.  Of temporary files, blocks are read as
- * well, but those aren't buffers.
- */
-static void
-read_counters(int64 *blocks_read, int64 *blocks_got, int64 *blocks_dirtied)
-{
-	const BufferUsage *usage = &pgBufferUsage;
-
-	*blocks_got = usage->shared_blks_read + usage->local_blks_read +
-		usage->shared_blks_hit + usage->local_blks_hit;
-	*blocks_read = usage->shared_blks_read + usage->local_blks_read +
-		usage->temp_blks_read;
-	*blocks_dirtied = usage->shared_blks_dirtied + usage->local_blks_dirtied;
-}
-
-/*
  * Whatever was raised has been caught: the innermost call, where that was, goes
  * on.
  */
@@ -146,6 +129,7 @@ void
 pgt_calls_begin_trace(TimestampTz running_since)
 {
 	pgt_error_prepare();
+	pgt_lead_begin_trace();
 	pgt_outer_statement = 0;
 	if (innermost != NULL)
 		return;
@@ -199,6 +183,8 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 		record->run_delay_ns = call->depth == 0 ?
 			pgt_run_queue_at_first_begin(call->begin_ns, call->begin_cpu_ns) :
 			pgt_run_queue_within(call->begin_ns, call->begin_cpu_ns);
+		if (call->depth == 0)
+			pgt_lead_fill(record);
 		pgt_emit_commit();
 	}
 	else
@@ -206,11 +192,10 @@ pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 		call->begin_ns = pgt_clock_now();
 		call->begin_cpu_ns = cpu_clock(call->begin_ns);
 	}
-	/* the worker was waited for on the call's account */
 	if (call->depth == 0)
-		call->begin_ns = pgt_tracer_wait_call_begin(call->begin_ns);
-	read_counters(&call->blocks_read, &call->blocks_got,
-				  &call->blocks_dirtied);
+		pgt_lead_blocks(&call->blocks);
+	else
+		pgt_blocks_read(&call->blocks);
 	pgt_call_enter(call, stack);
 }
 
@@ -252,6 +237,8 @@ void
 pgt_call_enter(PgtCall *call, const char *stack)
 {
 	call->frame = stack;
+	if (stack == NULL)
+		call->key = NULL;
 	call->entered = true;
 	pgt_call_depth = call->depth + 1;
 	/* what an error may have left behind doesn't outlive the client's call */
@@ -262,19 +249,6 @@ pgt_call_enter(PgtCall *call, const char *stack)
 	innermost = call;
 	pgt_values_hidden = call->hides_values;
 	show_cursor_to_workers(call->cursor);
-}
-
-void
-pgt_call_detach(PgtCall *call)
-{
-	call->frame = NULL;
-	call->key = NULL;
-}
-
-bool
-pgt_call_is_innermost(const PgtCall *call)
-{
-	return innermost == call;
 }
 
 /*
@@ -296,9 +270,7 @@ static uint64
 end(PgtCall *call, uint64 rows, bool missed)
 {
 	PgtEndRecord *record;
-	int64		blocks_read;
-	int64		blocks_got;
-	int64		blocks_dirtied;
+	PgtBlockCounts blocks;
 	uint64		elapsed_ns;
 	uint64		cpu_ns;
 
@@ -310,7 +282,7 @@ end(PgtCall *call, uint64 rows, bool missed)
 							call->cursor->number, call->depth);
 	if (record == NULL)
 		return pgt_clock_now() - call->begin_ns;
-	read_counters(&blocks_read, &blocks_got, &blocks_dirtied);
+	pgt_blocks_read(&blocks);
 	elapsed_ns = record->header.time_ns - call->begin_ns;
 	record->elapsed_ns = elapsed_ns;
 	call->cursor->time_ns += elapsed_ns;
@@ -320,9 +292,9 @@ end(PgtCall *call, uint64 rows, bool missed)
 	record->run_delay_ns = call->depth == 0 ?
 		pgt_run_queue_at_last_end(record->header.time_ns, cpu_ns) :
 		pgt_run_queue_within(record->header.time_ns, cpu_ns);
-	record->blocks_read = blocks_read - call->blocks_read;
-	record->blocks_got = blocks_got - call->blocks_got;
-	record->blocks_dirtied = blocks_dirtied - call->blocks_dirtied;
+	record->blocks_read = blocks.read - call->blocks.read;
+	record->blocks_got = blocks.got - call->blocks.got;
+	record->blocks_dirtied = blocks.dirtied - call->blocks.dirtied;
 	record->rows = rows;
 	record->kind = call->kind;
 	record->plan_hash = call->plan_hash;
@@ -330,7 +302,10 @@ end(PgtCall *call, uint64 rows, bool missed)
 	record->begun = true;
 	record->done = ends_statement(call);
 	if (call->depth == 0)
+	{
 		pgt_tracer_wait_call_end();
+		pgt_lead_note_end(record->header.time_ns, &blocks);
+	}
 	if (call->kind == PGT_CALL_CLOSE)
 		record->close_type = PGT_CLOSE_CACHED;
 	pgt_emit_commit();
@@ -408,6 +383,17 @@ void
 pgt_calls_sweep(int sqlstate)
 {
 	sweep(pgt_stack(), sqlstate);
+}
+
+void
+pgt_calls_sweep_detached(int sqlstate)
+{
+	pgt_calls_sweep(sqlstate);
+	while (innermost != NULL && innermost->frame == NULL)
+	{
+		fail_all_within(innermost->outer, sqlstate);
+		pgt_calls_sweep(sqlstate);
+	}
 }
 
 void

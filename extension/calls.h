@@ -10,6 +10,7 @@
 
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/lead.h"
 #include "extension/record.h"
 
 /*
@@ -21,7 +22,7 @@ typedef struct PgtCall
 {
 	struct PgtCall *outer;		/* while it is entered: the one around it */
 	const char *frame;			/* likewise: where the stack was, or NULL if
-								 * no hook is in it: see pgt_call_detach() */
+								 * it is detached: see pgt_call_begin() */
 	void		(*failed) (struct PgtCall *call);	/* after its lines, or
 													 * NULL */
 	PgtCursor  *cursor;			/* valid while generation is the trace's */
@@ -35,9 +36,7 @@ typedef struct PgtCall
 	uint64		plan_node;		/* while it is entered: the caller's */
 	uint64		begin_ns;
 	uint64		begin_cpu_ns;
-	int64		blocks_read;	/* counters when it began */
-	int64		blocks_got;
-	int64		blocks_dirtied;
+	PgtBlockCounts blocks;		/* counters when it, or its lead, began */
 	ErrorContextCallback context;	/* while it is watched, */
 	const void *key;			/* by which it is found again */
 } PgtCall;
@@ -73,7 +72,8 @@ extern void pgt_calls_settle(const char *stack);
 
 /*
  * Begin a call, one level below those that are open, and say so to the
- * worker.
+ * worker.  If stack is NULL, the call is detached: it goes on when the hook has
+ * returned, until someone ends it.
  */
 extern void pgt_call_begin(PgtCall *call, PgtCallKind kind, PgtCursor *cursor,
 						   const char *stack);
@@ -95,18 +95,9 @@ pgt_call_unpin(const PgtCall *call)
 		pgt_cursor_unpin(call->cursor);
 }
 
-/* Is it the one that was entered last, and not left since? */
-extern bool pgt_call_is_innermost(const PgtCall *call);
-
-/*
- * The call that was entered last goes on after the hook has returned, until
- * someone ends it.
- */
-extern void pgt_call_detach(PgtCall *call);
-
 /*
  * End a call: its line with figures up to now.  missed: planned anew.  Returns
- * the elapsed time, as in the line.
+ * the elapsed time, without the lead that it has in the line at depth 0.
  */
 extern uint64 pgt_call_end(PgtCall *call, uint64 rows, bool missed);
 
@@ -137,6 +128,9 @@ extern void pgt_calls_watch_block(void);
  * stack.  sqlstate is 0 if the caller doesn't know it.
  */
 extern void pgt_calls_sweep(int sqlstate);
+
+/* The error has ended the client's statement: detached calls end as well. */
+extern void pgt_calls_sweep_detached(int sqlstate);
 
 /* The memory of a call goes away: if it is still entered, an error ended it. */
 extern void pgt_call_forget(PgtCall *call);

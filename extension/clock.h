@@ -24,6 +24,16 @@ pgt_clock_read(clockid_t clock)
 	return (uint64) ts.tv_sec * UINT64CONST(1000000000) + ts.tv_nsec;
 }
 
+/*
+ * A duration in ns, as lines have it: in whole us, from one time as it is shown
+ * to the other.
+ */
+static inline uint64
+pgt_clock_shown(uint64 begin_ns, uint64 elapsed_ns)
+{
+	return ((begin_ns + elapsed_ns) / 1000 - begin_ns / 1000) * 1000;
+}
+
 /* ns since some point in the past, the same one in all processes */
 #define pgt_clock_now() pgt_clock_read(CLOCK_MONOTONIC)
 

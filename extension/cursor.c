@@ -25,6 +25,7 @@
 #include "extension/context.h"
 #include "extension/cursor.h"
 #include "extension/emit.h"
+#include "extension/guc.h"
 #include "extension/nesting.h"
 #include "extension/plan_hash.h"
 #include "extension/redact.h"
@@ -441,6 +442,33 @@ add_cursor(const Statement *statement, dlist_head *bucket)
 	return cursor;
 }
 
+static PgtCursor *
+find_or_add(Statement *statement)
+{
+	dlist_head *bucket;
+	PgtCursor  *cursor;
+
+	statement->userid = GetUserId();
+	statement->loginid = GetSessionUserId();
+	statement->hash =
+		hash_bytes_extended((const unsigned char *) statement->sql.text,
+							statement->by_plan ? HASHED_LEN : statement->sql.len,
+							statement->depth);
+	bucket = &table.buckets[(statement->by_plan ? hash_of_plan(statement->plan) :
+							 statement->hash) & (NBUCKETS - 1)];
+
+	cursor = find(statement, bucket);
+	if (cursor == NULL)
+		return add_cursor(statement, bucket);
+	if (cursor->pins == 0)
+		dlist_move_tail(&table.lru, &cursor->lru);
+	cursor->location = statement->sql.location;
+	if (!cursor->sent)
+		cursor->sent = send_text(cursor, statement->sql.text,
+								 statement->utility, true);
+	return cursor;
+}
+
 PgtCursor *
 pgt_cursor_get(const char *query, int location, int len,
 			   uint32 command, uint64 queryid, int depth,
@@ -448,31 +476,30 @@ pgt_cursor_get(const char *query, int location, int len,
 {
 	Statement	statement = {.depth = depth, .command = command,
 		.queryid = queryid, .plan = plan, .utility = utility};
-	dlist_head *bucket;
-	PgtCursor  *cursor;
 
 	if (depth == 0)
 		pgt_context_send();
 	pgt_sql_text_find(&statement.sql, query, location, len, command, queryid);
 	statement.by_plan = statement.sql.cut || statement.sql.len > KEPT_MAX;
-	statement.userid = GetUserId();
-	statement.loginid = GetSessionUserId();
-	statement.hash =
-		hash_bytes_extended((const unsigned char *) statement.sql.text,
-							statement.by_plan ? HASHED_LEN : statement.sql.len,
-							depth);
-	bucket = &table.buckets[(statement.by_plan ? hash_of_plan(plan) :
-							 statement.hash) & (NBUCKETS - 1)];
+	return find_or_add(&statement);
+}
 
-	cursor = find(&statement, bucket);
-	if (cursor == NULL)
-		return add_cursor(&statement, bucket);
-	if (cursor->pins == 0)
-		dlist_move_tail(&table.lru, &cursor->lru);
-	cursor->location = statement.sql.location;
-	if (!cursor->sent)
-		cursor->sent = send_text(cursor, statement.sql.text, utility, true);
-	return cursor;
+PgtCursor *
+pgt_cursor_get_part(const char *text, uint32 len, uint32 full_len,
+					uint32 command, uint64 queryid)
+{
+	Statement	statement = {.command = command, .queryid = queryid};
+
+	statement.sql.text = text;
+	statement.sql.len = len;
+	statement.sql.full_len = full_len;
+	return find_or_add(&statement);
+}
+
+bool
+pgt_cursor_keeps_text(Size len)
+{
+	return len <= Min((Size) pgt_max_sql_length, KEPT_MAX);
 }
 
 void

@@ -59,6 +59,14 @@ extern PgtCursor *pgt_cursor_get(const char *query, int location, int len,
 								 const PlannedStmt *plan,
 								 const Node *utility);
 
+/* The same for the first len bytes of a statement at depth 0 */
+extern PgtCursor *pgt_cursor_get_part(const char *text, uint32 len,
+									  uint32 full_len, uint32 command,
+									  uint64 queryid);
+
+/* Is a text of that length kept, so that the statement is found by it? */
+extern bool pgt_cursor_keeps_text(Size len);
+
 /* The statement has this plan now. */
 extern void pgt_cursor_set_plan(PgtCursor *cursor, const PlannedStmt *plan);
 

@@ -20,7 +20,6 @@
 #include "extension/errors.h"
 #include "extension/redact.h"
 #include "extension/sql_text.h"
-#include "extension/transaction.h"
 
 /* What is shown of the statement on an error's own line */
 #define MAX_STATEMENT	2048
@@ -92,8 +91,7 @@ report(const ErrorData *edata)
 	if (edata->elevel > ERROR)
 		pgt_calls_fail(edata->sqlerrcode);
 	else
-		pgt_calls_sweep(edata->sqlerrcode);
-	pgt_transaction_fail();
+		pgt_calls_sweep_detached(edata->sqlerrcode);
 	if (!pgt_call_failed() && !nested)
 		send_error(edata);
 	pgt_calls_error_reported();

@@ -124,7 +124,7 @@ pgt_execution_add_time(PgtExecution *execution, uint64 begin_ns,
 			(stopped_ns > begin_ns ? stopped_ns - begin_ns : 0);
 	}
 	/* so that it is the sum of what lines say */
-	execution->elapsed_ns += elapsed_ns / NS_IN_US * NS_IN_US;
+	execution->elapsed_ns += pgt_clock_shown(begin_ns, elapsed_ns);
 }
 
 void

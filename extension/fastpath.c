@@ -21,30 +21,15 @@
 #include "extension/activation.h"
 #include "extension/calls.h"
 #include "extension/fastpath.h"
+#include "extension/lasting.h"
 #include "extension/nesting.h"
 
 #define COMMAND_EXECUTE		47	/* Oracle's PL/SQL EXECUTE */
 
 static object_access_hook_type next_object_access = NULL;
 
-static PgtCall call;			/* there is one at a time */
-static MemoryContextCallback message_end;
-
-/* The message's memory is freed; an error has ended the call before. */
-static void
-end_call(void *arg pg_attribute_unused())
-{
-	if (!call.entered)
-		return;
-	pgt_call_end(&call, 1, false);
-	pgt_call_unpin(&call);
-}
-
-static void
-call_failed(PgtCall *failed)
-{
-	pgt_call_unpin(failed);
-}
+/* There is one at a time */
+static PgtLastingCall call = {.rows = 1};
 
 /*
  * Is it such a call?  The executor, too, says what it is going to execute; but
@@ -54,7 +39,7 @@ static bool
 is_fastpath(void)
 {
 	return debug_query_string == NULL && MessageContext != NULL &&
-		CurrentMemoryContext == MessageContext && !call.entered &&
+		CurrentMemoryContext == MessageContext && !call.call.entered &&
 		MyBackendType == B_BACKEND;
 }
 
@@ -76,16 +61,13 @@ trace_function(Oid function)
 							NULL);
 	if (cursor == NULL)
 		return;
-	pgt_cursor_pin(cursor);
-	pgt_call_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
 
 	/*
 	 * The stack here is not the call's, but near: its caller has room for the
 	 * arguments of any function.
 	 */
-	call.failed = call_failed;
-	message_end.func = end_call;
-	MemoryContextRegisterResetCallback(MessageContext, &message_end);
+	pgt_lasting_begin(&call, PGT_CALL_EXEC, cursor, pgt_stack());
+	pgt_lasting_until(&call, MessageContext);
 }
 
 static void

@@ -7,6 +7,7 @@
  * so that the way through stays short.  In a traced process the hooks bracket
  * what PostgreSQL does with the calls of the trace (calls.h):
  *
+ *		analysis		PARSE of what is planned later, or never (analysis.c)
  *		planner			PARSE
  *		ExecutorStart	BINDS; EXEC, the whole of it for a query
  *		ExecutorRun		FETCH for a query, nothing for DML
@@ -24,6 +25,7 @@
 #include "tcop/utility.h"
 
 #include "extension/activation.h"
+#include "extension/analysis.h"
 #include "extension/calls.h"
 #include "extension/clock.h"
 #include "extension/command.h"
@@ -67,6 +69,7 @@ trace_planner(PGT_PLANNER_PARAMS)
 	if (cursor == NULL)
 		return next_planner(PGT_PLANNER_ARGS);
 
+	(void) pgt_analysis_take();
 	/* what runs in the planner may need many cursors */
 	pgt_cursor_pin(cursor);
 	pgt_call_begin(&call, PGT_CALL_PARSE, cursor, pgt_stack());
@@ -338,7 +341,7 @@ end_finish(PgtExecution *execution)
 {
 	uint64		begin_ns = execution->finish_ns;
 
-	execution->finish_ns = pgt_clock_now() - begin_ns;
+	execution->finish_ns = pgt_clock_shown(begin_ns, pgt_clock_now() - begin_ns);
 	if (!execution->is_dml)
 		pgt_execution_add_time(execution, begin_ns, execution->finish_ns);
 }
@@ -450,6 +453,16 @@ hook_executor_end(QueryDesc *query)
  * ----------
  */
 
+/* A utility statement isn't planned: its PARSE ends where its EXEC begins. */
+static void
+send_parse(PgtCursor *cursor)
+{
+	PgtCall		call;
+
+	pgt_call_begin(&call, PGT_CALL_PARSE, cursor, pgt_stack());
+	pgt_call_end(&call, 0, true);
+}
+
 static pg_noinline bool
 begin_utility(PlannedStmt *pstmt, const char *query_string,
 			  ParamListInfo params)
@@ -464,6 +477,8 @@ begin_utility(PlannedStmt *pstmt, const char *query_string,
 								  pstmt->utilityStmt);
 	if (cursor == NULL)
 		return false;
+	if (pgt_analysis_take())
+		send_parse(cursor);
 	if (pgt_trace.options.binds)
 		pgt_emit_binds(params, cursor);
 	return pgt_utility_begin(pstmt, query_string, cursor, pgt_stack());
@@ -517,5 +532,5 @@ pgt_hooks_install(void)
 	if (ProcessUtility_hook)
 		next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = hook_process_utility;
-	pgt_statement_install();
+	pgt_analysis_install();
 }

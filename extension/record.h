@@ -104,14 +104,17 @@ typedef struct PgtBeginRecord
 	uint64		run_delay_ns;	/* in the run queue so far; 0: not asked */
 	uint64		plan_node;		/* pgt_plan_node of the caller */
 	uint64		cpu_ns;			/* of the process so far */
+	uint64		lead_ns;		/* worked for the call before, at depth 0 */
 	uint32		kind;			/* PgtCallKind */
+	uint32		gapless;		/* what has been done since the call before,
+								 * or the client's message, is its, too */
 } PgtBeginRecord;
 
 typedef struct PgtEndRecord
 {
 	PgtRecord	header;
-	uint64		elapsed_ns;
-	uint64		cpu_ns;
+	uint64		elapsed_ns;		/* without lead_ns */
+	uint64		cpu_ns;			/* likewise */
 	uint64		run_delay_ns;	/* as at its beginning */
 	int64		blocks_read;	/* p */
 	int64		blocks_got;		/* cr: hit + read */
@@ -335,7 +338,7 @@ typedef struct PgtExitRecord
  * pays in every call.
  */
 StaticAssertDecl(sizeof(PgtRecord) == 24, "head of a record");
-StaticAssertDecl(sizeof(PgtBeginRecord) <= 56, "beginning of a call");
+StaticAssertDecl(sizeof(PgtBeginRecord) <= 64, "beginning of a call");
 StaticAssertDecl(sizeof(PgtEndRecord) <= 104, "end of a call");
 StaticAssertDecl(sizeof(PgtBindsRecord) <= 32, "values to come");
 StaticAssertDecl(sizeof(PgtBindRecord) <= 120, "a value");

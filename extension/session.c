@@ -33,6 +33,7 @@ int			pgt_nprocs = 0;
 PgtSession *pgt_sessions = NULL;
 PgtArrival *pgt_arrivals = NULL;
 PgtQueuePlace *pgt_queues = NULL;
+PgtLeaderStatement *pgt_leader_statements = NULL;
 pg_atomic_uint32 *pgt_flags = NULL;
 pg_atomic_uint32 *pgt_waiters = NULL;
 
@@ -60,6 +61,8 @@ shared_size(void)
 												  sizeof(PgtSession))));
 	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
 												  sizeof(PgtArrival))));
+	size = add_size(size, CACHELINEALIGN(mul_size(pgt_max_sessions,
+												  sizeof(PgtLeaderStatement))));
 	/* pgt_flags and pgt_waiters */
 	size = add_size(size, 2 * CACHELINEALIGN(mul_size(number_of_procs(),
 													  sizeof(pg_atomic_uint32))));
@@ -90,6 +93,8 @@ locate(PgtShared *shared)
 	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtSession));
 	pgt_arrivals = (PgtArrival *) p;
 	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtArrival));
+	pgt_leader_statements = (PgtLeaderStatement *) p;
+	p += CACHELINEALIGN(pgt_nsessions * sizeof(PgtLeaderStatement));
 	pgt_flags = (pg_atomic_uint32 *) p;
 	p += CACHELINEALIGN(pgt_nprocs * sizeof(pg_atomic_uint32));
 	pgt_waiters = (pg_atomic_uint32 *) p;
@@ -127,6 +132,7 @@ initialize(PgtShared *shared)
 		PgtSession *session = &pgt_sessions[i];
 
 		memset(&pgt_arrivals[i], 0, sizeof(PgtArrival));
+		memset(&pgt_leader_statements[i], 0, sizeof(PgtLeaderStatement));
 		pg_atomic_init_u32(&pgt_arrivals[i].state, 0);
 		memset(session, 0, sizeof(PgtSession));
 		pg_atomic_init_u64(&session->bytes_written, 0);

@@ -121,6 +121,23 @@ typedef struct PgtArrival
 	uint64		since_ns;		/* it stands still since then */
 } PgtArrival;
 
+/*
+ * The utility statement that a traced process executes, for its parallel
+ * workers: leader.c
+ */
+#define PGT_LEADER_TEXT	8192
+
+typedef struct PgtLeaderStatement
+{
+	uint32		cursor;			/* in the leader's trace; 0 is none */
+	uint32		command;
+	uint64		queryid;
+	Oid			userid;
+	uint32		full_len;		/* of the text */
+	uint32		len;			/* of what is here of it */
+	char		text[PGT_LEADER_TEXT];
+} PgtLeaderStatement;
+
 /* What pg_trace_worker shows; the lock protects it. */
 typedef struct PgtWorkerStatus
 {
@@ -164,6 +181,7 @@ extern int	pgt_nprocs;
 extern PgtSession *pgt_sessions;	/* [pgt_nsessions] */
 extern PgtArrival *pgt_arrivals;	/* [pgt_nsessions] */
 extern PgtQueuePlace *pgt_queues;	/* [pgt_nsessions] */
+extern PgtLeaderStatement *pgt_leader_statements;	/* [pgt_nsessions] */
 
 /*
  * [pgt_nprocs], by proc number: slot + 1 of the session that a process belongs

@@ -18,10 +18,8 @@
 
 #include "access/parallel.h"
 #include "common/hashfn.h"
-#include "parser/analyze.h"
 #include "parser/scansup.h"
 
-#include "extension/activation.h"
 #include "extension/compat.h"
 #include "extension/guc.h"
 #include "extension/nesting.h"
@@ -45,8 +43,6 @@ static Analyzed of_client;		/* its last one: at depth 0 */
 static Analyzed nested[NANALYZED];
 static uint32 nnested = 0;		/* so far */
 
-static post_parse_analyze_hook_type next_analyze = NULL;
-
 static uint64
 hash_part(const char *string, int location, int len)
 {
@@ -54,8 +50,8 @@ hash_part(const char *string, int location, int len)
 							   0);
 }
 
-static pg_noinline void
-note_analyzed(const char *string, const Query *query)
+void
+pgt_statement_note_analyzed(const char *string, const Query *query)
 {
 	Analyzed   *analyzed = pgt_call_depth == 0 ? &of_client :
 		&nested[nnested++ & (NANALYZED - 1)];
@@ -69,22 +65,6 @@ note_analyzed(const char *string, const Query *query)
 		analyzed->len = strlen(string + analyzed->location);	/* the last one */
 	if (analyzed->len > 0)
 		analyzed->hash = hash_part(string, analyzed->location, analyzed->len);
-}
-
-static void
-hook_analyze(PGT_ANALYZE_PARAMS)
-{
-	if (unlikely(pgt_may_be_traced()))
-		note_analyzed(pstate->p_sourcetext, query);
-	if (next_analyze)
-		next_analyze(PGT_ANALYZE_ARGS);
-}
-
-void
-pgt_statement_install(void)
-{
-	next_analyze = post_parse_analyze_hook;
-	post_parse_analyze_hook = hook_analyze;
 }
 
 /* Is it the statement of that string and query identifier? */

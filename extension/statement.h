@@ -7,8 +7,8 @@
 
 #include "extension/cursor.h"
 
-/* Postmaster, at load. */
-extern void pgt_statement_install(void);
+/* A statement of that string has been analyzed. */
+extern void pgt_statement_note_analyzed(const char *string, const Query *query);
 
 /*
  * The cursor of a statement at the current depth.  Parameters and result are

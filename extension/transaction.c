@@ -3,31 +3,49 @@
  *		The ends of transactions, and the statements that ask for them.
  *
  * COMMIT as a utility statement only notes that the transaction is to end.
- * Deferred triggers, the flush of the WAL and the wait for standbys come when
- * PostgreSQL does that, right after the utility hook has returned.  Since they
- * are what the client waits for, the call of the statement is kept open until
- * then: they are nested in its EXEC, and so are their errors.
+ * Deferred triggers, the flush of the WAL, the wait for standbys and the removal
+ * of files come when PostgreSQL does that, right after the utility hook has
+ * returned.  Since they are what the client waits for, the call of the statement
+ * is kept open until then: they are nested in its EXEC, and so are their errors.
  *
  *		utility hook	EXEC of COMMIT begins, and is kept
- *		(deferred triggers, WAL)
- *		end of transaction	XCTEND; the EXEC ends
+ *		(deferred triggers)
+ *		before the end	without such a statement, an EXEC begins
+ *		(WAL)
+ *		end of transaction	XCTEND
+ *		(locks, files)
+ *		its memory is freed	the EXEC ends
  *
- * As in Oracle's traces, XCTEND comes before the EXEC.
+ * As in Oracle's traces, XCTEND comes before the EXEC.  The commit of a single
+ * statement, or of a procedure, has a text that stands for the statement that
+ * there isn't; one that has written nothing takes no time and has no call.
+ *
+ * In a parallel worker, the ends of transactions bracket its work.  If that is a
+ * utility statement's, no other hook does, and it is its leader's EXEC.
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "utils/memutils.h"
 
 #include "extension/activation.h"
 #include "extension/emit_xact.h"
+#include "extension/lasting.h"
+#include "extension/leader.h"
 #include "extension/nesting.h"
 #include "extension/transaction.h"
 
-static PgtCall kept;			/* the statement's EXEC */
-static bool is_kept = false;
+#define COMMAND_COMMIT	44		/* Oracle's */
+
+/* The EXEC of what ends the transaction */
+static PgtLastingCall kept;
 static PgtTransactionEnd kept_end;
+
+/* In a parallel worker: the EXEC of its leader's utility statement */
+static PgtLastingCall leaders;
 
 PgtTransactionEnd
 pgt_transaction_end_of(const Node *statement)
@@ -54,32 +72,37 @@ pgt_transaction_end_of(const Node *statement)
 void
 pgt_transaction_keep(PgtCall *call, PgtTransactionEnd end)
 {
-	pgt_call_leave(call);
-	kept = *call;
-	is_kept = true;
 	kept_end = end;
-	pgt_call_enter(&kept, pgt_stack());
-	pgt_call_detach(&kept);
+	pgt_lasting_take(&kept, call);
+	pgt_lasting_until(&kept, TopTransactionContext);
 }
 
+/* A commit that no statement has asked for */
 static void
-end_kept(void)
+begin_commit(void)
 {
-	is_kept = false;
-	pgt_call_end(&kept, 0, false);
-	pgt_call_unpin(&kept);
+	PgtCursor  *cursor;
+
+	if (kept.call.entered || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return;
+	pgt_calls_settle(NULL);
+	cursor = pgt_cursor_get("<commit>", -1, 0, COMMAND_COMMIT, 0,
+							pgt_call_depth, NULL, NULL);
+	if (cursor == NULL)
+		return;
+	kept_end = PGT_ENDS;
+	pgt_lasting_begin(&kept, PGT_CALL_EXEC, cursor, NULL);
+	pgt_lasting_until(&kept, TopTransactionContext);
 }
 
-void
-pgt_transaction_fail(void)
+/* The transaction in which a parallel worker gets its leader's settings ends. */
+static void
+begin_leaders(void)
 {
-	if (!is_kept)
-		return;
-	is_kept = false;
-	/* a FATAL error has ended it with all the others */
-	if (pgt_call_is_innermost(&kept))
-		pgt_call_fail(&kept);
-	pgt_call_unpin(&kept);
+	PgtCursor  *cursor = pgt_leader_statement();
+
+	if (cursor != NULL)
+		pgt_lasting_begin(&leaders, PGT_CALL_EXEC, cursor, NULL);
 }
 
 /*
@@ -96,7 +119,7 @@ send_end(XactEvent event)
 	}
 	/* a fast-path call goes on, though its frame is not here */
 	pgt_calls_settle(NULL);
-	if (is_kept && kept_end > PGT_ENDS)
+	if (kept.call.entered && kept_end > PGT_ENDS)
 		pgt_emit_prepared_xact(kept_end == PGT_ROLLS_BACK_PREPARED);
 	else if (event == XACT_EVENT_COMMIT)
 		pgt_emit_xact(false);
@@ -108,8 +131,6 @@ trace_end(XactEvent event)
 	/* unless tracing has stopped in between */
 	if (pgt_still_traced())
 		send_end(event);
-	if (is_kept)
-		end_kept();
 }
 
 /*
@@ -124,19 +145,28 @@ trace_before_end(void)
 		(void) pgt_traced();
 	else
 		pgt_trace_join();
+	if (!pgt_emit_active())
+		return;
+	if (IsParallelWorker())
+		begin_leaders();
+	else
+		begin_commit();
 }
 
 /* The body is apart, so that this needs no stack frame where nothing is traced. */
 static void
 end_of_transaction(XactEvent event, void *arg pg_attribute_unused())
 {
-	if (likely(!pgt_may_be_traced() && !is_kept))
+	if (likely(!pgt_may_be_traced()))
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 		event == XACT_EVENT_PREPARE)
 		trace_end(event);
 	else if (event == XACT_EVENT_PRE_COMMIT)
 		trace_before_end();
+	else if (event == XACT_EVENT_PARALLEL_COMMIT ||
+			 event == XACT_EVENT_PARALLEL_ABORT)
+		pgt_lasting_end(&leaders);
 }
 
 static pg_noinline void

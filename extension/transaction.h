@@ -31,10 +31,4 @@ extern PgtTransactionEnd pgt_transaction_end_of(const Node *statement);
  */
 extern void pgt_transaction_keep(PgtCall *call, PgtTransactionEnd end);
 
-/*
- * An error has been reported.  If it came from the end of a transaction, it
- * ends the call that is kept open.
- */
-extern void pgt_transaction_fail(void);
-
 #endif							/* PGT_TRANSACTION_H */

@@ -13,6 +13,7 @@
 
 #include "utils/memutils.h"
 
+#include "extension/leader.h"
 #include "extension/transaction.h"
 #include "extension/utilities.h"
 
@@ -49,6 +50,9 @@ give_back(Utility *utility)
 	innermost = utility->outer;
 	utility->outer = unused;
 	unused = utility;
+	pgt_leader_show(innermost != NULL &&
+					innermost->call.generation == pgt_trace.generation ?
+					innermost->call.cursor : NULL);
 }
 
 static void
@@ -91,6 +95,7 @@ pgt_utility_begin(PlannedStmt *statement, const char *string,
 									 &utility->len);
 	utility->outer = innermost;
 	innermost = utility;
+	pgt_leader_show(cursor);
 	pgt_call_watch(&utility->call, statement);
 	return true;
 }

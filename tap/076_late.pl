@@ -163,8 +163,8 @@ sub waiting
 	cmp_ok(scalar(@loops), '>', 10, 'CPU: what is executed in it');
 	is_deeply([ grep { $_->{fields}{dep} != 1 } @loops ],
 		[], 'CPU: is nested in it');
-	is_deeply([ map { $_->{fields}{dep} } calls_of($trace, qr/^COMMIT/) ],
-		[0], 'CPU: what follows is not');
+	is_deeply([ map { "$_->{type} $_->{fields}{dep}" } calls_of($trace, qr/^COMMIT/) ],
+		[ 'PARSE 0', 'EXEC 0' ], 'CPU: what follows is not');
 	$session->close;
 }
 
@@ -195,7 +195,7 @@ sub waiting
 		'in a transaction: waits for the client');
 	$session->query('COMMIT');
 	my $trace = detach($session, $file);
-	is_deeply([ lines($trace, qr/^COMMIT/) ], ['EXEC'],
+	is_deeply([ lines($trace, qr/^COMMIT/) ], [ 'PARSE', 'EXEC' ],
 		'in a transaction: then its COMMIT');
 	is_deeply(
 		[ map { $_->{fields}{nam} } waits_of($trace, qr/^SELECT 42/) ],

@@ -51,9 +51,9 @@ sub field
 	  trace($node, { set => { plan_cache_mode => 'auto' } }, @prepared);
 
 	is(count($trace, qr/^PREPARE/, 'PARSE'),
-		6, 'five custom plans, and a generic one that is kept');
+		7, 'PREPARE itself, five custom plans, and a generic one that is kept');
 	is_deeply(field('mis', calls_of($trace, qr/^PREPARE/, 'PARSE')),
-		[ (1) x 6 ], 'planned anew');
+		[ (1) x 7 ], 'analyzed or planned anew');
 	is(scalar(grep { $_->{fields}{dep} == 1 } calls_of($trace, $text, 'EXEC')),
 		8, 'executed each time');
 	is_deeply([ rows($trace, qr/^EXECUTE/) ], [ (1) x 8 ], 'rows');
@@ -70,7 +70,7 @@ sub field
 	is_deeply(
 		[ grep { /PARSE|EXEC/ } lines($trace, $text, 'PARSE', 'EXEC') ],
 		[
-			'EXEC',    # of PREPARE itself
+			'PARSE', 'EXEC',    # of PREPARE itself
 			'PARSE', ('EXEC') x 8,
 			'PARSE', ('EXEC') x 2,
 			('PARSE', 'EXEC') x 2
@@ -89,10 +89,12 @@ sub field
 	$client->close;
 	$trace = read_trace($node, $file);
 	my $named = qr/^SELECT n FROM t WHERE id = \$1$/;
-	is(count($trace, $named, 'PARSE'), 1, 'protocol: planned once');
+	is_deeply([ map { $_ != 0 } @{ field('plh', calls_of($trace, $named, 'PARSE')) } ],
+		[ '', 1 ], 'protocol: analyzed, then planned, once');
 	is_deeply([ rows($trace, $named, 'FETCH') ], [ (1) x 5 ], 'rows');
 	my $unnamed = qr/^SELECT n FROM t WHERE n < \$1$/;
-	is(count($trace, $unnamed, 'PARSE'), 3, 'protocol: planned each time');
+	is_deeply([ map { $_ != 0 } @{ field('plh', calls_of($trace, $unnamed, 'PARSE')) } ],
+		[ ('', 1) x 3 ], 'protocol: both, each time');
 	is_deeply([ rows($trace, $unnamed, 'FETCH') ], [ 1, 2, 3 ], 'rows');
 }
 
@@ -127,7 +129,7 @@ sub field
 	my $trace = read_trace($node, $file);
 	is_deeply(
 		[ lines($trace, qr/^SELECT id FROM t ORDER BY id$/) ],
-		[ qw(PARSE EXEC FETCH FETCH FETCH FETCH CLOSE) ],
+		[ qw(PARSE PARSE EXEC FETCH FETCH FETCH FETCH CLOSE) ],
 		'a FETCH for each portion');
 	is_deeply([ rows($trace, qr/^SELECT id FROM t ORDER BY id$/, 'FETCH') ],
 		[ 30, 30, 30, 10 ], 'with its rows');
@@ -135,7 +137,7 @@ sub field
 	  waits_of($trace, qr/^SELECT id FROM t ORDER BY id$/);
 	cmp_ok($reads, '>=', 1, 'and waits for the client between them');
 	is_deeply([ lines($trace, qr/^INSERT INTO target SELECT/) ],
-		[qw(PARSE EXEC CLOSE)], 'RETURNING: all in EXEC');
+		[qw(PARSE PARSE EXEC CLOSE)], 'RETURNING: all in EXEC');
 	is_deeply([ rows($trace, qr/^INSERT INTO target SELECT/) ], [7], 'rows');
 
 	$trace = trace(
@@ -190,7 +192,8 @@ sub field
 			"SELECT 'a;b'",
 			'CREATE TABLE made AS SELECT 4',
 			'EXPLAIN (COSTS off) SELECT 5',
-			'SELECT 6'
+			'SELECT 6',
+			'<commit>'
 		],
 		'each statement has its own text');
 	is(scalar PgTrace::File::of_type($trace, 'XCTEND'),
@@ -305,6 +308,107 @@ sub field
 	my $trace = read_trace($node, $file);
 	is_deeply([ rows($trace, qr/^COPY target FROM STDIN$/) ],
 		[2], 'COPY FROM STDIN');
+}
+
+###############################################################################
+# What comes before the hooks, and behind them
+###############################################################################
+
+# Each statement that is analyzed has a PARSE.  The commit of what has written
+# has an EXEC.
+{
+	my $client = PgTrace::Protocol->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $client);
+
+	$client->query('SET work_mem = 4096; SELECT 1; INSERT INTO target VALUES (21, 1)')->sync;
+	$client->parse('u', 'SHOW work_mem')->parse('i', 'INSERT INTO ctas VALUES (22)')
+	  ->sync;
+	$client->bind('', 'u')->execute('')->bind('', 'i')->execute('')->sync foreach 1, 2;
+	$client->close;
+	my $trace = read_trace($node, $file);
+	my %name = (
+		'SET' => qr/^SET work_mem/,
+		'SELECT' => qr/^SELECT 1/,
+		'INSERT' => qr/^INSERT .*21/,
+		'SHOW' => qr/^SHOW/,
+		'prepared' => qr/^INSERT INTO ctas/,
+		'commit' => qr/^<commit>$/);
+	my %cursor;
+	foreach my $name (keys %name)
+	{
+		$cursor{$_} = $name foreach PgTrace::File::cursors_like($trace, $name{$name});
+	}
+
+	is_deeply(
+		[
+			map { "$_->{type} $cursor{$_->{cursor}}" }
+			  grep { defined $cursor{ $_->{cursor} } }
+			  PgTrace::File::of_type($trace, qw(PARSE EXEC))
+		],
+		[
+			map({ ("PARSE $_", "EXEC $_") } qw(SET SELECT INSERT)), 'EXEC commit',
+			'PARSE SHOW', 'PARSE prepared', 'EXEC SHOW', 'PARSE prepared',
+			'EXEC prepared', 'EXEC commit',
+			# planned once: it has no parameters
+			'EXEC SHOW', 'EXEC prepared', 'EXEC commit'
+		],
+		'a PARSE for each analysis, an EXEC for each commit');
+	is_deeply([ map { @{$_->{fields}}{qw(oct dep)} } cursors_of($trace, $name{commit}) ],
+		[ 44, 0 ], 'as a COMMIT');
+	cmp_ok(scalar(waits_of($trace, $name{commit}, 'WALWrite')), '>=', 1,
+		'with the waits for the WAL');
+	my ($commit) = calls_of($trace, $name{commit}, 'EXEC');
+	my ($end) = grep { $_->{line} < $commit->{line} && $_->{fields}{rd_only} == 0 }
+	  PgTrace::File::of_type($trace, 'XCTEND');
+	cmp_ok($end->{fields}{tim}, '>=', begin_of($commit), 'in which its transaction ends');
+}
+
+# A statement that is analyzed waits for a lock: that is in its PARSE, which
+# begins when the message was there, also if waits aren't traced.
+foreach my $case ([ 'simple', 'on' ], [ 'extended', 'on' ], [ 'simple', 'off' ],
+	[ 'extended', 'off' ])
+{
+	my ($protocol, $waits) = @$case;
+	my $what = "$protocol protocol, waits $waits";
+	my $holder = PgTrace::Session->new($node);
+	my $client = PgTrace::Protocol->new($node,
+		options => "-c pg_trace.session=on -c pg_trace.waits=$waits");
+	my $file = session_file($node, $client);
+	my $waiting = "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND pid = " . $client->pid;
+	my $sql = 'SELECT count(*) FROM t';
+
+	$holder->query('BEGIN');
+	$holder->query('LOCK TABLE t');
+	if ($protocol eq 'simple')
+	{
+		$client->query($sql);
+	}
+	else
+	{
+		$client->parse('', $sql)->bind('', '')->execute('');
+	}
+	$client->send_only;
+	$node->poll_query_until('postgres', $waiting) or die 'it does not wait';
+	my $began = $node->safe_psql('postgres',
+		'SELECT extract(epoch FROM clock_timestamp()) * 1000000');
+	$node->safe_psql('postgres', 'SELECT pg_sleep(0.02)');
+	my $ended = $node->safe_psql('postgres',
+		'SELECT extract(epoch FROM clock_timestamp()) * 1000000');
+	$holder->query('COMMIT');
+	$client->ready;
+	$_->close foreach $holder, $client;
+	my $trace = read_trace($node, $file);
+	my ($parse) = calls_of($trace, qr/^SELECT count/, 'PARSE');
+
+	cmp_ok($parse->{fields}{e}, '>=', $ended - $began, "$what: PARSE has waited");
+	cmp_ok($parse->{fields}{c}, '<=', $parse->{fields}{e} - ($ended - $began),
+		'without a CPU') if $waits eq 'on';
+	is_deeply(
+		[
+			grep { $_->{fields}{tim} > begin_of($parse) && $_->{fields}{tim} <= $parse->{fields}{tim} }
+			  grep { $_->{fields}{nam} eq 'ClientRead' } PgTrace::File::of_type($trace, 'WAIT')
+		],
+		[], 'for the lock, and not for the client');
 }
 
 ###############################################################################

@@ -185,6 +185,7 @@ sub copy_in
 my ($committed, $wrote, $rolled_back) = map {
 	"XCTEND rlbk=$_->[0] rd_only=$_->[1]"
 } [ 0, 1 ], [ 0, 0 ], [ 1, 1 ];
+my @wrote = ($wrote, '0 EXEC r=0 <commit>');
 my $action = '/* action of a rule, for: */';
 my $do = q{DO $$ BEGIN EXECUTE 'selec 1'; END $$};
 my $caught = q{DO $$ BEGIN EXECUTE 'selec 1'; EXCEPTION WHEN others THEN PERFORM 7; END $$};
@@ -199,7 +200,7 @@ foreach my $case (
 		'0 EXEC r=1 INSERT INTO log VALUES (2)',
 		'0 EXEC r=0 SELECT id FROM t WHERE id < 3',
 		'0 FETCH r=2 SELECT id FROM t WHERE id < 3',
-		$wrote
+		@wrote
 	],
 	[
 		'extended protocol, in parts',
@@ -229,10 +230,11 @@ foreach my $case (
 		'1 BINDS x INSERT INTO log VALUES (b)',
 		'1 EXEC r=1 INSERT INTO log VALUES (b)',
 		$wrote,
+		'1 EXEC r=0 <commit>',
 		'1 BINDS x INSERT INTO log VALUES (b)',
 		'1 EXEC r=1 INSERT INTO log VALUES (b)',
 		'0 EXEC r=0 CALL p($1, $2)',
-		$wrote
+		@wrote
 	],
 	[
 		'EXPLAIN, with binds',
@@ -261,13 +263,13 @@ foreach my $case (
 		'1 EXEC r=0 CREATE TABLE c AS SELECT $1 AS x',
 		'1 FETCH r=1 CREATE TABLE c AS SELECT $1 AS x',
 		'0 EXEC r=1 CREATE TABLE c AS SELECT $1 AS x',
-		$wrote,
+		@wrote,
 		'0 EXEC r=0 SELECT 1',
 		'0 FETCH r=1 SELECT 1',
 		'1 EXEC r=0 REFRESH MATERIALIZED VIEW mv',
 		'1 FETCH r=10 REFRESH MATERIALIZED VIEW mv',
 		'0 EXEC r=10 REFRESH MATERIALIZED VIEW mv',
-		$wrote
+		@wrote
 	],
 	[
 		'PREPARE and EXECUTE',
@@ -321,14 +323,14 @@ foreach my $case (
 		"0 EXEC r=0 $action INSERT INTO v VALUES (1)",
 		'0 EXEC r=0 SELECT 2',
 		'0 FETCH r=1 SELECT 2',
-		$wrote,
+		@wrote,
 		'0 EXEC r=0 SELECT 3',
 		'0 FETCH r=1 SELECT 3',
 		"0 EXEC r=0 $action UPDATE v SET id = 2",
 		"0 EXEC r=0 $action UPDATE v SET id = 2",
 		'0 EXEC r=1 UPDATE v SET id = 2',
 		"0 EXEC r=0 $action DELETE FROM w WHERE id = 2",
-		$wrote
+		@wrote
 	],
 	[
 		'rules, in the extended protocol and EXPLAIN',
@@ -340,7 +342,7 @@ foreach my $case (
 		'0 EXEC r=1 INSERT INTO v VALUES ($1)',
 		"0 BINDS 1 $action INSERT INTO v VALUES (\$1)",
 		"0 EXEC r=0 $action INSERT INTO v VALUES (\$1)",
-		$wrote,
+		@wrote,
 		'0 EXEC r=0 EXPLAIN INSERT INTO v VALUES (5)',
 		$committed
 	],
@@ -358,7 +360,7 @@ foreach my $case (
 		'1 EXEC r=0 SELECT count(*) FROM v',
 		'1 FETCH r=1 SELECT count(*) FROM v',
 		'0 FETCH r=1 SELECT several(77)',
-		$wrote
+		@wrote
 	],
 	[
 		'errors in nested SQL',
@@ -425,11 +427,11 @@ foreach my $case (
 			'1 EXEC r=1 INSERT INTO log VALUES (tg_op)'
 		) x 2,
 		'0 EXEC r=2 INSERT INTO by_row VALUES (1), (2)',
-		$wrote,
+		@wrote,
 		'1 BINDS INSERT INSERT INTO log VALUES (tg_op)',
 		'1 EXEC r=1 INSERT INTO log VALUES (tg_op)',
 		'0 EXEC r=2 INSERT INTO by_statement VALUES (1), (2)',
-		$wrote
+		@wrote
 	],
 	[
 		'deferred triggers',
@@ -457,7 +459,7 @@ foreach my $case (
 		'XCTEND rlbk=1 rd_only=0',
 		'0 EXEC r=1 INSERT INTO deferred VALUES (2)',
 		'0 ERROR P0001 INSERT INTO deferred VALUES (2)',
-		$wrote,
+		@wrote,
 		'0 EXEC r=1 INSERT INTO deferred VALUES (666)',
 		'0 ERROR P0001 INSERT INTO deferred VALUES (666)',
 		'0 PARSE ERROR 42601 1 selec 3',
@@ -470,7 +472,7 @@ foreach my $case (
 			'COPY (SELECT id FROM t WHERE id < 3) TO STDOUT'
 		],
 		'0 EXEC r=2 COPY log FROM STDIN',
-		$wrote,
+		@wrote,
 		'0 EXEC r=2 COPY by_row TO STDOUT',
 		$committed,
 		'1 EXEC r=0 COPY (SELECT id FROM t WHERE id < 3) TO STDOUT',

@@ -164,8 +164,58 @@ foreach my $remote (0, 1)
 	$session->query('DELETE FROM big WHERE id % 3 = 0');
 	$session->query('VACUUM (PARALLEL 2) big');
 	$session->close;
-	leader_and_workers($file, qr/^CREATE INDEX big_id/, 'CREATE INDEX');
-	leader_and_workers($file, qr/^VACUUM/, 'VACUUM');
+	foreach my $case ([ 'CREATE INDEX', 'CREATE INDEX big_id ON big (id)', 9 ],
+		[ 'VACUUM', 'VACUUM (PARALLEL 2) big', 62 ])
+	{
+		my ($what, $sql, $command) = @$case;
+		my ($leader, @workers) = leader_and_workers($file, qr/^\Q$sql\E$/, $what);
+
+		# the worker's file has the statement, and all that it has done for it
+		foreach my $worker (@workers)
+		{
+			my ($cursor) = PgTrace::File::of_type($worker, 'CURSOR');
+			my @calls = PgTrace::File::of_type($worker, qw(PARSE EXEC FETCH CLOSE));
+			my @early = grep { $_->{fields}{tim} - $_->{fields}{ela} < begin_of($calls[0]) - 1 }
+			  PgTrace::File::of_type($worker, 'WAIT');
+
+			is("$cursor->{text} $cursor->{fields}{oct}", "$sql $command",
+				"$what: a worker has the statement");
+			is_deeply([ map { "$_->{type} $_->{cursor} $_->{fields}{dep}" } @calls ],
+				["EXEC $cursor->{cursor} 0"], 'as one call');
+			cmp_ok($calls[0]{fields}{cr}, '>', 0, 'with its blocks');
+			cmp_ok($calls[0]{fields}{c}, '>', 0, 'and CPU time');
+			is_deeply(\@early, [], 'since the process began');
+		}
+		my ($exec) = calls_of($leader, qr/^\Q$sql\E$/, 'EXEC');
+		cmp_ok($exec->{fields}{tim} + 1, '>=',
+			(PgTrace::File::of_type($_, 'EXEC'))[0]{fields}{tim},
+			"$what: the leader waits for it")
+		  foreach @workers;
+	}
+}
+
+# The same with a role, and in a function: a utility statement at depth 1, which is
+# longer than what workers are told of it
+{
+	my $session =
+	  PgTrace::Session->new($node, options => '-c pg_trace.session=on');
+	my $file = session_file($node, $session);
+	my $comment = '/* ' . 'x' x 9000 . ' */';
+	my $role = $node->safe_psql('postgres',
+		'CREATE ROLE indexer SUPERUSER; SELECT oid FROM pg_roles WHERE rolname = $$indexer$$');
+
+	$session->query('SET ROLE indexer');
+	$session->query("DO 'BEGIN CREATE INDEX big_n3 ON big (n) $comment; END'");
+	$session->close;
+	my ($leader, @workers) = leader_and_workers($file, qr/^CREATE INDEX big_n3/, 'in a function');
+	my @cursors = map { PgTrace::File::of_type($_, 'CURSOR') } @workers;
+
+	is_deeply([ map { $_->{fields}{uid} } @cursors ], [ $role, $role ], 'the user');
+	is_deeply([ map { substr($_->{text}, 0, 29) } @cursors ],
+		[ ('CREATE INDEX big_n3 ON big (n') x 2 ], 'the text');
+	my ($whole) = cursors_of($leader, qr/^CREATE INDEX big_n3/);
+	is_deeply([ map { "$_->{fields}{len} $_->{fields}{cut}" } @cursors ],
+		[ ("8192 $whole->{fields}{len}") x 2 ], 'which is cut, and says so');
 }
 
 # a query at depth 1 that has workers, also within one that has workers itself:

@@ -38,6 +38,36 @@ pgt_format_cursor(const PgtFormat *format, bool for_client)
 	return format->next_statement && !for_client ? 0 : format->last_cursor;
 }
 
+/*
+ * In a process that serves a client, this is all since the last call, or since
+ * the client's message came, which a wait for it tells exactly.
+ */
+uint64
+pgt_format_lead_time(const PgtFormat *format, const PgtBeginRecord *begin)
+{
+	uint64		now_ns = begin->header.time_ns;
+	uint64		since_ns = format->work.since_ns;
+
+	if (begin->gapless && format->work.has_waits && since_ns != 0)
+		return now_ns - Min(since_ns, now_ns);
+	return Min(begin->lead_ns, now_ns);
+}
+
+/*
+ * The CPU time in that.  The clock was read when the last call had ended, so
+ * what the process has used since then for the client may be too much; but it
+ * is no more than the waits leave of the time.
+ */
+static uint64
+cpu_of_lead(const PgtFormat *format, const PgtBeginRecord *begin,
+			const PgtOpenCall *call)
+{
+	uint64		used_ns = begin->cpu_ns -
+		Min(format->work.cpu_ns, begin->cpu_ns);
+
+	return Min(used_ns, call->lead_ns - call->lead_off_ns);
+}
+
 void
 pgt_format_begin_call(PgtFormat *format, const PgtBeginRecord *begin)
 {
@@ -54,12 +84,31 @@ pgt_format_begin_call(PgtFormat *format, const PgtBeginRecord *begin)
 		format->calls[i].plan_node = 0;
 		format->calls[i].begin_cpu_ns = begin->cpu_ns;
 		format->calls[i].begin_off_ns = format->off_cpu.total_ns;
+		format->calls[i].lead_ns = 0;
+		format->calls[i].lead_cpu_ns = format->calls[i].lead_off_ns = 0;
+	}
+	if (depth == 0)
+	{
+		PgtOpenCall *call = &format->calls[0];
+
+		call->lead_ns = pgt_format_lead_time(format, begin);
+		call->lead_off_ns = Min(format->off_cpu.total_ns - format->work.off_ns,
+								call->lead_ns);
+		call->lead_cpu_ns = cpu_of_lead(format, begin, call);
+		call->begin_ns -= call->lead_ns;
 	}
 	format->calls[depth].plan_node = begin->plan_node;
 	format->depth = depth + 1;
 	format->next_statement = false;
 	if (format->running_due_ns == 0)
 		format->running_due_ns = record->time_ns + PGT_RUNNING_INTERVAL_NS;
+}
+
+const PgtOpenCall *
+pgt_format_lead(const PgtFormat *format, const PgtEndRecord *record)
+{
+	return record->begun && record->header.depth == 0 && format->depth > 0 ?
+		&format->calls[0] : NULL;
 }
 
 void
@@ -74,7 +123,42 @@ pgt_format_end_call(PgtFormat *format, const PgtEndRecord *record)
 		format->last_end_ns = record->header.time_ns;
 		format->running_due_ns = 0;
 		format->next_statement = record->done;
+		format->work.since_ns = record->header.time_ns;
+		format->work.cpu_ns = format->calls[0].begin_cpu_ns + record->cpu_ns;
+		format->work.waits_us = 0;
+		format->work.off_ns = format->off_cpu.total_ns;
 	}
+}
+
+uint64
+pgt_format_note_wait(PgtFormat *format, const PgtWait *wait)
+{
+	PgtOpenWork *work = &format->work;
+	uint64		worked_us = 0;
+
+	/* the statement that was running before may be over by now */
+	if (format->depth > (format->running_before ? 1 : 0))
+		return 0;
+	if (!wait->name->is_client_read)
+	{
+		work->waits_us += us_between(wait->start_ns, wait->end_ns);
+		return 0;
+	}
+	if (work->since_ns != 0 && work->since_ns < wait->start_ns)
+		worked_us = us_between(work->since_ns, wait->start_ns);
+	worked_us -= Min(work->waits_us, worked_us);
+	work->since_ns = wait->end_ns;
+	work->waits_us = 0;
+	work->off_ns = format->off_cpu.total_ns;
+	return worked_us;
+}
+
+void
+pgt_format_forget_work(PgtFormat *format)
+{
+	format->work.since_ns = 0;
+	format->calls[0].lead_ns = 0;
+	format->calls[0].lead_cpu_ns = format->calls[0].lead_off_ns = 0;
 }
 
 void

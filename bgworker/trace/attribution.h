@@ -10,6 +10,7 @@
 
 #include "bgworker/trace/node_sums.h"
 #include "bgworker/trace/off_cpu.h"
+#include "bgworker/trace/wait.h"
 #include "extension/record.h"
 
 /* Calls nested deeper than this are attributed to the last one kept. */
@@ -23,9 +24,29 @@ typedef struct PgtOpenCall
 	uint64		plan_node;		/* pgt_plan_node of its caller */
 	uint32		cursor;
 	uint64		begin_ns;
-	uint64		begin_cpu_ns;	/* the process's CPU time then, 0 is unknown */
+	uint64		begin_cpu_ns;	/* the process's CPU time when its hook began,
+								 * 0 is unknown */
 	uint64		begin_off_ns;	/* likewise off_cpu.total_ns */
+	uint64		lead_ns;		/* of the time since begin_ns, before the hook */
+	uint64		lead_cpu_ns;	/* of CPU time */
+	uint64		lead_off_ns;	/* and off the CPU */
 } PgtOpenCall;
+
+/*
+ * Work at depth 0 that no line has yet: since the last call has ended, or since
+ * the client was waited for, if that was later.  It is the next call's, or, if
+ * none comes, what there is to be done for the client besides its calls.
+ */
+typedef struct PgtOpenWork
+{
+	bool		has_waits;		/* a wait was seen, so those for the client
+								 * are */
+	uint64		since_ns;		/* 0: unknown */
+	uint64		cpu_ns;			/* the process's CPU time at the last call's
+								 * end */
+	uint64		waits_us;		/* waits since then */
+	uint64		off_ns;			/* off_cpu.total_ns then */
+} PgtOpenWork;
 
 /* The state of one file */
 typedef struct PgtFormat
@@ -33,6 +54,7 @@ typedef struct PgtFormat
 	StringInfo	out;			/* lines are appended here */
 	int			depth;			/* calls that are open */
 	PgtOpenCall calls[PGT_FORMAT_MAX_DEPTH];
+	PgtOpenWork work;
 	uint32		last_cursor;	/* of the last call, while none is open */
 	bool		next_statement; /* the last call's statement is over */
 	uint64		running_due_ns; /* next RUNNING line; 0 if no call is open */
@@ -70,6 +92,29 @@ extern void pgt_format_begin_call(PgtFormat *format,
 								  const PgtBeginRecord *record);
 extern void pgt_format_end_call(PgtFormat *format,
 								const PgtEndRecord *record);
+
+/*
+ * A call of depth 0 is about to begin: for how long has its process worked for
+ * it, before its hook began?
+ */
+extern uint64 pgt_format_lead_time(const PgtFormat *format,
+								   const PgtBeginRecord *begin);
+
+/*
+ * What was worked for the call that ends before its hook had begun, or NULL: it
+ * isn't one of depth 0.
+ */
+extern const PgtOpenCall *pgt_format_lead(const PgtFormat *format,
+										  const PgtEndRecord *record);
+
+/*
+ * A wait, or time in the run queue, that off_cpu has.  Returns, in us, the work between calls that
+ * has come to its end by a wait for the client.
+ */
+extern uint64 pgt_format_note_wait(PgtFormat *format, const PgtWait *wait);
+
+/* Records or waits are missing: when what is going on began isn't known. */
+extern void pgt_format_forget_work(PgtFormat *format);
 
 /* Between calls: what comes next is another statement's. */
 extern void pgt_format_end_statement(PgtFormat *format);

@@ -121,13 +121,24 @@ put_cursor(PgtFormat *format, const PgtCursorRecord *record)
 static void
 put_call(PgtFormat *format, const PgtEndRecord *record)
 {
+	const PgtOpenCall *lead = pgt_format_lead(format, record);
+	uint64		end_ns = record->header.time_ns;
+	uint64		elapsed_ns = record->elapsed_ns +
+		(lead != NULL ? lead->lead_ns : 0);
+	uint64		cpu_ns = pgt_format_cpu_of(format, record);
+	uint64		cpu_us = cpu_ns / NS_IN_US;
+	uint64		elapsed_us;
+
 	if (record->kind >= lengthof(call_names))
 		return;
+	elapsed_us = us_between(end_ns - Min(elapsed_ns, end_ns), end_ns);
 
 	put_string(format, call_names[record->kind]);
 	put_number(format, " #", record->header.cursor);
-	put_time(format, ":" PGT_FIELD_C "=", pgt_format_cpu_of(format, record));
-	put_time(format, NEXT(PGT_FIELD_E), record->elapsed_ns);
+	/* elapsed time may be cut by more */
+	put_number(format, ":" PGT_FIELD_C "=",
+			   cpu_ns <= elapsed_ns ? Min(cpu_us, elapsed_us) : cpu_us);
+	put_number(format, NEXT(PGT_FIELD_E), elapsed_us);
 	if (record->kind == PGT_CALL_CLOSE)
 	{
 		put_number(format, NEXT(PGT_FIELD_DEP), record->header.depth);
@@ -421,6 +432,7 @@ pgt_format_record(PgtFormat *format, const PgtRecord *record)
 			put_changed_context(format, (const PgtContextRecord *) record);
 			break;
 		case PGT_RECORD_LOST:
+			pgt_format_forget_work(format);
 			put_number(format, PGT_STARS PGT_NOTE_LOST,
 					   ((const PgtLostRecord *) record)->count);
 			put_string(format, ((const PgtLostRecord *) record)->calls ?
@@ -452,13 +464,18 @@ pgt_format_wait(PgtFormat *format, const PgtWait *wait)
 	bool		for_client = wait->name->for_client;
 	uint32		node = (uint32) wait->plan_node;
 	uint64		ela_ns = wait->end_ns - wait->start_ns;
+	uint64		worked_us;
 
-	/* between calls, it is what an execution of a former trace has left */
-	pgt_format_wait_line(format, pgt_format_cursor(format, for_client), wait,
-						 format->depth > 0 ? node : 0);
-	pgt_format_node_wait(format, wait->plan_node, ela_ns);
 	pgt_off_cpu_add(&format->off_cpu, wait->start_ns, wait->end_ns,
 					ela_ns - wait->cpu_ns, wait->cpu_is_known);
+	format->work.has_waits = true;
+	worked_us = pgt_format_note_wait(format, wait);
+	/* between calls, it is what an execution of a former trace has left */
+	pgt_format_wait_line(format, pgt_format_cursor(format, for_client), wait,
+						 format->depth > 0 ? node : 0, worked_us);
+	/* as the line has it, so that the sum is theirs */
+	pgt_format_node_wait(format, wait->plan_node, NS_IN_US *
+						 us_between(wait->start_ns, wait->end_ns));
 	if (for_client)
 		pgt_format_end_statement(format);
 }

@@ -178,6 +178,7 @@
 #define PGT_FIELD_BLOCKER_STATE "blocker_state"
 #define PGT_FIELD_BLOCKER_XACT	"blocker_xact"
 #define PGT_FIELD_NODE			"node"
+#define PGT_FIELD_PROTOCOL		"protocol"
 #define PGT_FIELD_CONT			"cont"
 #define PGT_FIELD_CPU			"cpu"
 /* and the relation */

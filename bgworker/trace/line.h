@@ -14,8 +14,6 @@
 #include "bgworker/trace/grammar.h"
 #include "bgworker/trace/sql_id.h"
 
-#define NS_IN_US	1000
-
 /* A field's name as it stands in most lines, in those of calls, and quoted */
 #define FIELD(name)	" " name "="
 #define NEXT(name)	"," name "="

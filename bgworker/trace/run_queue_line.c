@@ -43,8 +43,9 @@ put_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns,
 	if (!format->has_run_queue || delay_ns < NS_IN_US)
 		return;
 	wait.start_ns = time_ns - delay_ns;
-	pgt_format_wait_line(format, pgt_format_cursor(format, false), &wait, 0);
 	pgt_off_cpu_add(&format->off_cpu, wait.start_ns, time_ns, delay_ns, false);
+	(void) pgt_format_note_wait(format, &wait);
+	pgt_format_wait_line(format, pgt_format_cursor(format, false), &wait, 0, 0);
 	format->run_delay_ns += delay_ns;
 }
 
@@ -56,7 +57,17 @@ off_cpu_of(const PgtFormat *format, const PgtEndRecord *record)
 
 	if (!record->begun || format->depth <= depth)
 		return 0;
-	return format->off_cpu.total_ns - format->calls[depth].begin_off_ns;
+	return format->off_cpu.total_ns - format->calls[depth].begin_off_ns +
+		format->calls[depth].lead_off_ns;
+}
+
+/* A call's elapsed time, with its lead */
+static uint64
+elapsed_of(const PgtFormat *format, const PgtEndRecord *record)
+{
+	const PgtOpenCall *lead = pgt_format_lead(format, record);
+
+	return record->elapsed_ns + (lead != NULL ? lead->lead_ns : 0);
 }
 
 /*
@@ -69,10 +80,12 @@ uint64
 pgt_format_cpu_of(const PgtFormat *format, const PgtEndRecord *record)
 {
 	uint64		assumed_ns = Min(record->cpu_age_ns, record->elapsed_ns);
+	const PgtOpenCall *lead = pgt_format_lead(format, record);
 	uint64		cpu_ns = less(record->cpu_ns,
 							  pgt_off_cpu_since(&format->off_cpu,
-												record->header.time_ns - assumed_ns));
-	uint64		excess_ns = less(cpu_ns, less(record->elapsed_ns,
+												record->header.time_ns - assumed_ns)) +
+		(lead != NULL ? lead->lead_cpu_ns : 0);
+	uint64		excess_ns = less(cpu_ns, less(elapsed_of(format, record),
 											  off_cpu_of(format, record)));
 
 	return excess_ns <= LATE_READING_NS ? cpu_ns - excess_ns : cpu_ns;
@@ -88,13 +101,22 @@ void
 pgt_format_run_queue_before(PgtFormat *format, const PgtBeginRecord *record)
 {
 	uint64		time_ns = record->header.time_ns;
-	uint64		most_ns = UINT64_MAX;
+	uint64		most_ns;
 
+	if (record->header.depth == 0)
+	{
+		/* what came before the call's lead is in no call */
+		put_run_queue(format, record->run_delay_ns, time_ns,
+					  pgt_format_lead_time(format, record));
+		pgt_format_run_queue_in_wait(format, record->run_delay_ns);
+		return;
+	}
+	most_ns = UINT64_MAX;
 	if (format->depth > 0)
 	{
 		const PgtOpenCall *call = &format->calls[format->depth - 1];
 
-		most_ns = less(less(time_ns, call->begin_ns),
+		most_ns = less(less(time_ns, call->begin_ns + call->lead_ns),
 					   less(record->cpu_ns, call->begin_cpu_ns) +
 					   format->off_cpu.total_ns - call->begin_off_ns);
 	}
@@ -105,7 +127,7 @@ void
 pgt_format_run_queue_of(PgtFormat *format, const PgtEndRecord *record)
 {
 	put_run_queue(format, record->run_delay_ns, record->header.time_ns,
-				  less(record->elapsed_ns,
+				  less(elapsed_of(format, record),
 					   pgt_format_cpu_of(format, record) +
 					   off_cpu_of(format, record)));
 }

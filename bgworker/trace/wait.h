@@ -46,4 +46,16 @@ typedef struct PgtWait
 	const PgtBlockers *blockers;	/* NULL: unknown */
 } PgtWait;
 
+#define NS_IN_US	1000
+
+/*
+ * How long something took, by the times that lines have: so a line's begin is
+ * the end of the one that it follows, and all of them add up.
+ */
+static inline uint64
+us_between(uint64 begin_ns, uint64 end_ns)
+{
+	return end_ns / NS_IN_US - begin_ns / NS_IN_US;
+}
+
 #endif							/* PGT_TRACE_WAIT_H */

@@ -436,14 +436,16 @@ reason_field(uint32 reason)
 static void
 put_cpu(PgtFormat *format, const PgtWait *wait)
 {
-	uint64		ela_ns = wait->end_ns - wait->start_ns;
+	uint64		ela_us = us_between(wait->start_ns, wait->end_ns);
+	uint64		off_ns = wait->end_ns - wait->start_ns - wait->cpu_ns;
 
 	put_number(format, FIELD(PGT_FIELD_CPU),
-			   ela_ns / NS_IN_US - (ela_ns - wait->cpu_ns) / NS_IN_US);
+			   ela_us - Min(off_ns / NS_IN_US, ela_us));
 }
 
 static void
-put_additions(PgtFormat *format, const Target *target, uint32 node)
+put_additions(PgtFormat *format, const Target *target, uint32 node,
+			  uint64 worked_us)
 {
 	const PgtWait *wait = target->wait;
 	const char *mode = mode_name(wait);
@@ -461,6 +463,8 @@ put_additions(PgtFormat *format, const Target *target, uint32 node)
 		put_blockers(format, wait->blockers);
 	if (wait->cpu_is_known)
 		put_cpu(format, wait);
+	if (worked_us != 0)
+		put_number(format, FIELD(PGT_FIELD_PROTOCOL), worked_us);
 	if (wait->continued)
 		put_string(format, FIELD(PGT_FIELD_CONT) "1");
 	if (wait->partial)
@@ -480,7 +484,7 @@ put_name(PgtFormat *format, const PgtWaitName *name)
 
 void
 pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
-					 uint32 node)
+					 uint32 node, uint64 worked_us)
 {
 	Target		target = {.wait = wait};
 
@@ -488,9 +492,10 @@ pgt_format_wait_line(PgtFormat *format, uint32 cursor, const PgtWait *wait,
 	put_number(format, PGT_LINE_WAIT " #", cursor);
 	put_name(format, wait->name);
 	/* the blank behind it is Oracle's */
-	put_time(format, FIELD(PGT_FIELD_ELA) " ", wait->end_ns - wait->start_ns);
+	put_number(format, FIELD(PGT_FIELD_ELA) " ",
+			   us_between(wait->start_ns, wait->end_ns));
 	put_parameters(format, &target);
-	put_additions(format, &target, node);
+	put_additions(format, &target, node, worked_us);
 	if (OidIsValid(target.relation))
 		put_number(format, FIELD(PGT_FIELD_OBJECT_NUMBER), target.relation);
 	else

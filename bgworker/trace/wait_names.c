@@ -45,6 +45,7 @@ look_up(PgtWaitName *entry)
 		strlcpy(entry->name, name, sizeof(entry->name));
 	strlcpy(entry->type, type != NULL ? type : "???", sizeof(entry->type));
 	entry->for_client = (wait_event_info & WAIT_CLASS_MASK) == PG_WAIT_CLIENT;
+	entry->is_client_read = wait_event_info == WAIT_EVENT_CLIENT_READ;
 	entry->is_lwlock = (wait_event_info & WAIT_CLASS_MASK) == PG_WAIT_LWLOCK;
 }
 

@@ -13,6 +13,7 @@ typedef struct PgtWaitName
 	uint32		wait_event_info;
 	bool		for_client;		/* wait_event_type is Client */
 	bool		is_lwlock;		/* or LWLock */
+	bool		is_client_read; /* the event of that name */
 	char		type[32];		/* wait_event_type, e.g. IO */
 	char		name[PGT_WAIT_NAME_LEN];	/* wait_event, e.g. DataFileRead */
 } PgtWaitName;

@@ -280,6 +280,7 @@ pgt_tracer_tell_lost_waits(PgtTracer *tracer)
 	report_overflow(tracer, &tracer->probes_overflowed,
 					"the BPF ring buffer was full",
 					"Consider raising pg_trace.ring_buffer_size.");
+	pgt_format_forget_work(&tracer->format);
 	/* what relations have which files may be among what was lost */
 	pgt_relations_forget(&tracer->relations);
 }

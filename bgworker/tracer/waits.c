@@ -30,8 +30,6 @@
 /* In this time, two clocks differ by half a microsecond at most. */
 #define LONG_WAIT_NS	1000000
 
-#define NS_IN_US	1000
-
 /* ----------
  * Lines
  * ----------
@@ -135,7 +133,7 @@ put_own_wait(PgtTracer *tracer, const PgtTracerWaitSeen *seen, bool partial)
 	set_cpu(&wait, seen->cpu_start_ns, seen->cpu_end_ns);
 	/* as the line has it, so that the sum is theirs */
 	tracer->own_waits_us[seen->wait.reason] +=
-		(seen->end_ns - seen->start_ns) / NS_IN_US;
+		us_between(seen->start_ns, seen->end_ns);
 	put_wait(tracer, &wait);
 }
 

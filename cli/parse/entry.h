@@ -89,6 +89,7 @@ typedef struct PgtEntryWait
 	int64_t		cont;
 	int64_t		partial;
 	int64_t		cpu;			/* CPU time in it; -1: not measured */
+	int64_t		protocol;		/* work for the client right before it */
 	PgtSpan		fork;
 	PgtSpan		file;
 	PgtSpan		mode;

@@ -120,6 +120,7 @@ pgt_parse_wait(PgtEntry *entry, const char *p, const char *end)
 		PGT_RULE_SPAN(PGT_FIELD_BLOCKER_STATE, of.wait.blocker_state),
 		PGT_RULE_SPAN(PGT_FIELD_BLOCKER_XACT, of.wait.blocker_xact),
 		PGT_RULE_INT64(PGT_FIELD_CPU, of.wait.cpu),
+		PGT_RULE_INT64(PGT_FIELD_PROTOCOL, of.wait.protocol),
 		PGT_RULE_INT64(PGT_FIELD_CONT, of.wait.cont),
 		PGT_RULE_INT64(PGT_FIELD_PARTIAL, of.wait.partial),
 		PGT_RULE_INT64(PGT_FIELD_OBJECT_NUMBER, of.wait.obj),

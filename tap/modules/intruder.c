@@ -95,6 +95,7 @@ find_area(Area *area, Size size)
 	p += CACHELINEALIGN(area->nsessions * sizeof(PgtSession));
 	area->arrivals = (PgtArrival *) p;
 	p += CACHELINEALIGN(area->nsessions * sizeof(PgtArrival));
+	p += CACHELINEALIGN(area->nsessions * sizeof(PgtLeaderStatement));
 	area->flags = (pg_atomic_uint32 *) p;
 	/* these, and who waits for the worker */
 	p += 2 * CACHELINEALIGN(area->nprocs * sizeof(pg_atomic_uint32));

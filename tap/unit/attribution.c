@@ -136,10 +136,90 @@ test_running_before(void)
 	ok(format.running_due_ns == 0, "and is not reported");
 }
 
+/* A call from begin_us to end_us by its hook, with as much CPU time */
+static void
+put_call(uint64 begin_us, uint64 end_us, uint64 lead_us)
+{
+	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
+		.header.time_ns = begin_us * US, .cpu_ns = 100 * US + begin_us * US,
+		.lead_ns = lead_us * US, .gapless = true);
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10,
+		.header.time_ns = end_us * US, .elapsed_ns = (end_us - begin_us) * US,
+		.cpu_ns = (end_us - begin_us) * US, .kind = PGT_CALL_CLOSE,
+		.close_type = PGT_CLOSE_CACHED, .begun = true);
+}
+
+static void
+put_wait(const PgtWaitName *name, uint64 start_us, uint64 end_us)
+{
+	PgtWait		wait = {.name = name, .start_ns = start_us * US,
+		.end_ns = end_us * US, .mode = PGT_NO_MODE,
+		.client_bytes = PGT_NO_BYTES};
+
+	pgt_format_wait(&format, &wait);
+}
+
+/* What is done between calls, or for the client */
+static void
+test_work(void)
+{
+	PgtWaitName client = {.name = "ClientRead", .type = "Client",
+		.for_client = true, .is_client_read = true};
+	PgtWaitName lock = {.name = "relation", .type = "Lock"};
+	PgtWaitName file = {.name = "DataFileRead", .type = "IO"};
+
+	new_file();
+	put_call(1000, 1010, 200);
+	wrote("CLOSE #10:c=210,e=210,dep=0,type=3,tim=1010\n",
+		  "no wait for the client is seen: what the process says");
+	put_call(1100, 1110, 20);
+	wrote("CLOSE #10:c=30,e=30,dep=0,type=3,tim=1110\n", "in each call");
+
+	new_file();
+	put_wait(&client, 100, 700);
+	resetStringInfo(&out);
+	PUT(PGT_RECORD_LOST, PgtLostRecord, "", .count = 1);
+	resetStringInfo(&out);
+	put_call(1000, 1010, 200);
+	wrote("CLOSE #10:c=210,e=210,dep=0,type=3,tim=1010\n",
+		  "what came before isn't known: likewise");
+	put_call(1100, 1110, 20);
+	wrote("CLOSE #10:c=100,e=100,dep=0,type=3,tim=1110\n",
+		  "the next one begins where that has ended");
+	put_wait(&lock, 1115, 1135);
+	put_wait(&client, 1150, 1250);
+	wrote("WAIT #10: nam='relation' ela= 20 p1=0 p2=0 p3=0 type=Lock obj#=-1 tim=1135\n"
+		  "WAIT #10: nam='ClientRead' ela= 100 p1=0 p2=0 p3=0 type=Client protocol=20 obj#=-1 tim=1250\n",
+		  "no call comes before the client is waited for");
+	put_wait(&client, 1253, 1260);
+	wrote("WAIT #10: nam='ClientRead' ela= 7 p1=0 p2=0 p3=0 type=Client protocol=3 obj#=-1 tim=1260\n",
+		  "once again, for the rest of a message");
+	put_wait(&lock, 1270, 1300);
+	put_wait(&file, 1300, 1310);
+	resetStringInfo(&out);
+	put_call(1350, 1360, 0);
+	wrote("CLOSE #10:c=60,e=100,dep=0,type=3,tim=1360\n",
+		  "a call begins with its message, and was off the CPU");
+
+	PUT(PGT_RECORD_LOST, PgtLostRecord, "", .count = 1);
+	resetStringInfo(&out);
+	put_call(1400, 1410, 5);
+	wrote("CLOSE #10:c=15,e=15,dep=0,type=3,tim=1410\n",
+		  "what came before was lost: what the process says");
+
+	/* cut to 1 and 3 us */
+	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10,
+		.header.time_ns = 3100, .elapsed_ns = 1900, .cpu_ns = 2500,
+		.kind = PGT_CALL_CLOSE, .close_type = PGT_CLOSE_CACHED);
+	wrote("CLOSE #10:c=1,e=2,dep=0,type=3,tim=3\n",
+		  "elapsed time is that between the times that are shown");
+}
+
 int
 main(void)
 {
 	test_calls();
+	test_work();
 	test_ends_of_statements();
 	test_depths();
 	test_running_before();

@@ -300,15 +300,16 @@ test_run_queue(void)
 	pgt_format_run_queue(&format, 0, 400 * US);
 	wrote("", "what is contained in a wait, and what is unknown");
 	PUT(PGT_RECORD_BEGIN, PgtBeginRecord, "", .header.cursor = 10,
-		.header.time_ns = 500 * US, .run_delay_ns = 21 * US);
+		.header.time_ns = 500 * US, .run_delay_ns = 21 * US,
+		.lead_ns = 50 * US);
 	wrote("WAIT #0: nam='CPU run queue' ela= 1 p1=0 p2=0 p3=0 "
-		  "type=CPU obj#=-1 tim=500\n", "before a call");
+		  "type=CPU obj#=-1 tim=500\n", "in the lead of a call");
 	PUT(PGT_RECORD_END, PgtEndRecord, "", .header.cursor = 10, .begun = true,
 		.header.time_ns = 600 * US, .run_delay_ns = 23 * US,
 		.kind = PGT_CALL_CLOSE, .elapsed_ns = 100 * US);
 	wrote("WAIT #10: nam='CPU run queue' ela= 2 p1=0 p2=0 p3=0 "
 		  "type=CPU obj#=-1 tim=600\n"
-		  "CLOSE #10:c=0,e=100,dep=0,type=0,tim=600\n", "in it");
+		  "CLOSE #10:c=0,e=150,dep=0,type=0,tim=600\n", "in it");
 }
 
 /* Calls that share what the kernel has counted */

@@ -25,6 +25,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use PgTrace::Account;
 use PgTrace::Node;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -132,7 +133,8 @@ sub clean_files
 		$files++;
 		push @bad, defined $records
 		  ? map { "$file: $_" } PgTrace::Problems::problems($records),
-		  sum_problems($records), time_problems($records, ticks_of($records))
+		  sum_problems($records), time_problems($records, ticks_of($records)),
+		  PgTrace::Account::gap_problems($records)
 		  : $@;
 		push @bad, "$file: incomplete"
 		  if defined $records

@@ -455,7 +455,7 @@ my %wait_parameters = map { $_ => 1 } (
 # And of what follows, in this order
 my @wait_additions =
   qw(type node fork file dbid field4 reason mode blocker blockers blocker_sqlid
-  blocker_state blocker_xact cpu cont partial);
+  blocker_state blocker_xact cpu protocol cont partial);
 
 # All lines of genuine files have this shape, and readers rely on it: three
 # parameters that are numbers, no quote but the name's, and the last two fields.

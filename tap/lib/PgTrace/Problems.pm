@@ -274,6 +274,7 @@ sub check_execution
 		$calls->{unclear} = 1;
 	}
 	$calls->{$type} += $record->{fields}{e} if $type =~ /^(?:EXEC|FETCH)$/;
+	$calls->{outermost} = 1 if ($record->{fields}{dep} // 1) == 0;
 	return;
 }
 
@@ -325,7 +326,8 @@ sub check_top_node
 	{
 		$say->('STAT without a call');
 	}
-	elsif ($calls->{unclear} || $calls->{several}
+	# those of the client have what was done before the executor, too
+	elsif ($calls->{unclear} || $calls->{several} || $calls->{outermost}
 		? $time > $elapsed : $time != $elapsed)
 	{
 		$say->("time=$time of the top node, but $elapsed of its calls");

@@ -42,8 +42,15 @@ $session->query("SET pg_trace.client_id = 'someone'");
 $session->query("SELECT 'at the beginning'");
 $session->query('CALL work(' . CALLS . ')');
 $session->query("SELECT 'at the end'");
-my $shown = $node->safe_psql('postgres',
-	"SELECT trace_file FROM pg_trace_status WHERE pid = $pid");
+# the worker may be behind, and another part be begun
+my $shown;
+foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	$shown = $node->safe_psql('postgres',
+		"SELECT trace_file FROM pg_trace_status WHERE pid = $pid");
+	last if slurp_file($shown) =~ /at the end/;
+	select(undef, undef, undef, 0.1);
+}
 $session->close;
 PgTrace::Node::wait_until_untraced($node);
 

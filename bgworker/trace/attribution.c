@@ -50,7 +50,13 @@ pgt_format_lead_time(const PgtFormat *format, const PgtBeginRecord *begin)
 
 	if (begin->gapless && format->work.has_waits && since_ns != 0)
 		return now_ns - Min(since_ns, now_ns);
-	return Min(begin->lead_ns, now_ns);
+	since_ns = now_ns - Min(begin->lead_ns, now_ns);
+
+	/* it wasn't known yet when this was written: no line is half in a call */
+	if (since_ns > format->run_queue_start_ns &&
+		since_ns < format->run_queue_end_ns)
+		since_ns = Min(format->run_queue_end_ns, now_ns);
+	return now_ns - since_ns;
 }
 
 /*

@@ -69,6 +69,8 @@ typedef struct PgtFormat
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */
 	uint64		last_end_ns;	/* of a call of depth 0 */
+	uint64		run_queue_start_ns; /* of the last line of that, */
+	uint64		run_queue_end_ns;	/* and its end */
 	PgtOffCpu	off_cpu;
 	PgtNodeSums sums;			/* for STAT lines */
 	char		bind_name[2 * NAMEDATALEN]; /* of the next value, or empty */

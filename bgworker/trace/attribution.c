@@ -53,9 +53,13 @@ pgt_format_lead_time(const PgtFormat *format, const PgtBeginRecord *begin)
 	since_ns = now_ns - Min(begin->lead_ns, now_ns);
 
 	/* it wasn't known yet when this was written: no line is half in a call */
-	if (since_ns > format->run_queue_start_ns &&
-		since_ns < format->run_queue_end_ns)
-		since_ns = Min(format->run_queue_end_ns, now_ns);
+	for (int i = 0; i < PGT_RUN_QUEUE_LINES; i++)
+	{
+		const PgtInterval *line = &format->run_queue[i];
+
+		if (since_ns > line->start_ns && since_ns < line->end_ns)
+			since_ns = Min(line->end_ns, now_ns);
+	}
 	return now_ns - since_ns;
 }
 

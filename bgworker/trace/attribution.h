@@ -19,6 +19,15 @@
 /* A call that runs longer than this is reported, and again each time. */
 #define PGT_RUNNING_INTERVAL_NS	UINT64CONST(10000000000)
 
+/* Lines of the run queue that a call's begin, known later, may be in */
+#define PGT_RUN_QUEUE_LINES		16
+
+typedef struct PgtInterval
+{
+	uint64		start_ns;
+	uint64		end_ns;
+} PgtInterval;
+
 typedef struct PgtOpenCall
 {
 	uint64		plan_node;		/* pgt_plan_node of its caller */
@@ -69,8 +78,8 @@ typedef struct PgtFormat
 	uint64		run_delay_ns;	/* time in it that is in the file, or in a
 								 * wait's ela */
 	uint64		last_end_ns;	/* of a call of depth 0 */
-	uint64		run_queue_start_ns; /* of the last line of that, */
-	uint64		run_queue_end_ns;	/* and its end */
+	PgtInterval run_queue[PGT_RUN_QUEUE_LINES]; /* of the last lines of that */
+	unsigned	nrun_queue;		/* how many there were */
 	PgtOffCpu	off_cpu;
 	PgtNodeSums sums;			/* for STAT lines */
 	char		bind_name[2 * NAMEDATALEN]; /* of the next value, or empty */

@@ -43,8 +43,11 @@ put_run_queue(PgtFormat *format, uint64 run_delay_ns, uint64 time_ns,
 	if (!format->has_run_queue || delay_ns < NS_IN_US)
 		return;
 	wait.start_ns = time_ns - delay_ns;
-	format->run_queue_start_ns = wait.start_ns;
-	format->run_queue_end_ns = time_ns;
+	format->run_queue[format->nrun_queue++ % PGT_RUN_QUEUE_LINES] =
+		(PgtInterval)
+	{
+		wait.start_ns, time_ns
+	};
 	pgt_off_cpu_add(&format->off_cpu, wait.start_ns, time_ns, delay_ns, false);
 	(void) pgt_format_note_wait(format, &wait);
 	pgt_format_wait_line(format, pgt_format_cursor(format, false), &wait, 0, 0);

@@ -21,6 +21,7 @@ typedef enum PgtPart
 	PGT_PART_CLIENT,			/* waits for the client */
 	PGT_PART_RUN_QUEUE,
 	PGT_PART_TRACER,
+	PGT_PART_PROTOCOL,			/* what no call has of the work for the client */
 	PGT_PART_REST_WITHIN,		/* unaccounted for within calls; may be
 								 * negative */
 	PGT_PART_REST_BETWEEN,		/* and between calls */

@@ -57,6 +57,7 @@ group_of_part(PgtPart part, bool is_think)
 		[PGT_PART_CLIENT] = "client: network and program",
 		[PGT_PART_RUN_QUEUE] = "CPU run queue",
 		[PGT_PART_TRACER] = "held up by pg_trace",
+		[PGT_PART_PROTOCOL] = "protocol: messages and answers",
 		[PGT_PART_REST_WITHIN] = "unaccounted for within calls",
 		[PGT_PART_REST_BETWEEN] = "unaccounted for between calls",
 	};
@@ -389,6 +390,14 @@ note_gap(void *arg, const PgtFlowGap *gap)
 	add(group, PGT_PART_REST_BETWEEN, gap->rest);
 	if (profile.key->level != PGT_KEY_OF_SESSION)
 		pgt_group_add_duration(group, gap->rest);
+	if (gap->protocol_us == 0)
+		return;
+	if (profile.key->level != PGT_KEY_OF_SESSION)
+	{
+		group = group_of_part(PGT_PART_PROTOCOL, false);
+		pgt_group_add_duration(group, gap->protocol_us);
+	}
+	add(group, PGT_PART_PROTOCOL, gap->protocol_us);
 }
 
 /* ----------

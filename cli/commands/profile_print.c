@@ -77,8 +77,10 @@ put_row(PgtTable *table, const PgtProfile *profile, const PgtGroup *group,
 		pgt_table_seconds(table, parts[PGT_PART_WAIT] +
 						  parts[PGT_PART_RUN_QUEUE] + parts[PGT_PART_TRACER]);
 		pgt_table_seconds(table, parts[PGT_PART_CLIENT]);
+		/* nothing says what of the protocol's time is CPU time */
 		pgt_table_seconds(table, parts[PGT_PART_REST_WITHIN] +
-						  parts[PGT_PART_REST_BETWEEN]);
+						  parts[PGT_PART_REST_BETWEEN] +
+						  parts[PGT_PART_PROTOCOL]);
 		if (is_by_statement(profile))
 			pgt_table_seconds(table, group->inclusive);
 	}

@@ -192,6 +192,7 @@ put_together(PgtFlow *flow, PgtFlowItem *item, const PgtFlowItem *other)
 	item->end = Max(item->end, other->end);
 	item->us += other->us;
 	item->cpu += other->cpu;
+	item->protocol += other->protocol;
 	item->count += other->count;
 	if (item->node != other->node)
 		item->node = NODES_DIFFER;
@@ -337,6 +338,7 @@ note_wait(PgtFlow *flow, const PgtEntry *entry)
 	item->begin = entry->tim - wait->ela;
 	item->us = wait->ela;
 	item->cpu = Max(wait->cpu, 0);
+	item->protocol = wait->protocol;
 	item->count = 1;
 	item->partial = wait->partial != 0;
 	item->node = wait->node;
@@ -361,6 +363,7 @@ hand_out_gap(PgtFlow *flow, int64_t end, int nitems, bool is_last)
 		if (item->event != NULL)
 		{
 			gap.wait_us += item->us;
+			gap.protocol_us += item->protocol;
 			gap.waits += item->count;
 		}
 		else
@@ -369,7 +372,8 @@ hand_out_gap(PgtFlow *flow, int64_t end, int nitems, bool is_last)
 			flow->doubts.orphans += item->count;
 		}
 	}
-	gap.rest = gap.end - gap.begin - gap.wait_us - gap.calls_us;
+	gap.rest = gap.end - gap.begin - gap.wait_us - gap.calls_us -
+		gap.protocol_us;
 	if (flow->events->gap != NULL)
 		flow->events->gap(flow->arg, &gap);
 }

@@ -17,7 +17,8 @@
  *
  *		sum of self_e + sum of (gap.end - gap.begin) = interval
  *		self_e = self_c + wait_us - wait_cpu + rest
- *		gap.end - gap.begin = wait_us + the calls without a call around + rest
+ *		gap.end - gap.begin = wait_us + the calls without a call around +
+ *			protocol_us + rest
  *
  * The stack doesn't grow with the length of a call: when it is long, what is
  * alike is put together, as one item with a count.
@@ -37,6 +38,7 @@ typedef struct PgtFlowItem
 	int64_t		us;				/* ela, or e */
 	int64_t		cpu;			/* CPU time in it; of a wait, 0 if not
 								 * measured */
+	int64_t		protocol;		/* of a wait: work for the client before it */
 	uint64_t	count;			/* how many it is */
 	bool		partial;		/* of a wait */
 	int64_t		node;			/* of a wait: plan node, -1: none; -2: several */
@@ -87,6 +89,7 @@ typedef struct PgtFlowGap
 	uint64_t	waits;
 	int64_t		calls_us;		/* calls that have none around them, since
 								 * tracing began, or ended, in that one */
+	int64_t		protocol_us;	/* what else was done for the client */
 	int64_t		rest;
 	const PgtFlowItem *items;
 	int			nitems;

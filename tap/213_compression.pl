@@ -79,7 +79,7 @@ is_deeply(
 
 # The view
 is( $node->safe_psql('postgres', <<"SQL"), "compressed|postgres|t|t\ncompressed|postgres|t|t", 'the view has their heads');
-SELECT state, datname, ended_at > started_at, bytes < 10000 FROM pg_trace_files
+SELECT state, datname, ended_at > started_at, bytes < 30000 FROM pg_trace_files
 WHERE state = 'compressed'
 SQL
 
